@@ -1,0 +1,2 @@
+//! The decisions of dns-glue, shared by the kernel and userspace.
+#![no_std]

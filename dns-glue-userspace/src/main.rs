@@ -1,0 +1,3 @@
+//! The `dns-glue` command.
+
+fn main() {}

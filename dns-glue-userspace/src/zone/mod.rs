@@ -1,0 +1,1 @@
+//! Zones: from text to records, and from records to zone cuts.
