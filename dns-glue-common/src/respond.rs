@@ -1,0 +1,218 @@
+//! A packet's whole way: parse, look up, grow, write.
+//!
+//! The XDP program and the host run this same function; the traits hide
+//! whether frames and maps are the kernel's or memory.
+
+use crate::decide::{self, Generation, Part, Plan};
+use crate::frame::checksum::Sum;
+use crate::frame::parse::{self, Datagram, Host};
+use crate::frame::{Frame, HEAD_ROOM, Scratch, reply};
+use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS};
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::referral::Relocation;
+use crate::wire::{Message, MessageBuffer, edns, query};
+
+/// Answers a frame in place, or says why it passes untouched.
+///
+/// An outcome whose action is not `Transmit` leaves the frame as it was, but
+/// for `WriteFailed`, which cannot happen as long as a frame that was resized
+/// is as long as was asked for.
+#[inline(always)]
+pub fn respond<F: Frame, H: Host, G: Generation>(
+    frame: &mut F,
+    host: &H,
+    generation: &G,
+    policy: &Policy,
+    scratch: &mut Scratch,
+) -> Reason {
+    let (datagram, plan) = match prepare(frame, host, generation, policy, scratch) {
+        Ok(prepared) => prepared,
+        Err(reason) => return reason,
+    };
+    let head_octets = reply::head_octets(&datagram);
+    if !frame.resize(head_octets + plan.message_octets()) {
+        return Reason::NoRoom;
+    }
+    if write(frame, &datagram, &plan, policy, scratch) {
+        plan.outcome
+    } else {
+        Reason::WriteFailed
+    }
+}
+
+/// Everything that may still pass, but for growing: nothing here writes to the
+/// frame.
+#[inline(always)]
+fn prepare<'a, F: Frame, H: Host, G: Generation>(
+    frame: &F,
+    host: &H,
+    generation: &'a G,
+    policy: &Policy,
+    scratch: &mut Scratch,
+) -> Result<(Datagram, Plan<'a>), Reason> {
+    let datagram = parse::parse(frame, host, policy)?;
+    let buffer = &mut scratch.message;
+    if !frame.read_message(datagram.message_start, datagram.message_octets, buffer) {
+        return Err(Reason::ShortFrame);
+    }
+    let message = Message::new(buffer, datagram.message_octets);
+    let query = query::parse_query(&message, &mut scratch.starts, policy)?;
+    let plan = decide::decide(
+        &message,
+        &scratch.starts,
+        &query,
+        generation,
+        policy,
+        datagram.mtu_octets,
+    )?;
+    let message_sum = sum(&message, 0, datagram.message_octets);
+    if !parse::udp_checksum_is_right(&datagram, message_sum) {
+        return Err(Reason::UdpChecksum);
+    }
+    Ok((datagram, plan))
+}
+
+/// Sums octets `start` to `end` of a message; `start` is even.
+#[inline(always)]
+fn sum(message: &Message<'_>, start: usize, end: usize) -> Sum {
+    let mut sum = Sum::ZERO;
+    let mut offset = start;
+    for _ in 0..MAX_QUERY_OCTETS / 4 {
+        if offset >= end {
+            break;
+        }
+        sum = sum.words(message.word(offset, end));
+        offset += 4;
+    }
+    sum
+}
+
+/// Writes the reply into the frame, which has its length already.
+#[inline(always)]
+fn write<F: Frame>(
+    frame: &mut F,
+    datagram: &Datagram,
+    plan: &Plan<'_>,
+    policy: &Policy,
+    scratch: &mut Scratch,
+) -> bool {
+    let opt = plan.opt.map(|dnssec| opt_record(policy.max_udp, dnssec));
+    let body_odd = plan.question_end % 2 == 1;
+    let mut checksum = sum(
+        &Message::new(&scratch.message, plan.question_end),
+        HEADER_OCTETS,
+        plan.question_end,
+    );
+    for part in plan.parts.iter().flatten() {
+        let odd = body_odd != (part.start % 2 == 1);
+        checksum = checksum.block(part.shift.sum(&part.extent), odd);
+    }
+    if let Some(opt) = &opt {
+        let odd = body_odd != (plan.body_octets % 2 == 1);
+        checksum = checksum.block(opt_sum(opt), odd);
+    }
+    let additional = plan.additional + opt.is_some() as u16;
+    let header = [plan.flags, 1, 0, plan.authority, additional];
+    for number in header {
+        checksum = checksum.number(number);
+    }
+    let [id_high, id_low, ..] = scratch.message.0;
+    checksum = checksum.number(u16::from_be_bytes([id_high, id_low]));
+    let udp_octets = plan.message_octets() as u16 + 8;
+    let checksum = parse::pseudo_header(datagram, checksum, udp_octets)
+        .number(datagram.udp.src_port())
+        .number(datagram.udp.dst_port())
+        .number(udp_octets)
+        .finish_udp();
+    write_header(&mut scratch.message, header);
+    reply::write_headers(&mut scratch.head, datagram, plan.message_octets(), checksum);
+
+    let head_octets = reply::head_octets(datagram);
+    let body_start = head_octets + plan.question_end;
+    if !frame.write_head(scratch, HEAD_ROOM - head_octets, body_start) {
+        return false;
+    }
+    for part in plan.parts.iter().flatten() {
+        if !write_part(frame, part, body_start) {
+            return false;
+        }
+    }
+    match &opt {
+        Some(opt) => frame.write(body_start + plan.body_octets, opt),
+        None => true,
+    }
+}
+
+/// Writes all words of the header but the ID.
+#[inline(always)]
+fn write_header(buffer: &mut MessageBuffer, words: [u16; 5]) {
+    let [_, _, rest @ ..] = &mut buffer.0;
+    let (places, _) = rest.as_chunks_mut::<2>();
+    for (place, word) in places.iter_mut().zip(words) {
+        *place = word.to_be_bytes();
+    }
+}
+
+/// Writes one part and shifts its pointers.
+#[inline(always)]
+fn write_part<F: Frame>(frame: &mut F, part: &Part<'_>, body_start: usize) -> bool {
+    let octets = part.extent.octets as usize;
+    if octets == 0 {
+        return true;
+    }
+    let start = body_start + part.start;
+    let records = part.piece.start + crate::referral::PIECE_HEAD_OCTETS;
+    if !frame.write_piece(start, part.piece.slab, records, octets) {
+        return false;
+    }
+    if part.shift.is_none() {
+        return true;
+    }
+    for place in 0..MAX_RELOCATIONS {
+        if place >= part.extent.relocations as usize {
+            break;
+        }
+        let relocation: Relocation = part.piece.relocation(part.whole_octets, place);
+        if !frame.add_number(start + relocation.offset(), part.shift.of(relocation)) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Our OPT record: root, own size, version 0, DO as asked, no options.
+#[inline(always)]
+const fn opt_record(udp_octets: u16, dnssec: bool) -> [u8; OPT_OCTETS] {
+    let [size_high, size_low] = udp_octets.to_be_bytes();
+    let flags = if dnssec { edns::FLAG_DO } else { 0 };
+    let [flags_high, flags_low] = flags.to_be_bytes();
+    [
+        0, 0, 41, size_high, size_low, 0, 0, flags_high, flags_low, 0, 0,
+    ]
+}
+
+/// The sum of an OPT record as if it began at an even offset; a number.
+#[inline(always)]
+const fn opt_sum(opt: &[u8; OPT_OCTETS]) -> u16 {
+    let [
+        _,
+        rtype,
+        low,
+        size_high,
+        size_low,
+        ttl,
+        version,
+        flags_high,
+        flags_low,
+        _,
+        _,
+    ] = *opt;
+    // Three words are zero; the others add up to less than 2^32.
+    let sum = u16::from_be_bytes([0, rtype]) as u64
+        + u16::from_be_bytes([low, size_high]) as u64
+        + u16::from_be_bytes([size_low, ttl]) as u64
+        + u16::from_be_bytes([version, flags_high]) as u64
+        + u16::from_be_bytes([flags_low, 0]) as u64;
+    crate::frame::checksum::fold(sum)
+}
