@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source (ORIGIN=FILE) -> master_file (lexer, name_text, rdata_scanner) -> builder -> records
-//! records of all zones -> cuts (cover) -> faults
+//! records of all zones -> cuts (cover) -> inspect (faults)
 //! ```
 
 pub mod builder;
@@ -10,6 +10,7 @@ mod cover;
 pub mod cuts;
 pub mod errors;
 pub mod faults;
+pub mod inspect;
 mod lexer;
 pub mod master_file;
 mod name_order;
