@@ -60,16 +60,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// it.
 fn build_probe() -> Result<PathBuf> {
     const TARGET: &str = "x86_64-unknown-linux-gnu";
-    let target = workspace::cache("kernels").join("build");
     let mut build = workspace::cargo();
-    build.args(["build", "--release", "--package", "dns-glue-userspace"]);
+    build.args([
+        "build",
+        "--package",
+        "dns-glue-userspace",
+        "--bin",
+        "kernel-probe",
+    ]);
     build
-        .args(["--bin", "kernel-probe", "--target", TARGET, "--target-dir"])
+        .args(["--target", TARGET, "--target-dir"])
         .arg(&target);
     // Of the probe only: with a target given, build scripts do not see it.
-    build.env("RUSTFLAGS", "-Ctarget-feature=+crt-static -Cstrip=symbols");
+    build.env(
+        "RUSTFLAGS",
+        "-Ctarget-feature=+crt-static -Cdebuginfo=0 -Cstrip=symbols",
+    );
     run_command(&mut build).context("build the probe")?;
-    Ok(target.join(TARGET).join("release").join("kernel-probe"))
+    Ok(workspace::cache(TARGET).join("debug").join("kernel-probe"))
 }
 
 fn table(rows: &[boot::Verdict]) -> String {
