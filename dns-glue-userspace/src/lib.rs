@@ -5,4 +5,5 @@
 //!                          \-> serve::fallback (everything that passes)
 //! ```
 
+pub mod compile;
 pub mod zone;

@@ -1,0 +1,381 @@
+//! From a query to a referral, or to the reason why it passes.
+
+use crate::index::{self, Index};
+use crate::limits::{HEADER_OCTETS, MAX_DEPTHS, MIN_UDP_OCTETS, OPT_OCTETS};
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::referral::{Extent, Piece, Pieces, Shift};
+use crate::wire::header::flags;
+use crate::wire::query::Query;
+use crate::wire::{LabelStarts, Message};
+
+/// QTYPEs that have a meaning of their own at a zone cut, or none as data.
+mod qtype {
+    pub const DS: u16 = 43;
+    pub const NSEC: u16 = 47;
+    /// OPT.
+    pub const OPT: u16 = 41;
+    /// The first of the meta types (RFC 6895 3.1).
+    pub const META: u16 = 128;
+    pub const ANY: u16 = 255;
+    /// draft-ietf-deleg, as Knot DNS numbers it.
+    pub const DELEG: u16 = 61440;
+}
+
+/// A compiled generation: an index and what its entries refer to.
+pub trait Generation: Index + Pieces {}
+impl<T: Index + Pieces> Generation for T {}
+
+/// A part of a reply: a piece up to a cut point, at its place.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Part {
+    /// The piece, as [`Piece::at`] takes it; 0 if the reply has no such part.
+    pub piece: u32,
+    /// Where it starts, octets from the end of the question.
+    pub start: u16,
+    /// Octets of the records of the whole piece: the relocations lie behind.
+    pub whole_octets: u16,
+    /// How its pointers shift.
+    pub shift: Shift,
+    /// Up to where it is sent.
+    pub extent: Extent,
+}
+
+impl Part {
+    const NONE: Self = Self {
+        piece: 0,
+        start: 0,
+        whole_octets: 0,
+        shift: Shift::NONE,
+        extent: Extent::EMPTY,
+    };
+}
+
+/// A referral that is certain: all that is left is to write it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Plan {
+    /// `Referral`, `ReferralPartial` or `ReferralTruncated`.
+    pub outcome: Reason,
+    /// The second word of the header.
+    pub flags: u16,
+    /// Records of the authority section.
+    pub authority: u16,
+    /// Records of the additional section, the OPT record not counted.
+    pub additional: u16,
+    /// Octets of all parts.
+    pub body_octets: u16,
+    /// Octets from the message's start to the end of the question.
+    pub question_end: u16,
+    /// Whether an OPT record ends the reply.
+    pub has_opt: bool,
+    /// Whether that record has DO.
+    pub dnssec: bool,
+    /// NS records, proof, glue.
+    pub parts: [Part; 3],
+}
+
+impl Plan {
+    /// Nothing.
+    pub const EMPTY: Self = Self {
+        outcome: Reason::Referral,
+        flags: 0,
+        authority: 0,
+        additional: 0,
+        body_octets: 0,
+        question_end: 0,
+        has_opt: false,
+        dnssec: false,
+        parts: [Part::NONE; 3],
+    };
+
+    /// Octets of the DNS message.
+    #[inline(always)]
+    pub const fn message_octets(&self) -> usize {
+        let opt_octets = if self.has_opt { OPT_OCTETS } else { 0 };
+        self.question_end as usize + self.body_octets as usize + opt_octets
+    }
+}
+
+/// Decides about a query, whose reply may have at most `path_octets` octets by
+/// the MTU, and notes in `plan` what to send.
+///
+/// # Errors
+///
+/// The reason why the query passes.
+#[inline(always)]
+pub fn decide<G: Generation>(
+    message: &Message<'_>,
+    starts: &LabelStarts,
+    query: &Query,
+    generation: &G,
+    policy: &Policy,
+    path_octets: usize,
+    plan: &mut Plan,
+) -> Result<(), Reason> {
+    if path_octets < MIN_UDP_OCTETS {
+        return Err(Reason::SmallMtu);
+    }
+    refuse_meta_types(query.question.qtype)?;
+    let entry = deepest_entry(message, starts, query, generation, policy)?;
+    if entry.prefix_octets == 0 {
+        refuse_parent_types(query.question.qtype)?;
+    }
+    let limit = query
+        .udp_octets()
+        .min(policy.max_udp as usize)
+        .min(path_octets);
+    compose(query, &entry, generation, policy, limit, plan)
+}
+
+/// Types that are no data (RFC 6895 3.1), and ANY, which servers answer as
+/// they are configured (RFC 8482).
+#[inline(always)]
+fn refuse_meta_types(qtype: u16) -> Result<(), Reason> {
+    match qtype {
+        qtype::ANY => Err(Reason::TypeAny),
+        0 | qtype::OPT | qtype::META..qtype::ANY => Err(Reason::MetaType),
+        _ => Ok(()),
+    }
+}
+
+/// Types that the parent side of a cut owns: it may answer them itself.
+#[inline(always)]
+fn refuse_parent_types(qtype: u16) -> Result<(), Reason> {
+    match qtype {
+        qtype::DS => Err(Reason::TypeDs),
+        qtype::NSEC => Err(Reason::TypeNsec),
+        qtype::DELEG => Err(Reason::TypeDeleg),
+        _ => Ok(()),
+    }
+}
+
+/// The delegation that a query falls under.
+struct Entry<'a> {
+    slot: &'a index::Slot,
+    /// Octets of QNAME in front of the cut name.
+    prefix_octets: usize,
+}
+
+/// Looks up the entry nearest to QNAME: the longest suffix that is one.
+#[inline(always)]
+fn deepest_entry<'a, G: Generation>(
+    message: &Message<'_>,
+    starts: &LabelStarts,
+    query: &Query,
+    generation: &'a G,
+    policy: &Policy,
+) -> Result<Entry<'a>, Reason> {
+    let question = &query.question;
+    let mut labels = question.labels;
+    for _ in 0..MAX_DEPTHS {
+        let depth = generation.depth(labels) as usize;
+        let Some(depth) = depth.checked_sub(1) else {
+            break;
+        };
+        let prefix_octets = if depth == 0 {
+            question.name_octets - 1
+        } else {
+            starts.get(question.labels.wrapping_sub(depth))
+        };
+        let octets = question.name_octets.saturating_sub(prefix_octets);
+        let key = index::hash_suffix(message, prefix_octets, octets, generation);
+        if let Some(slot) = index::find(generation, &key, octets)? {
+            return match slot.stop_reason() {
+                None => Ok(Entry {
+                    slot,
+                    prefix_octets,
+                }),
+                Some(reason) => Err(reason),
+            };
+        }
+        let Some(shallower) = depth.checked_sub(1) else {
+            break;
+        };
+        labels = shallower;
+    }
+    if policy.has(Policy::SERVES_ROOT) {
+        Err(Reason::NoCut)
+    } else {
+        Err(Reason::OutsideZones)
+    }
+}
+
+/// Chooses the parts that fit (RFC 9471 3, RFC 4035 3.1.1).
+#[inline(always)]
+fn compose<G: Generation>(
+    query: &Query,
+    entry: &Entry<'_>,
+    generation: &G,
+    policy: &Policy,
+    limit: usize,
+    plan: &mut Plan,
+) -> Result<(), Reason> {
+    let slot = entry.slot;
+    if query.dnssec() && slot.has(index::Slot::DENIAL_PENDING) {
+        return Err(Reason::DenialPending);
+    }
+    let opt_octets = if query.edns.is_some() { OPT_OCTETS } else { 0 };
+    let room = limit
+        .checked_sub(query.question_end() + opt_octets)
+        .ok_or(Reason::Inconsistent)?;
+    *plan = Plan::EMPTY;
+    plan.question_end = query.question_end() as u16;
+    plan.has_opt = query.edns.is_some();
+    plan.dnssec = query.dnssec();
+
+    let signed = query.dnssec() && slot.has(index::Slot::SIGNED);
+    let mut body = Body {
+        plan,
+        room,
+        place: Place {
+            name_octets: query.question.name_octets as u16,
+            prefix_octets: entry.prefix_octets as u16,
+        },
+    };
+    body.add_ns(generation, slot)?;
+    if signed {
+        body.add_proof(generation, slot)?;
+    }
+    body.add_glue(generation, slot, signed)?;
+
+    let truncated = if body.is_truncated() { flags::TC } else { 0 };
+    let copied = if policy.has(Policy::COPY_CD) {
+        flags::RD | flags::CD
+    } else {
+        flags::RD
+    };
+    plan.flags = flags::QR | truncated | query.header.flags & copied;
+    Ok(())
+}
+
+/// What the pointers of a piece shift by.
+struct Place {
+    name_octets: u16,
+    prefix_octets: u16,
+}
+
+/// A plan under way.
+struct Body<'p> {
+    plan: &'p mut Plan,
+    /// Octets that are left.
+    room: usize,
+    place: Place,
+}
+
+impl Body<'_> {
+    /// Adds the NS records: all or none, and without them TC=1 and nothing
+    /// else.
+    #[inline(always)]
+    fn add_ns<G: Generation>(&mut self, generation: &G, slot: &index::Slot) -> Result<(), Reason> {
+        if slot.has(index::Slot::NS_TOO_LONG) {
+            self.plan.outcome = Reason::ReferralTruncated;
+            return Ok(());
+        }
+        let piece = Piece::at(generation, slot.ns)?;
+        let whole = piece.whole();
+        if whole.octets as usize > self.room {
+            self.plan.outcome = Reason::ReferralTruncated;
+            return Ok(());
+        }
+        let part = self.take(slot.ns, &piece, &whole, whole);
+        let [ns, _, _] = &mut self.plan.parts;
+        *ns = part;
+        Ok(())
+    }
+
+    /// Adds the proof; any record of it that is missing means TC=1.
+    #[inline(always)]
+    fn add_proof<G: Generation>(
+        &mut self,
+        generation: &G,
+        slot: &index::Slot,
+    ) -> Result<(), Reason> {
+        if self.is_truncated() {
+            return Ok(());
+        }
+        if slot.has(index::Slot::PROOF_TOO_LONG) {
+            self.plan.outcome = Reason::ReferralTruncated;
+            return Ok(());
+        }
+        let piece = Piece::at(generation, slot.proof)?;
+        let whole = piece.whole();
+        let extent = self.fit(&piece, &whole);
+        let part = self.take(slot.proof, &piece, &whole, extent);
+        let [_, proof, _] = &mut self.plan.parts;
+        *proof = part;
+        Ok(())
+    }
+
+    /// Adds the glue; what is missing means TC=1 only if it is in-domain.
+    #[inline(always)]
+    fn add_glue<G: Generation>(
+        &mut self,
+        generation: &G,
+        slot: &index::Slot,
+        signed: bool,
+    ) -> Result<(), Reason> {
+        if self.is_truncated() || slot.glue == 0 {
+            return Ok(());
+        }
+        let mut reference = slot.glue;
+        let mut piece = Piece::at(generation, reference)?;
+        if signed && slot.has(index::Slot::SIGNED_GLUE) {
+            reference = piece.with_signatures();
+            piece = Piece::at(generation, reference)?;
+        }
+        let whole = piece.whole();
+        let extent = self.fit(&piece, &whole);
+        let part = self.take(reference, &piece, &whole, extent);
+        let [_, _, glue] = &mut self.plan.parts;
+        *glue = part;
+        Ok(())
+    }
+
+    #[inline(always)]
+    const fn is_truncated(&self) -> bool {
+        matches!(self.plan.outcome, Reason::ReferralTruncated)
+    }
+
+    /// The most of a piece that fits, and what it means if that is not all.
+    #[inline(always)]
+    fn fit(&mut self, piece: &Piece<'_>, whole: &Extent) -> Extent {
+        let extent = if whole.octets as usize <= self.room {
+            *whole
+        } else {
+            self.plan.outcome = Reason::ReferralPartial;
+            piece.longest_within(whole, self.room)
+        };
+        // Even a whole piece may lack what the compiler had to leave out.
+        if extent.flags & Extent::TRUNCATED != 0 {
+            self.plan.outcome = Reason::ReferralTruncated;
+        }
+        extent
+    }
+
+    /// Puts a piece behind the others.
+    #[inline(always)]
+    fn take(&mut self, reference: u32, piece: &Piece<'_>, whole: &Extent, extent: Extent) -> Part {
+        let start = self.plan.body_octets;
+        let body = self.place.name_octets.wrapping_sub(piece.base());
+        self.plan.body_octets += extent.octets;
+        self.plan.authority += extent.authority as u16;
+        self.plan.additional += extent.additional as u16;
+        self.room = self.room.saturating_sub(extent.octets as usize);
+        Part {
+            piece: reference,
+            start,
+            whole_octets: whole.octets,
+            shift: Shift {
+                cut: self.place.prefix_octets,
+                body,
+                own: body.wrapping_add(start).wrapping_sub(piece.base_start()),
+            },
+            extent,
+        }
+    }
+}
+
+/// Octets of the smallest reply: a header and the question for the root.
+const _: () = assert!(HEADER_OCTETS + 5 + OPT_OCTETS < MIN_UDP_OCTETS);

@@ -1,0 +1,124 @@
+//! Frames: Ethernet, VLAN tags, IPv4 and IPv6, UDP.
+//!
+//! [`parse`] reads, [`reply`] writes the headers of a reply, and what a frame
+//! is, in the kernel or on the host, is behind the trait [`Frame`].
+
+pub mod checksum;
+pub mod parse;
+pub mod reply;
+
+use crate::decide::Plan;
+use crate::limits::MAX_HEAD_OCTETS;
+use crate::referral::Piece;
+use crate::wire::{LabelStarts, MessageBuffer};
+use network_types::eth::EthHdr;
+use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
+use network_types::udp::UdpHdr;
+use parse::Datagram;
+
+/// A header as it lies in a frame.
+///
+/// # Safety
+///
+/// The type is `repr(C)` without padding, and every bit pattern is valid.
+pub unsafe trait WireHeader: Copy {}
+
+// SAFETY: six octets twice and a u16, repr(C): 14 octets, no padding.
+unsafe impl WireHeader for EthHdr {}
+// SAFETY: octets and arrays of octets, repr(C).
+unsafe impl WireHeader for Ipv4Hdr {}
+// SAFETY: octets and arrays of octets, repr(C).
+unsafe impl WireHeader for Ipv6Hdr {}
+// SAFETY: arrays of octets, repr(C).
+unsafe impl WireHeader for UdpHdr {}
+// SAFETY: a VLAN tag's two numbers, octets only.
+unsafe impl WireHeader for [u8; 4] {}
+
+/// A frame that can be read, resized and written: an `xdp_buff` in the kernel,
+/// octets on the host.
+///
+/// Reads and writes are checked; `None` and `false` mean that the frame is
+/// shorter than that and that nothing was done.
+pub trait Frame {
+    /// Octets of the frame, padding included, over all its buffers.
+    fn octets(&self) -> usize;
+
+    /// Octets that lie in the first buffer, which alone can be written.
+    fn linear_octets(&self) -> usize;
+
+    /// The interface that the frame came in on.
+    fn interface(&self) -> u32;
+
+    /// The header at `offset`.
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<T>;
+
+    /// Copies `octets` octets from `offset` to the start of `buffer`.
+    ///
+    /// Valid lengths: `1..=MAX_QUERY_OCTETS`.
+    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool;
+
+    /// Makes the frame `octets` octets long, with room from its padding, its
+    /// tail or its head. Afterwards its octets are undefined: everything has
+    /// to be written.
+    ///
+    /// If there is no room, the frame is as it was.
+    fn resize(&mut self, octets: usize) -> bool;
+
+    /// Writes `octets` octets from offset `from` of `scratch` to the frame's
+    /// start.
+    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool;
+
+    /// Writes the first `octets` octets of a piece's records to `offset`.
+    ///
+    /// Valid lengths: `1..=MAX_UDP_OCTETS`.
+    fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool;
+
+    /// Adds `delta` to the number at `offset`, network byte order.
+    fn add_number(&mut self, offset: usize, delta: u16) -> bool;
+
+    /// Writes `N` octets at `offset`.
+    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool;
+}
+
+/// Octets kept for the headers of a reply: [`MAX_HEAD_OCTETS`] and what aligns
+/// the message behind them.
+pub const HEAD_ROOM: usize = 72;
+const _: () = assert!(HEAD_ROOM >= MAX_HEAD_OCTETS && HEAD_ROOM.is_multiple_of(8));
+
+/// Where a packet is worked on, one for each CPU.
+///
+/// The headers of the reply are written to the end of `head`, so that they and
+/// the question, which stays where it was parsed, are one run of octets.
+///
+/// # Verifier
+///
+/// What one step finds out for the next goes through this memory instead of
+/// the stack, which has room for 512 octets only. It also makes the verifier
+/// forget how a value came about, so that it does not follow every way through
+/// the first step all through the second. Map memory starts as zeros, which
+/// are a valid value of every field.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub struct Scratch {
+    /// Ethernet, VLAN tags, IP and UDP headers of the reply, right-aligned.
+    pub head: [u8; HEAD_ROOM],
+    /// The query; its first 12 octets become the header of the reply.
+    pub message: MessageBuffer,
+    /// Where the labels of QNAME start.
+    pub starts: LabelStarts,
+    /// The way back to the client.
+    pub datagram: Datagram,
+    /// What is sent.
+    pub plan: Plan,
+}
+
+impl Scratch {
+    /// All octets zero.
+    pub const EMPTY: Self = Self {
+        head: [0; HEAD_ROOM],
+        message: MessageBuffer::EMPTY,
+        starts: LabelStarts::EMPTY,
+        datagram: Datagram::EMPTY,
+        plan: Plan::EMPTY,
+    };
+}

@@ -1,0 +1,187 @@
+//! The maps between the program and the daemon: names, keys, values.
+//!
+//! Everything is octets or numbers without padding, in the byte order that each
+//! item states. Maps that belong to one generation of the zones ([`INDEX`],
+//! [`PIECES`] and the globals) are filled before the program runs and never
+//! change; the others belong to the host and may change at any time, an entry
+//! at once.
+
+use crate::frame::checksum::Sum;
+use bytemuck::{Pod, Zeroable};
+
+/// The XDP program's name.
+pub const PROGRAM: &str = "dns_glue";
+
+/// Array of [`Bucket`](crate::index::Bucket): the delegation index.
+pub const INDEX: &str = "INDEX";
+/// Array of [`Slab`](crate::referral::Slab): the pieces of referrals.
+pub const PIECES: &str = "PIECES";
+/// Per-CPU array of [`COUNTER_SLOTS`](crate::reason::COUNTER_SLOTS) counters of
+/// 64 bits.
+pub const COUNTERS: &str = "COUNTERS";
+/// Per-CPU array of one [`Scratch`](crate::frame::Scratch).
+pub const SCRATCH: &str = "SCRATCH";
+/// Hash from interface index to [`Interface`].
+pub const INTERFACES: &str = "INTERFACES";
+/// Hash whose keys are the service addresses, [`AddressKey`]; values are 1.
+pub const ADDRESSES: &str = "ADDRESSES";
+
+/// Global: [`Settings`].
+pub const SETTINGS: &str = "SETTINGS";
+/// Global: [`HashSecret`](crate::index::HashSecret).
+pub const SECRET: &str = "SECRET";
+/// Global: [`Depths`](crate::index::Depths).
+pub const DEPTHS: &str = "DEPTHS";
+
+/// Interfaces that one daemon can serve.
+pub const MAX_INTERFACES: u32 = 64;
+/// Service addresses that one daemon can serve.
+pub const MAX_ADDRESSES: u32 = 1024;
+
+/// What is fixed for one loaded program. Host byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Settings {
+    /// See [`Policy::port`](crate::policy::Policy).
+    pub port: u16,
+    /// See [`Policy::max_udp`](crate::policy::Policy).
+    pub max_udp: u16,
+    /// See [`Policy::flags`](crate::policy::Policy).
+    pub flags: u32,
+    /// Buckets of the index.
+    pub buckets: u32,
+}
+const _: () = assert!(size_of::<Settings>() == 12);
+
+/// An interface that the program is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Interface {
+    /// Its MAC address: queries to any other pass.
+    pub mac: [u8; 6],
+    /// Its MTU, octets, host byte order; 65535 stands for anything larger.
+    pub mtu: u16,
+}
+const _: () = assert!(size_of::<Interface>() == 8);
+
+/// An IP address in network byte order; IPv4 is mapped (RFC 4291 2.5.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct AddressKey([u32; 4]);
+const _: () = assert!(size_of::<AddressKey>() == 16);
+
+/// The third word of every mapped IPv4 address.
+const MAPPED: u32 = u32::from_be(0x0000_ffff);
+
+impl AddressKey {
+    /// The unspecified IPv6 address, `::`.
+    pub const UNSPECIFIED: Self = Self([0; 4]);
+
+    /// The key of an IPv4 address.
+    #[inline(always)]
+    pub const fn from_ipv4(octets: [u8; 4]) -> Self {
+        Self([0, 0, MAPPED, u32::from_ne_bytes(octets)])
+    }
+
+    /// The key of an IPv6 address.
+    #[inline(always)]
+    pub const fn from_ipv6(octets: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            u32::from_ne_bytes([m, n, o, p]),
+        ])
+    }
+
+    /// The 16 octets.
+    #[inline(always)]
+    pub const fn octets(&self) -> [u8; 16] {
+        let [a, b, c, d] = self.0;
+        let [a0, a1, a2, a3] = a.to_ne_bytes();
+        let [b0, b1, b2, b3] = b.to_ne_bytes();
+        let [c0, c1, c2, c3] = c.to_ne_bytes();
+        let [d0, d1, d2, d3] = d.to_ne_bytes();
+        [
+            a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3,
+        ]
+    }
+
+    /// Whether this is an IPv4 address in its mapped form.
+    #[inline(always)]
+    pub const fn is_mapped(&self) -> bool {
+        let [a, b, c, _] = self.0;
+        a == 0 && b == 0 && c == MAPPED
+    }
+
+    /// The last four octets, memory order: the IPv4 address of a mapped one.
+    #[inline(always)]
+    pub const fn ipv4_word(&self) -> u32 {
+        let [_, _, _, word] = self.0;
+        word
+    }
+
+    /// Adds all 16 octets to a checksum.
+    #[inline(always)]
+    pub const fn add_to(&self, sum: Sum) -> Sum {
+        let [a, b, c, d] = self.0;
+        sum.words(a).words(b).words(c).words(d)
+    }
+
+    /// Whether a reply may be sent to the address: not multicast, not
+    /// reserved or broadcast (from 240/4 on), not 0/8, not loopback, not
+    /// unspecified (RFC 1122 3.2.1.3, RFC 4291 2.5).
+    #[inline(always)]
+    pub const fn is_answerable(&self) -> bool {
+        let [a, b, c, d] = self.0;
+        if self.is_mapped() {
+            let [first, ..] = d.to_ne_bytes();
+            return first != 0 && first != 127 && first < 224;
+        }
+        if a == 0 && b == 0 {
+            // The unspecified address, loopback, and the deprecated
+            // IPv4-compatible addresses: nobody sends from there.
+            return c != 0;
+        }
+        let [first, ..] = a.to_ne_bytes();
+        first != 0xff
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn every_first_octet_of_ipv4() {
+        for first in 0..=u8::MAX {
+            let address = Ipv4Addr::new(first, 2, 3, 4);
+            let answerable =
+                !(first == 0 || address.is_loopback() || address.is_multicast() || first >= 240);
+            let key = AddressKey::from_ipv4(address.octets());
+            assert_eq!(key.is_answerable(), answerable, "{address}");
+            assert_eq!(key.octets(), address.to_ipv6_mapped().octets());
+        }
+    }
+
+    #[test]
+    fn sources_of_ipv6() {
+        for (text, answerable) in [
+            ("::", false),
+            ("::1", false),
+            ("::192.0.2.1", false),
+            ("ff02::1", false),
+            ("fe80::1", true),
+            ("2001:db8::1", true),
+            ("fd00::1", true),
+            ("64:ff9b::192.0.2.1", true),
+        ] {
+            let address: Ipv6Addr = text.parse().expect("an address");
+            let key = AddressKey::from_ipv6(address.octets());
+            assert_eq!(key.is_answerable(), answerable, "{address}");
+            assert_eq!(key.octets(), address.octets());
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the operator chose, fixed when the program is loaded.
+
+/// The choices that decide between answer and pass, and shape the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The UDP port that is served, host byte order.
+    pub port: u16,
+    /// Octets of the longest DNS message sent, and the size that our OPT
+    /// record tells. Valid values: `MIN_UDP_OCTETS..=MAX_UDP_OCTETS`.
+    pub max_udp: u16,
+    /// Bits, all below: `Policy::COOKIES_PASS` and so on.
+    pub flags: u32,
+}
+
+impl Policy {
+    /// A query with a COOKIE option passes (`--cookies pass`).
+    pub const COOKIES_PASS: u32 = 1 << 0;
+    /// A query with a client subnet passes (`--pass-ecs`).
+    pub const ECS_PASS: u32 = 1 << 1;
+    /// CD is copied into the reply, as BIND does (`--copy-cd`).
+    pub const COPY_CD: u32 = 1 << 2;
+    /// A zone holds DELEG records: queries with DE=1 pass.
+    pub const HOLDS_DELEG: u32 = 1 << 3;
+    /// The root is among the zones: a name that meets no entry is inside it.
+    pub const SERVES_ROOT: u32 = 1 << 4;
+
+    /// Whether the choice is made.
+    #[inline(always)]
+    pub const fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+}

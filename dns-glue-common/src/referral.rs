@@ -1,0 +1,334 @@
+//! What a referral is made of: pieces, where they may end, what shifts in them.
+//!
+//! A referral is a header, the client's own question, up to three *pieces*, and
+//! an OPT record. The pieces are the NS records; with DO the proof (DS, or the
+//! denial, with signatures); and the glue. Many delegations share a piece, so
+//! a piece knows nothing of where it will stand:
+//!
+//! - **Relocations**: the compression pointers in a piece. Each shifts by a
+//!   number that depends on its [`Kind`], all of them 0 when the piece stands
+//!   where it was made for.
+//! - **Cut points**: after which records a piece may end, and what the piece
+//!   up to there is: octets, records, pointers, and its checksum.
+//!
+//! # Layout of a piece
+//!
+//! ```text
+//! 0   Extent  the whole piece                          16 octets
+//! 16  u8      base: octets of the QNAME it was made for
+//! 17  u8      cut points before the whole (0 to 126)
+//! 18  u16     start it was made for, from the end of the question
+//! 20  u32     the same glue with signatures: a piece, or 0
+//! 24  u64     zero
+//! 32          the records
+//!             relocations, u16 each: kind (2 bits), offset (14 bits)
+//!             cut points, an Extent each, from short to long
+//! ```
+//!
+//! The records and the relocations are each padded to 8 octets. Numbers are
+//! little-endian, except in the records.
+
+use crate::frame::checksum::fold;
+use crate::limits::{MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS};
+use crate::reason::Reason;
+use bytemuck::{Pod, Zeroable};
+
+/// Octets of a slab in which a piece may start.
+pub const SLAB_OCTETS: usize = 1 << 16;
+/// Octets behind them, for the end of a piece that starts near the end.
+pub const SLAB_SLACK: usize = 4096;
+/// Pieces start at multiples of this, octets.
+pub const PIECE_ALIGN: usize = 8;
+/// Octets in front of a piece's records.
+pub const PIECE_HEAD_OCTETS: usize = 32;
+const _: () = assert!(
+    PIECE_HEAD_OCTETS
+        + MAX_UDP_OCTETS.next_multiple_of(8)
+        + (2 * MAX_RELOCATIONS).next_multiple_of(8)
+        + MAX_CUT_POINTS * size_of::<Extent>()
+        <= SLAB_SLACK
+);
+
+/// A value of the map of pieces.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(8))]
+pub struct Slab(pub [u8; SLAB_OCTETS + SLAB_SLACK]);
+
+/// What shifts a compression pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Points to the whole cut name in the question: shifts by the octets of
+    /// QNAME in front of it.
+    Cut = 0,
+    /// Points into the pieces, counted from the end of the question, or to a
+    /// suffix of the cut name, counted from there too: shifts by the octets of
+    /// QNAME beyond the base.
+    Body = 1,
+    /// Points into the piece itself: shifts like `Body`, and with the start of
+    /// the piece.
+    Own = 2,
+}
+
+/// A relocation: kind in the two upper bits, offset among the records below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation(pub u16);
+
+impl Relocation {
+    /// A pointer at `offset` of a piece's records.
+    pub const fn new(kind: Kind, offset: u16) -> Self {
+        Self((kind as u16) << 14 | offset)
+    }
+
+    /// Offset among the records, octets.
+    #[inline(always)]
+    pub const fn offset(self) -> usize {
+        (self.0 & 0x3fff) as usize
+    }
+}
+
+/// A piece, or the part of it up to a cut point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct Extent {
+    /// Octets of the records. Valid values: `0..=MAX_UDP_OCTETS`.
+    pub octets: u16,
+    /// Sum of the records as if they began at an even offset, modulo 65535;
+    /// a number, not memory order.
+    pub sum: u16,
+    /// What the sum gains for each octet that pointers of `Kind::Cut` shift:
+    /// 1 for each at an even offset, 256 for each at an odd one.
+    pub gain_cut: u16,
+    /// The same for `Kind::Body`.
+    pub gain_body: u16,
+    /// The same for `Kind::Own`.
+    pub gain_own: u16,
+    /// Relocations up to here. Valid values: `0..=MAX_RELOCATIONS`.
+    pub relocations: u8,
+    /// Records of the authority section.
+    pub authority: u8,
+    /// Records of the additional section.
+    pub additional: u8,
+    /// `Extent::TRUNCATED`.
+    pub flags: u8,
+    /// Zero.
+    pub unused: u16,
+}
+const _: () = assert!(size_of::<Extent>() == 16);
+
+impl Extent {
+    /// A reply that ends here must say TC=1.
+    pub const TRUNCATED: u8 = 1;
+
+    /// No octets.
+    pub const EMPTY: Self = Self {
+        octets: 0,
+        sum: 0,
+        gain_cut: 0,
+        gain_body: 0,
+        gain_own: 0,
+        relocations: 0,
+        authority: 0,
+        additional: 0,
+        flags: 0,
+        unused: 0,
+    };
+}
+
+/// How far the pointers of a piece shift, modulo 2^16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Shift {
+    /// `Kind::Cut`.
+    pub cut: u16,
+    /// `Kind::Body`.
+    pub body: u16,
+    /// `Kind::Own`.
+    pub own: u16,
+}
+
+impl Shift {
+    /// Not at all.
+    pub const NONE: Self = Self {
+        cut: 0,
+        body: 0,
+        own: 0,
+    };
+
+    /// Whether no pointer shifts.
+    #[inline(always)]
+    pub const fn is_none(self) -> bool {
+        self.cut | self.body | self.own == 0
+    }
+
+    /// By how much a pointer shifts.
+    #[inline(always)]
+    pub const fn of(self, relocation: Relocation) -> u16 {
+        match relocation.0 >> 14 {
+            0 => self.cut,
+            1 => self.body,
+            _ => self.own,
+        }
+    }
+
+    /// The sum of the records up to `extent` once its pointers are shifted,
+    /// modulo 65535; a number.
+    #[inline(always)]
+    pub const fn sum(self, extent: &Extent) -> u16 {
+        let sum = extent.sum as u64
+            + extent.gain_cut as u64 * residue(self.cut)
+            + extent.gain_body as u64 * residue(self.body)
+            + extent.gain_own as u64 * residue(self.own);
+        fold(sum)
+    }
+}
+
+/// A shift modulo 2^16 as a shift modulo 65535.
+///
+/// Shifts lie between -2^15 and 2^15; a pointer plus a shift never leaves 14
+/// bits, so adding modulo 2^16 is adding, and the sum changes by the shift.
+#[inline(always)]
+const fn residue(shift: u16) -> u64 {
+    if shift >= 0x8000 {
+        // 65535 + (shift - 65536)
+        shift as u64 - 1
+    } else {
+        shift as u64
+    }
+}
+
+/// Where the pieces are.
+pub trait Pieces {
+    /// The slab of that number.
+    fn slab(&self, number: u32) -> Option<&Slab>;
+}
+
+/// A piece in its slab.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// The slab.
+    pub slab: &'a Slab,
+    /// Offset of the piece in the slab. Valid values: `0..SLAB_OCTETS`.
+    pub start: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// The piece that `reference` names: its place in units of
+    /// [`PIECE_ALIGN`] octets over all slabs, never 0.
+    ///
+    /// # Errors
+    ///
+    /// `Inconsistent` if there is no such slab.
+    #[inline(always)]
+    pub fn at<P: Pieces>(pieces: &'a P, reference: u32) -> Result<Self, Reason> {
+        const SHIFT: u32 = (SLAB_OCTETS / PIECE_ALIGN).trailing_zeros();
+        let slab = pieces
+            .slab(reference >> SHIFT)
+            .ok_or(Reason::Inconsistent)?;
+        Ok(Self {
+            slab,
+            start: (reference as usize * PIECE_ALIGN) & (SLAB_OCTETS - PIECE_ALIGN),
+        })
+    }
+
+    /// The whole piece.
+    #[inline(always)]
+    pub fn whole(&self) -> Extent {
+        self.extent_at(0)
+    }
+
+    /// Octets of the QNAME that the piece was made for.
+    #[inline(always)]
+    pub fn base(&self) -> u16 {
+        self.number(16) & 0xff
+    }
+
+    /// Cut points before the whole.
+    #[inline(always)]
+    pub fn cut_points(&self) -> usize {
+        (self.number(16) >> 8) as usize & MAX_CUT_POINTS
+    }
+
+    /// The start that the piece was made for, octets from the end of the
+    /// question.
+    #[inline(always)]
+    pub fn base_start(&self) -> u16 {
+        self.number(18)
+    }
+
+    /// The same glue with signatures, or 0.
+    #[inline(always)]
+    pub fn with_signatures(&self) -> u32 {
+        self.number(20) as u32 | (self.number(22) as u32) << 16
+    }
+
+    /// Relocation `place`. Valid values: below `whole().relocations`.
+    #[inline(always)]
+    pub fn relocation(&self, records_octets: u16, place: usize) -> Relocation {
+        Relocation(
+            self.number(relocations_start(records_octets) + 2 * (place & (MAX_RELOCATIONS - 1))),
+        )
+    }
+
+    /// The longest part of the piece that has at most `room` octets, of those
+    /// that end at a cut point. The first cut point has 0 octets.
+    #[inline(always)]
+    pub fn longest_within(&self, whole: &Extent, room: usize) -> Extent {
+        let count = self.cut_points();
+        let first =
+            relocations_start(whole.octets) + (2 * whole.relocations as usize).next_multiple_of(8);
+        let mut fitting = 0;
+        // Cut points are at most 127, so seven bits tell the last that fits.
+        let mut step = 64;
+        for _ in 0..7 {
+            let candidate = fitting + step;
+            if candidate < count
+                && self.number(first + 16 * (candidate & MAX_CUT_POINTS)) as usize <= room
+            {
+                fitting = candidate;
+            }
+            step >>= 1;
+        }
+        self.extent_at(first + 16 * (fitting & MAX_CUT_POINTS))
+    }
+
+    #[inline(always)]
+    fn extent_at(&self, offset: usize) -> Extent {
+        let [relocations, authority] = self.number(offset + 10).to_le_bytes();
+        let [additional, flags] = self.number(offset + 12).to_le_bytes();
+        Extent {
+            octets: self.number(offset),
+            sum: self.number(offset + 2),
+            gain_cut: self.number(offset + 4),
+            gain_body: self.number(offset + 6),
+            gain_own: self.number(offset + 8),
+            relocations,
+            authority,
+            additional,
+            flags,
+            unused: 0,
+        }
+    }
+
+    /// The number at `offset` of the piece.
+    ///
+    /// # Verifier
+    ///
+    /// Start and offset are masked, so their sum is below the slab's size by
+    /// constants alone.
+    #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "both terms are masked: their sum is below the slab's size, no panic is left"
+    )]
+    fn number(&self, offset: usize) -> u16 {
+        let at = (self.start & (SLAB_OCTETS - PIECE_ALIGN)) + (offset & (SLAB_SLACK - 2));
+        u16::from_le_bytes([self.slab.0[at], self.slab.0[at + 1]])
+    }
+}
+
+/// Offset of the relocations in a piece.
+#[inline(always)]
+pub const fn relocations_start(records_octets: u16) -> usize {
+    PIECE_HEAD_OCTETS + (records_octets as usize).next_multiple_of(8)
+}

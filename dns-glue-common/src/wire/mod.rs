@@ -1,0 +1,183 @@
+//! DNS messages: a bounded buffer of octets, and the parsers over it.
+
+pub mod edns;
+pub mod header;
+pub mod query;
+pub mod question;
+
+use crate::limits::{MAX_LABELS, MAX_QUERY_OCTETS};
+
+/// Octets behind the longest query, so that a four-octet load at any offset
+/// of the query stays inside the buffer.
+const SLACK_OCTETS: usize = 8;
+
+/// A DNS message as it came, in a buffer of fixed size.
+///
+/// Octets behind `octets` are whatever an earlier message left there: nothing
+/// may be read from them except through the functions here, which know the
+/// length.
+///
+/// # Verifier
+///
+/// Each access masks its offset to the buffer's size, on the very register
+/// that is used; the comparison with the length is for correctness alone. The
+/// verifier before 6.8 learns nothing from comparing two variables.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    buffer: &'a MessageBuffer,
+    octets: usize,
+}
+
+/// Room for a message, aligned for four-octet loads.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(8))]
+pub struct MessageBuffer(pub [u8; MAX_QUERY_OCTETS + SLACK_OCTETS]);
+
+impl MessageBuffer {
+    /// All octets zero.
+    pub const EMPTY: Self = Self([0; MAX_QUERY_OCTETS + SLACK_OCTETS]);
+}
+
+/// The offset at which each label of a QNAME starts, from the name's start.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct LabelStarts([u8; MAX_LABELS + 1]);
+
+impl LabelStarts {
+    /// No label yet.
+    pub const EMPTY: Self = Self([0; MAX_LABELS + 1]);
+
+    /// The offset of label `label`, counted from the left, from 0.
+    #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "masked to the array's 128 entries: no panic is left"
+    )]
+    pub const fn get(&self, label: usize) -> usize {
+        self.0[label & MAX_LABELS] as usize
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "masked to the array's 128 entries: no panic is left"
+    )]
+    const fn set(&mut self, label: usize, start: usize) {
+        self.0[label & MAX_LABELS] = start as u8;
+    }
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every offset is masked below the buffer's length: no panic is left"
+)]
+impl<'a> Message<'a> {
+    /// The first `octets` octets of `buffer`.
+    ///
+    /// A length beyond the buffer's is cut to [`MAX_QUERY_OCTETS`].
+    #[inline(always)]
+    pub const fn new(buffer: &'a MessageBuffer, octets: usize) -> Self {
+        let octets = if octets > MAX_QUERY_OCTETS {
+            MAX_QUERY_OCTETS
+        } else {
+            octets
+        };
+        Self { buffer, octets }
+    }
+
+    /// Octets of the message.
+    #[inline(always)]
+    pub const fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// The octet at `offset`, or `None` at the message's end and beyond.
+    #[inline(always)]
+    pub const fn octet(&self, offset: usize) -> Option<u8> {
+        if offset < self.octets {
+            Some(self.buffer.0[offset & (MAX_QUERY_OCTETS - 1)])
+        } else {
+            None
+        }
+    }
+
+    /// The 16-bit number at `offset`, network byte order, if it is inside.
+    #[inline(always)]
+    pub const fn u16(&self, offset: usize) -> Option<u16> {
+        if offset.saturating_add(2) <= self.octets {
+            let at = offset & (MAX_QUERY_OCTETS - 1);
+            Some(u16::from_be_bytes([
+                self.buffer.0[at],
+                self.buffer.0[at + 1],
+            ]))
+        } else {
+            None
+        }
+    }
+
+    /// Four octets from `offset`, native byte order, of which those from
+    /// `end` on are zero.
+    ///
+    /// `end` must not lie beyond the message.
+    #[inline(always)]
+    pub const fn word(&self, offset: usize, end: usize) -> u32 {
+        let at = offset & (MAX_QUERY_OCTETS - 1);
+        let word = u32::from_ne_bytes([
+            self.buffer.0[at],
+            self.buffer.0[at + 1],
+            self.buffer.0[at + 2],
+            self.buffer.0[at + 3],
+        ]);
+        let rest = end.saturating_sub(offset);
+        if rest >= 4 {
+            word
+        } else {
+            // The first `rest` octets in memory stay.
+            word & u32::from_le((1u32 << ((rest & 3) * 8)).wrapping_sub(1))
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A buffer that holds `octets`, and behind them what must not be read.
+    pub(crate) fn buffer(octets: &[u8]) -> MessageBuffer {
+        let mut buffer = MessageBuffer([0xa5; MAX_QUERY_OCTETS + SLACK_OCTETS]);
+        buffer.0.as_mut_slice()[..octets.len()].copy_from_slice(octets);
+        buffer
+    }
+
+    #[test]
+    fn nothing_behind_the_end_is_read() {
+        for octets in 0..=MAX_QUERY_OCTETS {
+            let content: std::vec::Vec<u8> = (0..octets).map(|at| at as u8).collect();
+            let buffer = buffer(&content);
+            let message = Message::new(&buffer, octets);
+            for offset in 0..=octets + 4 {
+                let expected = content.get(offset).copied();
+                assert_eq!(message.octet(offset), expected);
+                let next = content.get(offset + 1).copied();
+                let pair = expected.zip(next).map(|(a, b)| u16::from_be_bytes([a, b]));
+                assert_eq!(message.u16(offset), pair);
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_is_zero_from_its_end_on() {
+        let content: std::vec::Vec<u8> = (1..=200).collect();
+        let buffer = buffer(&content);
+        let message = Message::new(&buffer, content.len());
+        for offset in 0..content.len() {
+            for end in offset..=content.len() {
+                let mut expected = [0; 4];
+                for (place, octet) in content[offset..end].iter().take(4).enumerate() {
+                    expected.as_mut_slice()[place] = *octet;
+                }
+                assert_eq!(message.word(offset, end).to_ne_bytes(), expected);
+            }
+        }
+    }
+}
