@@ -117,6 +117,9 @@ fn disable_services(packages: &[&'static str]) -> Result<()> {
     Ok(())
 }
 
+/// Denies every start of a service.
+const POLICY: &str = "#!/bin/sh\n# Of cargo xtask, while it installs packages.\nexit 101\n";
+
 /// Debian's way to install without starting services: invoke-rc.d asks
 /// policy-rc.d, and 101 means no. Removed when dropped.
 struct NoServices {
@@ -127,10 +130,11 @@ struct NoServices {
 impl NoServices {
     fn new() -> Result<Self> {
         let file = PathBuf::from("/usr/sbin/policy-rc.d");
-        // Someone has a policy (container images do): theirs stays.
-        let is_ours = !file.exists();
+        // Someone may have a policy (container images do): theirs stays. Ours
+        // may be left from an installation that was interrupted.
+        let is_ours = fs::read_to_string(&file).map_or(!file.exists(), |text| text == POLICY);
         if is_ours {
-            fs::write(&file, "#!/bin/sh\nexit 101\n")
+            fs::write(&file, POLICY)
                 .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
                 .with_context(|| format!("write {}", file.display()))?;
         }
