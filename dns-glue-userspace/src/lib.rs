@@ -5,5 +5,9 @@
 //!                          \-> serve::fallback (everything that passes)
 //! ```
 
+pub mod cli;
 pub mod compile;
+pub mod kernel;
+pub mod progress;
+pub mod serve;
 pub mod zone;

@@ -155,6 +155,22 @@ pub struct Attachment {
     link: FdLink,
 }
 
+/// Checks that no XDP program is on an interface.
+///
+/// # Errors
+///
+/// One is: `Foreign`.
+pub fn check_free(target: &Target) -> Result<(), AttachError> {
+    match target.occupied_by {
+        None => Ok(()),
+        Some(id) => Err(AttachError::Foreign {
+            interface: target.name.clone(),
+            id,
+            name: program_name(id),
+        }),
+    }
+}
+
 /// Attaches the program to an interface.
 ///
 /// # Errors
@@ -165,13 +181,7 @@ pub fn attach(
     target: &Target,
     choice: ModeChoice,
 ) -> Result<Attachment, AttachError> {
-    if let Some(id) = target.occupied_by {
-        return Err(AttachError::Foreign {
-            interface: target.name.clone(),
-            id,
-            name: program_name(id),
-        });
-    }
+    check_free(target)?;
     match choice {
         ModeChoice::Only(mode) => attach_in_mode(loaded, target, mode, None),
         ModeChoice::Auto => {
