@@ -108,7 +108,13 @@ impl ZoneErrors {
         }
     }
 
-    /// The errors kept, at most [`MAX_SHOWN`], in the order of reading.
+    /// Puts the errors in the order of their places.
+    pub(super) fn sort(&mut self) {
+        self.errors.sort_by_key(|error| error.position);
+    }
+
+    /// The errors kept, at most [`MAX_SHOWN`], file by file in the order of
+    /// their places.
     #[must_use]
     pub fn errors(&self) -> &[ZoneError] {
         &self.errors

@@ -217,10 +217,11 @@ impl<'z> Inspection<'z, '_> {
                 Rtype::A | Rtype::AAAA | Rtype::NSEC | Rtype::NSEC3
             )
         });
-        if !only_addresses || !owns_address(node) {
+        let name = node.name().as_slice();
+        if !only_addresses || !owns_address(node) || name_order::is_wildcard(name) {
             return false;
         }
-        let parent = name_order::parent(node.name().as_slice()).expect("only the root has none");
+        let parent = name_order::parent(name).expect("only the root has none");
         if parent.len() <= self.zone.apex().len() {
             return false;
         }

@@ -11,11 +11,13 @@ pub struct Position {
     /// Which file, as an index into the files that were read, the zone's own
     /// first and each $INCLUDE after it.
     pub file: u16,
-    /// Column of the first octet, from 1.
-    pub column: u16,
     /// Line, from 1.
     pub line: u32,
+    /// Column of the first octet, from 1.
+    pub column: u16,
 }
+
+const _: () = assert!(size_of::<Position>() == 8);
 
 impl Position {
     /// Whether this is a place in a text at all.

@@ -440,3 +440,72 @@ impl fmt::Debug for Rrset<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::base::ToName;
+    use domain::base::iana::Class;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn any_owner() -> impl Strategy<Value = Name<Vec<u8>>> {
+        let label = prop::sample::select(vec!["a", "A", "b", "ab", "\\000", "\\255", "*", "-"]);
+        prop::collection::vec(label, 0..5)
+            .prop_map(|labels| [labels, vec!["test."]].concat().join("."))
+            .prop_map(|text| Name::vec_from_str(&text).expect("a valid name"))
+    }
+
+    proptest! {
+        /// Whatever records go in, in whatever order, the zone answers as a
+        /// plain map ordered by the `domain` crate does.
+        #[test]
+        fn agrees_with_a_plain_map(
+            records in prop::collection::vec((any_owner(), 0..3_u8, 0..9_u32), 0..40),
+            asked in any_owner(),
+        ) {
+            let apex = Name::vec_from_str("test.").expect("a valid name");
+            let mut builder = ZoneBuilder::new(apex.clone());
+            let mut map = BTreeMap::<Name<Vec<u8>>, BTreeMap<u8, u32>>::new();
+            let soa = [b"\0\0".as_slice(), &[0; 20]].concat();
+            for (rtype, rdata) in [(Rtype::SOA, &soa[..]), (Rtype::NS, b"\0")] {
+                builder.push(apex.for_slice(), Class::IN, 1, rtype, rdata).expect("taken");
+            }
+            map.entry(apex).or_default();
+            for (owner, octet, ttl) in records {
+                let rdata = [192, 0, 2, octet];
+                builder.push(owner.for_slice(), Class::IN, ttl, Rtype::A, &rdata).expect("taken");
+                map.entry(owner).or_default().entry(octet).and_modify(|t| *t = ttl.min(*t)).or_insert(ttl);
+            }
+            let zone = builder.finish().expect("a zone");
+
+            let names: Vec<_> = zone.nodes().map(|node| node.name().to_owned_vec()).collect();
+            prop_assert_eq!(&names, &map.keys().cloned().collect::<Vec<_>>());
+            for (node, addresses) in zone.nodes().zip(map.values()) {
+                let found = node.rrset(Rtype::A);
+                let octets = found.iter().flat_map(|rrset| rrset.records().map(|rdata| rdata[3]));
+                prop_assert_eq!(octets.collect::<Vec<_>>(), addresses.keys().copied().collect::<Vec<_>>());
+                prop_assert_eq!(found.map(|rrset| rrset.ttl()), addresses.values().min().copied());
+            }
+
+            let asked = asked.for_slice();
+            prop_assert_eq!(zone.find(asked).is_some(), map.keys().any(|name| name == asked));
+            let below: Vec<_> = zone.below(asked).map(|node| node.name().to_owned_vec()).collect();
+            let expected: Vec<_> = map.keys().filter(|name| name.ends_with(asked)).cloned().collect();
+            prop_assert_eq!(below, expected);
+            let before = zone.at_or_before(asked).map(|node| node.name().to_owned_vec());
+            let expected = map.keys().rfind(|name| name.name_cmp(asked).is_le()).cloned();
+            prop_assert_eq!(before, expected);
+        }
+    }
+
+    trait ToOwnedVec {
+        fn to_owned_vec(&self) -> Name<Vec<u8>>;
+    }
+
+    impl ToOwnedVec for NameRef {
+        fn to_owned_vec(&self) -> Name<Vec<u8>> {
+            Name::from_octets(self.as_slice().to_vec()).expect("a name")
+        }
+    }
+}
