@@ -14,7 +14,10 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     let compiled = crate::serve::compiled::compile(&args.zones.choice(), &())?;
     for zone in &compiled.summaries {
-        println!("{} serial {}: {} delegations", zone.apex, zone.serial, zone.delegations);
+        println!(
+            "{} serial {}: {} delegations",
+            zone.apex, zone.serial, zone.delegations
+        );
     }
     Ok(())
 }

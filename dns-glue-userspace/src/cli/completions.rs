@@ -10,7 +10,10 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every subcommand returns a result")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every subcommand returns a result"
+)]
 pub fn run(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut command = super::Cli::command();
     clap_complete::generate(args.shell, &mut command, "dns-glue", &mut std::io::stdout());

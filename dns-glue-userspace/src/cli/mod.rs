@@ -10,6 +10,7 @@ mod status;
 mod stop;
 mod zone_args;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -69,6 +70,15 @@ pub fn main() -> anyhow::Result<()> {
     }
 }
 
+/// Writes to standard output; a reader that has seen enough (`| head`) is no
+/// error.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,8 +102,10 @@ mod tests {
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
-        parse("dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec")
-            .expect("explain");
+        parse(
+            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec",
+        )
+        .expect("explain");
         parse("dns-glue status --json").expect("status");
         parse("dns-glue stop").expect("stop");
     }
@@ -104,14 +116,32 @@ mod tests {
             ("dns-glue run --iface eth0", "--zone"),
             ("dns-glue run --zone .=x", "--iface"),
             ("dns-glue run --iface eth0 --zone root.zone", "--zone"),
-            ("dns-glue run --iface eth0 --zone .=x --max-udp 1401", "--max-udp"),
-            ("dns-glue run --iface eth0 --zone .=x --max-udp 511", "--max-udp"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --max-udp 1401",
+                "--max-udp",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --max-udp 511",
+                "--max-udp",
+            ),
             ("dns-glue run --iface eth0 --zone .=x --port 0", "--port"),
-            ("dns-glue run --iface eth0 --zone .=x --address 192.0.2.300", "--address"),
-            ("dns-glue run --iface eth0 --zone .=x --serves a..b", "--serves"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --address 192.0.2.300",
+                "--address",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --serves a..b",
+                "--serves",
+            ),
             ("dns-glue run --iface eth0 --zone .=x --mode fast", "--mode"),
-            ("dns-glue run --iface eth0 --zone .=x --cookies answer", "--cookies"),
-            ("dns-glue run --iface eth0 --zone .=x --log-level loud", "--log-level"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --cookies answer",
+                "--cookies",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --log-level loud",
+                "--log-level",
+            ),
         ] {
             let error = parse(line).expect_err(line);
             assert!(error.contains(flag), "{line}: {error}");

@@ -127,7 +127,10 @@ enum LogLevel {
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
     let level = args.log_level.filter();
     env_logger::Builder::new()
-        .filter_level(level)
+        // The libraries' own steps help nobody who runs a name server. The
+        // records of the program come under its name, dns_glue, too.
+        .filter_level(level.min(LevelFilter::Warn))
+        .filter_module("dns_glue", level)
         .format_target(false)
         .try_init()
         .context("start the log")?;

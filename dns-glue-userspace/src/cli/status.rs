@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use clap::Args;
 
-use super::ControlArgs;
+use super::{ControlArgs, print};
 use crate::kernel::requirements::Octets;
 use crate::serve::control::{Client, Reply, Request};
 use crate::serve::status::{CounterStatus, InterfaceStatus, Status, ZoneStatus};
@@ -28,11 +28,12 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
     let Reply::Status(status) = reply else {
         bail!("the daemon answered something else");
     };
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+    let text = if args.json {
+        serde_json::to_string_pretty(&status)? + "\n"
     } else {
-        print!("{}", describe(&status, args.all));
-    }
+        describe(&status, args.all)
+    };
+    print(&text)?;
     Ok(())
 }
 
@@ -50,11 +51,16 @@ fn describe(status: &Status, all: bool) -> String {
         counters,
     } = status;
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let flags = [(settings.pass_ecs, ", client subnets pass"), (settings.copy_cd, ", CD copied")]
-        .map(|(chosen, words)| if chosen { words } else { "" });
+    let flags = [
+        (settings.pass_ecs, ", client subnets pass"),
+        (settings.copy_cd, ", CD copied"),
+    ]
+    .map(|(chosen, words)| if chosen { words } else { "" });
     let verified = program
         .verified_instructions
-        .map_or(String::new(), |count| format!(", {count} instructions verified"));
+        .map_or(String::new(), |count| {
+            format!(", {count} instructions verified")
+        });
     let mut text = format!(
         "dns-glue {version}, process {pid}, up {}\n\
          program {}{verified}, {} octets of machine code, {} of maps\n\
@@ -70,7 +76,11 @@ fn describe(status: &Status, all: bool) -> String {
         flags[0],
         flags[1],
         settings.fallback,
-        if addresses.is_empty() { String::from("none: everything passes") } else { addresses.join(" ") },
+        if addresses.is_empty() {
+            String::from("none: everything passes")
+        } else {
+            addresses.join(" ")
+        },
     );
     text.push('\n');
     text.push_str(&table(
@@ -105,8 +115,18 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
         mtu,
         mac,
     } = interface;
-    let mode = if *attached { mode.clone() } else { String::from("DETACHED") };
-    [name.clone(), index.to_string(), mode, mtu.to_string(), mac.clone()]
+    let mode = if *attached {
+        mode.clone()
+    } else {
+        String::from("DETACHED")
+    };
+    [
+        name.clone(),
+        index.to_string(),
+        mode,
+        mtu.to_string(),
+        mac.clone(),
+    ]
 }
 
 fn zone_row(zone: &ZoneStatus) -> [String; 5] {
@@ -132,7 +152,13 @@ fn counter_row(counter: &CounterStatus) -> [String; 5] {
         packets,
         meaning,
     } = counter;
-    [name.clone(), packets.to_string(), action.clone(), meaning.clone(), String::new()]
+    [
+        name.clone(),
+        packets.to_string(),
+        action.clone(),
+        meaning.clone(),
+        String::new(),
+    ]
 }
 
 /// Columns as wide as their widest cell; numbers are not aligned apart.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::ControlArgs;
+use super::{ControlArgs, print};
 use crate::serve::control::{Client, Reply, Request};
 
 /// Make the running daemon detach and exit, and wait for it
@@ -24,10 +24,11 @@ pub fn run(args: &StopArgs) -> anyhow::Result<()> {
     client
         .wait_for_end()
         .with_context(|| format!("process {pid} was asked to stop, but still runs"))?;
-    if args.json {
-        println!("{}", serde_json::json!({ "stopped": pid }));
+    let text = if args.json {
+        format!("{}\n", serde_json::json!({ "stopped": pid }))
     } else {
-        println!("stopped (process {pid})");
-    }
+        format!("stopped (process {pid})\n")
+    };
+    print(&text)?;
     Ok(())
 }

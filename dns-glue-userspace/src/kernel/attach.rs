@@ -105,14 +105,14 @@ pub enum AttachError {
         name: Option<String>,
     },
     /// The kernel refused.
-    #[error("cannot attach to {interface} in {mode} mode: {source}{hint}")]
+    #[error("cannot attach to {interface} in {mode} mode: {cause}{hint}")]
     Refused {
         /// The interface.
         interface: String,
         /// The mode that was tried.
         mode: AttachMode,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
         /// What could be done about it.
         hint: String,
     },
@@ -242,7 +242,7 @@ fn into_fd_link(link: XdpLink) -> Result<FdLink, LinkError> {
 }
 
 fn refused(error: ProgramError, target: &Target, mode: AttachMode) -> AttachError {
-    let source = match error {
+    let cause = match error {
         ProgramError::SyscallError(error) => error.io_error,
         ProgramError::XdpError(XdpError::NetlinkError(error)) => match error.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
@@ -250,21 +250,21 @@ fn refused(error: ProgramError, target: &Target, mode: AttachMode) -> AttachErro
         },
         other => io::Error::other(other),
     };
-    let hint = hint(&source, target, mode);
+    let hint = hint(&cause, target, mode);
     AttachError::Refused {
         interface: target.name.clone(),
         mode,
-        source,
+        cause,
         hint,
     }
 }
 
 /// What an operator can do about it; the kernel tells its reasons as numbers
 /// only.
-fn hint(source: &io::Error, target: &Target, mode: AttachMode) -> String {
+fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
     let name = &target.name;
     let native = mode == AttachMode::Native;
-    match source.raw_os_error() {
+    match cause.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => {
             String::from(" (another XDP program is on the interface; it is never replaced)")
         }
@@ -310,8 +310,8 @@ mod tests {
             mtu,
             occupied_by: None,
         };
-        let source = io::Error::from_raw_os_error(errno);
-        hint(&source, &target, mode)
+        let cause = io::Error::from_raw_os_error(errno);
+        hint(&cause, &target, mode)
     }
 
     #[test]

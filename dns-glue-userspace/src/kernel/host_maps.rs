@@ -86,8 +86,7 @@ impl HostMaps {
                 changes.beyond.push(address);
                 continue;
             }
-            self.addresses
-                .insert(&Value(address_key(address)), &1, 0)?;
+            self.addresses.insert(&Value(address_key(address)), &1, 0)?;
             self.served.insert(address);
             changes.added.push(address);
         }

@@ -22,8 +22,7 @@ use crate::compile::Generation;
 
 /// The program as the build script made it.
 #[cfg(not(dns_glue_no_program))]
-static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-ebpf"));
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-ebpf"));
 #[cfg(dns_glue_no_program)]
 static OBJECT: &[u8] = &[];
 
@@ -60,8 +59,8 @@ pub enum LoadError {
     },
     /// The kernel made no map of that size.
     #[error(
-        "the kernel refuses map {map}, {} in all: {source}{}",
-        Octets(needed.total()), memory_hint(source)
+        "the kernel refuses map {map}, {} in all: {cause}{}",
+        Octets(needed.total()), memory_hint(cause)
     )]
     Map {
         /// Its name.
@@ -69,15 +68,15 @@ pub enum LoadError {
         /// What all maps need.
         needed: MapMemory,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A map could not be filled.
-    #[error("cannot fill map {map}: {source}")]
+    #[error("cannot fill map {map}: {cause}")]
     Fill {
         /// Its name.
         map: &'static str,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A helper function that the program calls is not there.
     #[error(
@@ -92,13 +91,13 @@ pub enum LoadError {
     },
     /// The verifier refused the program.
     #[error(
-        "the verifier of kernel {release} refuses the program: {source}\n{}", .log.describe()
+        "the verifier of kernel {release} refuses the program: {cause}\n{}", .log.describe()
     )]
     Refused {
         /// The running kernel.
         release: String,
         /// What the system call returned.
-        source: io::Error,
+        cause: io::Error,
         /// What the verifier said.
         log: RefusalLog,
     },
@@ -139,8 +138,8 @@ impl RefusalLog {
     }
 }
 
-fn memory_hint(source: &io::Error) -> &'static str {
-    match source.raw_os_error() {
+fn memory_hint(cause: &io::Error) -> &'static str {
+    match cause.raw_os_error() {
         Some(libc::ENOMEM) => " (not enough memory, or a limit of the control group)",
         Some(libc::E2BIG) => " (more than the kernel allows one map)",
         Some(libc::EPERM) => {
@@ -245,22 +244,18 @@ fn make_maps(
             EbpfError::MapError(MapError::CreateError { name, io_error }) => LoadError::Map {
                 map: name,
                 needed,
-                source: io_error,
+                cause: io_error,
             },
             other => LoadError::Object(other),
         })
 }
 
-fn fill<T: bytemuck::Pod>(
-    ebpf: &Ebpf,
-    name: &'static str,
-    values: &[T],
-) -> Result<(), LoadError> {
+fn fill<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, values: &[T]) -> Result<(), LoadError> {
     let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
     let aya::maps::Map::Array(data) = map else {
         return Err(LoadError::Missing(name));
     };
-    fill_array(map_fd(data), values).map_err(|source| LoadError::Fill { map: name, source })
+    fill_array(map_fd(data), values).map_err(|cause| LoadError::Fill { map: name, cause })
 }
 
 fn map_fd(data: &MapData) -> std::os::fd::BorrowedFd<'_> {
@@ -294,13 +289,17 @@ fn explain_refusal(error: ProgramError, options: &LoadOptions) -> LoadError {
         ProgramError::LoadError {
             io_error,
             verifier_log,
-        } => refusal(io_error, verifier_log.to_string(), options.verifier_log.as_deref()),
+        } => refusal(
+            io_error,
+            verifier_log.to_string(),
+            options.verifier_log.as_deref(),
+        ),
         other => LoadError::Program(other),
     }
 }
 
 /// What a refusal with this log means.
-fn refusal(source: io::Error, text: String, keep_in: Option<&Path>) -> LoadError {
+fn refusal(cause: io::Error, text: String, keep_in: Option<&Path>) -> LoadError {
     let release = requirements::kernel_release();
     if let Some(helper) = requirements::unknown_helper(&text) {
         return LoadError::KernelTooOld {
@@ -311,7 +310,7 @@ fn refusal(source: io::Error, text: String, keep_in: Option<&Path>) -> LoadError
     let file = keep_in.map(|path| fs::write(path, &text).map(|()| path.to_owned()));
     LoadError::Refused {
         release,
-        source,
+        cause,
         log: RefusalLog { text, file },
     }
 }
@@ -328,7 +327,10 @@ mod tests {
     fn a_refusal_shows_the_end_of_the_log() {
         let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
         let error = refusal(refused(), text, None).to_string();
-        assert!(error.contains("line 99\n") && error.contains("line 80\n"), "{error}");
+        assert!(
+            error.contains("line 99\n") && error.contains("line 80\n"),
+            "{error}"
+        );
         assert!(!error.contains("line 79\n"), "{error}");
         assert!(error.contains("100 lines; --verifier-log"), "{error}");
     }
@@ -365,12 +367,18 @@ mod tests {
             available: 1 << 30,
         };
         let error = error.to_string();
-        assert!(error.contains("4.0 GiB") && error.contains("1.0 GiB of memory"), "{error}");
-        for (errno, hint) in [(libc::ENOMEM, "not enough memory"), (libc::E2BIG, "one map")] {
+        assert!(
+            error.contains("4.0 GiB") && error.contains("1.0 GiB of memory"),
+            "{error}"
+        );
+        for (errno, hint) in [
+            (libc::ENOMEM, "not enough memory"),
+            (libc::E2BIG, "one map"),
+        ] {
             let error = LoadError::Map {
                 map: String::from("PIECES"),
                 needed,
-                source: io::Error::from_raw_os_error(errno),
+                cause: io::Error::from_raw_os_error(errno),
             };
             let error = error.to_string();
             assert!(error.contains(hint) && error.contains("PIECES"), "{error}");

@@ -17,7 +17,9 @@ use super::Loaded;
 /// ring buffer cannot be polled. Both leave it working.
 pub fn follow(loaded: &mut Loaded) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let logger = EbpfLogger::init(&mut loaded.ebpf).map_err(io::Error::other)?;
-    let logger = AsyncFd::with_interest(logger, Interest::READABLE)?;
+    // SAFETY: the logger owns its ring buffer, and with it the descriptor that
+    // it returns, always the same, until it is dropped.
+    let logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE)? };
     Ok(forward(logger))
 }
 

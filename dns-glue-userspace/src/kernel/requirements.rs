@@ -28,7 +28,7 @@ pub enum RequirementError {
             major = MIN_KERNEL.0, minor = MIN_KERNEL.1)]
     KernelTooOld(String),
     /// The process cannot be asked for its capabilities.
-    #[error("cannot read the capabilities of this process from /proc/self/status: {0}")]
+    #[error("cannot read the capabilities of this process from /proc/self/status")]
     Unknown(#[source] io::Error),
 }
 
@@ -87,7 +87,9 @@ fn parse_release(release: &str) -> Option<(u32, u32)> {
 
 /// The set of effective capabilities in the text of /proc/self/status.
 fn effective_capabilities(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 

@@ -86,14 +86,14 @@ pub enum ControlError {
     #[error("--control {}: there is a file of another kind", .0.display())]
     NotASocket(PathBuf),
     /// The system says no.
-    #[error("--control {}: cannot {what}: {source}", .path.display())]
+    #[error("--control {}: cannot {what}: {cause}", .path.display())]
     System {
         /// The path.
         path: PathBuf,
         /// What was tried.
         what: &'static str,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -115,13 +115,16 @@ impl ControlSocket {
     /// See [`ControlError`].
     pub fn claim(path: &Path) -> Result<Self, ControlError> {
         let system = |what| {
-            move |source| ControlError::System {
+            move |cause| ControlError::System {
                 path: path.to_owned(),
                 what,
-                source,
+                cause,
             }
         };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             fs::create_dir_all(folder).map_err(system("make its folder"))?;
         }
         let lock = lock(path)?;
@@ -183,10 +186,10 @@ fn lock(path: &Path) -> Result<File, ControlError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let system = |what| {
-        move |source| ControlError::System {
+        move |cause| ControlError::System {
             path: path.to_owned(),
             what,
-            source,
+            cause,
         }
     };
     let mut file = OpenOptions::new()
@@ -208,7 +211,7 @@ fn lock(path: &Path) -> Result<File, ControlError> {
                 pid: (read.is_ok() && !pid.is_empty()).then_some(pid),
             });
         }
-        Err(TryLockError::Error(source)) => return Err(system("lock it")(source)),
+        Err(TryLockError::Error(cause)) => return Err(system("lock it")(cause)),
     }
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
@@ -266,18 +269,18 @@ async fn ask(request: Request, calls: &mpsc::Sender<Call>) -> Reply {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("no dns-glue runs with the control socket {}: {source}", .path.display())]
+    #[error("no dns-glue runs with the control socket {}: {cause}", .path.display())]
     NotRunning {
         /// The path.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The connection broke.
-    #[error("the daemon's answer did not come: {0}")]
+    #[error("the daemon's answer did not come")]
     Broken(#[from] io::Error),
     /// The answer is of another version.
-    #[error("the daemon's answer is not understood (is it of another version?): {0}")]
+    #[error("the daemon's answer is not understood (is it of another version?)")]
     Strange(#[from] serde_json::Error),
     /// The daemon says no.
     #[error("the daemon says: {0}")]
@@ -296,9 +299,9 @@ impl Client {
     ///
     /// See [`ClientError`]; [`Reply::Error`] becomes `Refused`.
     pub fn call(path: &Path, request: Request) -> Result<(Reply, Self), ClientError> {
-        let mut stream = UnixStream::connect(path).map_err(|source| ClientError::NotRunning {
+        let mut stream = UnixStream::connect(path).map_err(|cause| ClientError::NotRunning {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_string(&request)?;
@@ -352,7 +355,10 @@ mod tests {
         let folder = folder("claim");
         let path = folder.join("deeper").join("control.sock");
         let first = ControlSocket::claim(&path).expect("the first");
-        let mode = fs::metadata(&path).expect("the socket").permissions().mode();
+        let mode = fs::metadata(&path)
+            .expect("the socket")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let error = ControlSocket::claim(&path).err().expect("the second");
         let pid = std::process::id().to_string();
@@ -406,8 +412,7 @@ mod tests {
 
         let client_path = path.clone();
         let client = tokio::task::spawn_blocking(move || {
-            let (reply, _client) =
-                Client::call(&client_path, Request::Stop).expect("an answer");
+            let (reply, _client) = Client::call(&client_path, Request::Stop).expect("an answer");
             reply
         });
         assert_eq!(client.await.expect("a client"), Reply::Stopping { pid: 42 });

@@ -83,20 +83,20 @@ pub enum DaemonError {
     #[error("--address: at most {MAX_ADDRESSES} service addresses, not {0}")]
     ManyAddresses(usize),
     /// The system.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {cause}")]
     System {
         /// What was tried.
         what: &'static str,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The compiler panicked.
-    #[error("the compiler ended: {0}")]
-    Compiler(#[source] JoinError),
+    #[error("the compiler ended")]
+    Compiler( JoinError),
 }
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
-    move |source| DaemonError::System { what, source }
+    move |cause| DaemonError::System { what, cause }
 }
 
 /// Runs until a signal or `stop`; then everything is detached.
@@ -133,9 +133,11 @@ where
     };
     let (calls, queue) = mpsc::channel(16);
     let mut daemon = Daemon::start(config, network, compiled).await?;
-    daemon
-        .tasks
-        .spawn(control.serve(calls).map_err(system("serve the control socket"))?);
+    daemon.tasks.spawn(
+        control
+            .serve(calls)
+            .map_err(system("serve the control socket"))?,
+    );
     let result = daemon.follow(signals, queue).await;
     daemon.stop();
     drop(control);
@@ -373,11 +375,7 @@ fn attach_all(
 }
 
 /// What is served now: what was given, or what the host has.
-fn service_addresses(
-    config: &Config,
-    snapshot: &Snapshot,
-    interfaces: &[u32],
-) -> BTreeSet<IpAddr> {
+fn service_addresses(config: &Config, snapshot: &Snapshot, interfaces: &[u32]) -> BTreeSet<IpAddr> {
     match &config.addresses {
         Some(addresses) => addresses.clone(),
         None => snapshot.default_service_addresses(interfaces),
@@ -395,10 +393,7 @@ fn warn_of_foreign_addresses(config: &Config, snapshot: &Snapshot) {
     }
 }
 
-fn set_addresses(
-    host_maps: &mut HostMaps,
-    wanted: &BTreeSet<IpAddr>,
-) -> Result<(), DaemonError> {
+fn set_addresses(host_maps: &mut HostMaps, wanted: &BTreeSet<IpAddr>) -> Result<(), DaemonError> {
     let changes = host_maps.set_addresses(wanted).map_err(LoadError::from)?;
     for address in &changes.removed {
         log::info!("no longer served: {address}");

@@ -69,14 +69,14 @@ pub enum InterfaceError {
         vlans: Vec<String>,
     },
     /// `--fix-offload` did not work.
-    #[error("--fix-offload: {name}: cannot turn {offload} off: {source}")]
+    #[error("--fix-offload: {name}: cannot turn {offload} off: {cause}")]
     FixFailed {
         /// Its name.
         name: String,
         /// The offload.
         offload: &'static str,
         /// What the driver said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The program is not attached.
     #[error(transparent)]
@@ -96,7 +96,11 @@ pub fn choose(names: &[String], snapshot: &Snapshot) -> Result<Vec<Link>, Interf
     for name in names {
         let link = snapshot.link(name).ok_or_else(|| InterfaceError::None {
             name: name.clone(),
-            existing: snapshot.links.iter().map(|link| link.name.clone()).collect(),
+            existing: snapshot
+                .links
+                .iter()
+                .map(|link| link.name.clone())
+                .collect(),
         })?;
         if chosen.iter().any(|other| other.index == link.index) {
             return Err(InterfaceError::Twice(name.clone()));
@@ -213,10 +217,10 @@ pub fn check_tags(
 }
 
 fn turn_off(name: &str, wanted: Vec<TagOffload>) -> Result<FixedOffloads, InterfaceError> {
-    let failed = |source| InterfaceError::FixFailed {
+    let failed = |cause| InterfaceError::FixFailed {
         name: name.to_owned(),
         offload: wanted.first().map_or("", |offload| offload.name),
-        source,
+        cause,
     };
     offloads::set_tag_offloads(name, &wanted, false).map_err(failed)?;
     // Success means that the wish was noted; the driver may still not follow.
@@ -225,7 +229,7 @@ fn turn_off(name: &str, wanted: Vec<TagOffload>) -> Result<FixedOffloads, Interf
         return Err(InterfaceError::FixFailed {
             name: name.to_owned(),
             offload: offload.name,
-            source: std::io::ErrorKind::Unsupported.into(),
+            cause: std::io::ErrorKind::Unsupported.into(),
         });
     }
     log::info!("{name}: VLAN tag offloads turned off");
@@ -292,7 +296,11 @@ impl Served {
                  the longest referral adds {largest_body}: queries without room pass (counter \
                  no-room)",
                 self.link.name,
-                if self.mode == AttachMode::Generic { "in generic mode" } else { "veth" },
+                if self.mode == AttachMode::Generic {
+                    "in generic mode"
+                } else {
+                    "veth"
+                },
             );
         }
     }
@@ -386,13 +394,18 @@ mod tests {
 
     fn refusal(names: &[&str]) -> String {
         let names: Vec<String> = names.iter().map(|name| String::from(*name)).collect();
-        choose(&names, &snapshot()).expect_err("refused").to_string()
+        choose(&names, &snapshot())
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
     fn refusals_name_the_interface_and_the_way_out() {
         let message = refusal(&["eth1"]);
-        assert!(message.contains("--iface eth1") && message.contains("lo, eth0"), "{message}");
+        assert!(
+            message.contains("--iface eth1") && message.contains("lo, eth0"),
+            "{message}"
+        );
         let message = refusal(&["eth0.7"]);
         assert!(message.contains("(--iface eth0)"), "{message}");
         let message = refusal(&["tun0"]);
@@ -407,7 +420,10 @@ mod tests {
     fn interfaces_keep_the_order_of_the_command_line() {
         let names = [String::from("eth0"), String::from("lo")];
         let chosen = choose(&names, &snapshot()).expect("both");
-        assert_eq!(chosen.iter().map(|link| link.index).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(
+            chosen.iter().map(|link| link.index).collect::<Vec<_>>(),
+            [2, 1]
+        );
     }
 
     #[test]

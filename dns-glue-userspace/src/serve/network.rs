@@ -29,15 +29,15 @@ const AT_MOST: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
     /// No netlink socket.
-    #[error("cannot ask the kernel for its interfaces (netlink): {0}")]
+    #[error("cannot ask the kernel for its interfaces (netlink)")]
     Socket(#[from] io::Error),
     /// A request failed.
-    #[error("the kernel does not tell its {what} (netlink): {source}")]
+    #[error("the kernel does not tell its {what} (netlink): {cause}")]
     Request {
         /// What was asked for.
         what: &'static str,
         /// What went wrong.
-        source: rtnetlink::Error,
+        cause: rtnetlink::Error,
     },
     /// The netlink socket was closed.
     #[error("the kernel tells no more changes of interfaces and addresses (netlink)")]
@@ -123,12 +123,13 @@ impl Snapshot {
         if interfaces.contains(&index) {
             return true;
         }
-        self.link_by_index(index).is_some_and(|link| match link.kind {
-            LinkKind::Loopback => true,
-            // Its frames come in through the interface below, tagged.
-            LinkKind::Vlan => link.lower.is_some_and(|lower| interfaces.contains(&lower)),
-            LinkKind::Veth | LinkKind::Other => false,
-        })
+        self.link_by_index(index)
+            .is_some_and(|link| match link.kind {
+                LinkKind::Loopback => true,
+                // Its frames come in through the interface below, tagged.
+                LinkKind::Vlan => link.lower.is_some_and(|lower| interfaces.contains(&lower)),
+                LinkKind::Veth | LinkKind::Other => false,
+            })
     }
 
     /// Whether any interface has the address.
@@ -179,8 +180,10 @@ impl Network {
         let links = self.handle.link().get().execute();
         let links: Vec<LinkMessage> = links.try_collect().await.map_err(request("interfaces"))?;
         let addresses = self.handle.address().get().execute();
-        let addresses: Vec<AddressMessage> =
-            addresses.try_collect().await.map_err(request("addresses"))?;
+        let addresses: Vec<AddressMessage> = addresses
+            .try_collect()
+            .await
+            .map_err(request("addresses"))?;
         Ok(Snapshot {
             links: links.into_iter().map(read_link).collect(),
             addresses: addresses.into_iter().filter_map(read_address).collect(),
@@ -210,7 +213,7 @@ impl Drop for Network {
 }
 
 fn request(what: &'static str) -> impl Fn(rtnetlink::Error) -> NetworkError {
-    move |source| NetworkError::Request { what, source }
+    move |cause| NetworkError::Request { what, cause }
 }
 
 fn read_link(message: LinkMessage) -> Link {
