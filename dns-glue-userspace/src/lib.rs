@@ -6,4 +6,5 @@
 //! ```
 
 pub mod compile;
+pub mod serve;
 pub mod zone;

@@ -1,0 +1,3 @@
+//! The daemon: what runs while the program is attached.
+
+pub mod fallback;
