@@ -13,7 +13,6 @@ use dns_glue::serve::fallback::FallbackZones;
 use dns_glue::zone::records::{NameRef, Zone, ZoneBuilder};
 use domain::base::iana::Class;
 use domain::base::{Name, Rtype};
-use domain::dep::octseq::OctetsInto;
 
 /// A zone file and its apex.
 #[derive(Clone, Debug)]

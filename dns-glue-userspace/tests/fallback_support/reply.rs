@@ -22,7 +22,7 @@ pub struct Record {
     pub ttl: u32,
     /// The data in canonical form: uncompressed, names in lower case.
     pub data: Vec<u8>,
-    /// The data as text, for people.
+    /// The data as text in lower case, for people.
     pub text: String,
 }
 
@@ -99,7 +99,7 @@ impl Reply {
                     .expect("record data");
                 let mut data = Vec::new();
                 record.data().compose_canonical_rdata(&mut data).expect("a vector has room");
-                let text = record.data().to_string();
+                let text = record.data().to_string().to_ascii_lowercase();
                 let new = sections[index].insert(Record { owner, rtype, class, ttl, data, text });
                 assert!(new, "a record twice in a section: {octets:02x?}");
             }

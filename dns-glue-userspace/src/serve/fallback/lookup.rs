@@ -353,7 +353,8 @@ impl<'a> Search<'a> {
             data: Data::Synthesised { target: made.clone() },
             need: Need::Required,
         });
-        Some(made)
+        // The CNAME is itself what was asked for.
+        (self.qtype != Rtype::CNAME).then_some(made)
     }
 
     /// Whether the answer has a CNAME of this owner already: a loop.
