@@ -68,7 +68,7 @@ pub enum BuildErrorKind {
     #[error("TTL {ttl} is out of range: the highest is {MAX_TTL}")]
     TtlOutOfRange {
         /// The TTL found, in seconds.
-        ttl: u32,
+        ttl: u64,
     },
     /// A CNAME record beside other data (RFC 2181 section 10.1).
     #[error("{} owns a CNAME record beside other data ({other})", .owner.fmt_with_dot())]
@@ -201,7 +201,7 @@ impl ZoneBuilder {
             return refuse(BuildErrorKind::OutsideZone { owner, apex });
         }
         if ttl > MAX_TTL {
-            return refuse(BuildErrorKind::TtlOutOfRange { ttl });
+            return refuse(BuildErrorKind::TtlOutOfRange { ttl: ttl.into() });
         }
         if is_meta(rtype) {
             return refuse(BuildErrorKind::MetaType { rtype });
@@ -941,7 +941,7 @@ mod tests {
         let ttl = MAX_TTL + 1;
         assert_eq!(
             refused("example.", Class::IN, ttl, Rtype::A, &[0; 4]),
-            BuildErrorKind::TtlOutOfRange { ttl }
+            BuildErrorKind::TtlOutOfRange { ttl: ttl.into() }
         );
         for (rtype, rdata) in [
             (Rtype::A, &[0; 5][..]),

@@ -1,6 +1,21 @@
 //! Zones: from text to records, and from records to zone cuts.
+//!
+//! ```text
+//! source (ORIGIN=FILE) -> master_file (lexer, name_text, rdata_scanner) -> builder -> records
+//! records of all zones -> cuts (cover) -> inspect (faults)
+//! ```
 
 pub mod builder;
+mod cover;
+pub mod cuts;
+pub mod errors;
+pub mod faults;
+pub mod inspect;
+mod lexer;
+pub mod master_file;
 mod name_order;
+mod name_text;
 pub mod position;
+mod rdata_scanner;
 pub mod records;
+pub mod source;

@@ -271,6 +271,11 @@ impl<'z> Node<'z> {
         self.zone.name_of(self.index)
     }
 
+    /// Its place in the canonical order of the zone's owners, the apex's 0.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// The RRset of that type. `None` for RRSIG: signatures come with what
     /// they cover.
     #[must_use]

@@ -1,0 +1,178 @@
+//! What is wrong with single delegations, or worth a look in a zone that is
+//! otherwise served.
+
+use std::fmt;
+
+use domain::base::iana::Rtype;
+
+use super::records::{NameRef, Rrset, Zone};
+
+/// A fault of a zone that is served nevertheless.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault<'z> {
+    /// The zone.
+    pub zone: &'z Zone,
+    /// The delegation at fault, or the owner of the records at fault where
+    /// there is no delegation.
+    pub name: &'z NameRef,
+    /// What is wrong.
+    pub kind: FaultKind<'z>,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug)]
+pub enum FaultKind<'z> {
+    /// NS at a wildcard, which has no defined meaning (RFC 4592 section 4.2).
+    /// The name becomes a stop.
+    WildcardNs,
+    /// NS and DNAME at one name other than the apex (RFC 6672 section 2.3).
+    /// The name becomes a stop.
+    DnameBesideNs,
+    /// A DS RRset without signature in a signed zone. The delegation becomes a
+    /// stop.
+    UnsignedDs,
+    /// Neither DS nor NSEC at a cut of a zone signed with NSEC (RFC 4035
+    /// section 2.3). The delegation becomes a stop.
+    MissingNsec,
+    /// The NSEC at the cut has no signature. The delegation becomes a stop.
+    UnsignedNsec,
+    /// The NSEC at the cut denies the NS RRset, or does not deny DS and SOA
+    /// (RFC 4035 section 5.2). The delegation becomes a stop.
+    WrongNsec,
+    /// A DS RRset in a zone that is not signed; it is left out of referrals.
+    DsInUnsignedZone,
+    /// Only one name server (RFC 1034 section 4.1 wants two).
+    OneNameServer,
+    /// A name server at or below the cut without any address in the zone: who
+    /// does not know it already cannot reach it.
+    MissingGlue {
+        /// The name server.
+        target: &'z NameRef,
+    },
+    /// A name server whose name is an alias (RFC 2181 section 10.3).
+    TargetIsCname {
+        /// The name server.
+        target: &'z NameRef,
+    },
+    /// The addresses of all name servers can only be had from servers of
+    /// delegations that depend on this one: without the sibling glue in the
+    /// referral nothing below it could be resolved (RFC 9471 section 2.3).
+    SiblingCycle,
+    /// Addresses below a cut that no delegation names as a name server's; they
+    /// are in no answer.
+    StrayGlue {
+        /// The owner of the addresses.
+        owner: &'z NameRef,
+    },
+    /// Addresses that may be the glue of a delegation that is gone (SSAC
+    /// SAC048): an owner of nothing but addresses, not below any cut, two or
+    /// more labels below the apex, whose parent owns no records.
+    OrphanGlue,
+    /// Records of one RRset, or its signatures, have different TTLs (RFC 2181
+    /// section 5.2); the lowest counts.
+    TtlMismatch {
+        /// The RRset's type.
+        rtype: Rtype,
+    },
+    /// Signatures that referrals need have expired, or are not valid yet.
+    InvalidSignatures {
+        /// RRsets without any valid signature; [`Fault::name`] owns the first.
+        rrsets: usize,
+    },
+    /// Signatures that referrals need expire soon.
+    ExpiringSignatures {
+        /// RRsets whose last signature expires within the time asked for.
+        rrsets: usize,
+        /// Seconds until the first of them; [`Fault::name`] owns it.
+        seconds: u32,
+    },
+    /// A name that DELEG records delegate without NS records beside them:
+    /// queries for it pass.
+    DelegWithoutNs(Rrset<'z>),
+}
+
+impl Fault<'_> {
+    /// Whether the delegation is left to the server behind: its name is a stop.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        matches!(
+            self.kind,
+            FaultKind::WildcardNs
+                | FaultKind::DnameBesideNs
+                | FaultKind::UnsignedDs
+                | FaultKind::MissingNsec
+                | FaultKind::UnsignedNsec
+                | FaultKind::WrongNsec
+        )
+    }
+
+    /// Whether `--strict` refuses the zone for it. It does for what could not
+    /// be served as the zone's data ask for, not for what is only unusual.
+    #[must_use]
+    pub fn fatal_if_strict(&self) -> bool {
+        self.is_stop()
+    }
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name.fmt_with_dot())?;
+        match self.kind {
+            FaultKind::WildcardNs => f.write_str("NS at a wildcard has no meaning; it passes"),
+            FaultKind::DnameBesideNs => f.write_str("NS beside DNAME below the apex; it passes"),
+            FaultKind::UnsignedDs => f.write_str("DS without RRSIG in a signed zone; it passes"),
+            FaultKind::MissingNsec => f.write_str("neither DS nor NSEC at the cut; it passes"),
+            FaultKind::UnsignedNsec => f.write_str("NSEC without RRSIG at the cut; it passes"),
+            FaultKind::WrongNsec => {
+                f.write_str("the NSEC does not prove an insecure delegation; it passes")
+            }
+            FaultKind::DsInUnsignedZone => {
+                f.write_str("DS in a zone that is not signed is left out of referrals")
+            }
+            FaultKind::OneNameServer => f.write_str("only one name server"),
+            FaultKind::MissingGlue { target } => {
+                write!(
+                    f,
+                    "in-domain name server {} has no glue",
+                    target.fmt_with_dot()
+                )
+            }
+            FaultKind::TargetIsCname { target } => {
+                write!(
+                    f,
+                    "name server {} is an alias (CNAME)",
+                    target.fmt_with_dot()
+                )
+            }
+            FaultKind::SiblingCycle => {
+                f.write_str("all name servers depend on siblings that depend on this delegation")
+            }
+            FaultKind::StrayGlue { owner } => {
+                write!(
+                    f,
+                    "addresses of {} belong to no name server",
+                    owner.fmt_with_dot()
+                )
+            }
+            FaultKind::OrphanGlue => f.write_str("may be glue of a delegation that is gone"),
+            FaultKind::TtlMismatch { rtype } => {
+                write!(
+                    f,
+                    "records of the {rtype} RRset differ in TTL; the lowest counts"
+                )
+            }
+            FaultKind::InvalidSignatures { rrsets } => {
+                write!(
+                    f,
+                    "signatures expired or not yet valid, here first, in {rrsets} RRsets"
+                )
+            }
+            FaultKind::ExpiringSignatures { rrsets, seconds } => write!(
+                f,
+                "signatures of {rrsets} RRsets expire soon, here first, in {} hours",
+                seconds / 3600
+            ),
+            FaultKind::DelegWithoutNs(_) => f.write_str("DELEG without NS; queries for it pass"),
+        }
+    }
+}

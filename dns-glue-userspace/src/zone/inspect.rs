@@ -1,0 +1,300 @@
+//! Looks for what an operator should know of zones that can be served: glue
+//! that is missing or serves nothing, name servers that cannot be reached,
+//! signatures that expire.
+//!
+//! Each look is one pass over the owners or the delegations of a zone.
+
+use domain::base::iana::Rtype;
+
+use super::cover::{Covers, Standing};
+use super::cuts::{Cuts, Delegation, GlueKind, Proof, glue_kind, targets};
+use super::faults::{Fault, FaultKind};
+use super::name_order;
+use super::records::{Denial, NameRef, Node, Rrset, Zone};
+
+/// Signatures that expire within this time, in seconds, are worth a word: two
+/// days. Zones are commonly signed anew several days before that.
+pub const EXPIRES_SOON: u32 = 2 * 86_400;
+
+/// Everything worth a warning in `zones`, the faults that `cuts` knows already
+/// first. `cuts` comes from [`super::cuts::find_cuts`] for the same zones;
+/// `now` is in seconds since 1970 modulo 2^32, as in RRSIG (RFC 4034
+/// section 3.1.5).
+#[must_use]
+pub fn inspect<'z>(zones: &'z [Zone], cuts: &Cuts<'z>, now: u32) -> Vec<Fault<'z>> {
+    let mut faults = cuts.faults.clone();
+    for zone in zones {
+        let delegations: Vec<_> = cuts
+            .delegations
+            .iter()
+            .filter(|found| std::ptr::eq(found.zone, zone))
+            .collect();
+        let mut inspection = Inspection {
+            zone,
+            covers: Covers::of(zone),
+            faults: &mut faults,
+        };
+        for delegation in &delegations {
+            inspection.look_at(delegation);
+        }
+        inspection.find_sibling_cycles(&delegations);
+        inspection.find_useless_glue();
+        inspection.find_ttl_mismatches();
+        inspection.look_at_signatures(&delegations, now);
+    }
+    faults
+}
+
+/// One zone while it is looked at.
+struct Inspection<'z, 'f> {
+    zone: &'z Zone,
+    covers: Covers<'z>,
+    faults: &'f mut Vec<Fault<'z>>,
+}
+
+impl<'z> Inspection<'z, '_> {
+    /// Adds a fault.
+    fn note(&mut self, name: &'z NameRef, kind: FaultKind<'z>) {
+        self.faults.push(Fault {
+            zone: self.zone,
+            name,
+            kind,
+        });
+    }
+
+    /// Looks at the name servers of one delegation.
+    fn look_at(&mut self, delegation: &Delegation<'z>) {
+        let cut = delegation.cut;
+        if delegation.ns.len() == 1 {
+            self.note(cut, FaultKind::OneNameServer);
+        }
+        let node = self.zone.find(cut).expect("a cut is an owner");
+        if self.zone.denial() == Denial::Unsigned && node.rrset(Rtype::DS).is_some() {
+            self.note(cut, FaultKind::DsInUnsignedZone);
+        }
+        for target in targets(delegation.ns) {
+            let kind = glue_kind(self.zone, &self.covers, cut, target);
+            let found = kind.and_then(|_| self.zone.find(target));
+            let has_address = found.is_some_and(owns_address);
+            if kind == Some(GlueKind::InDomain) && !has_address {
+                self.note(cut, FaultKind::MissingGlue { target });
+            }
+            if found.is_some_and(|node| node.rrset(Rtype::CNAME).is_some()) {
+                self.note(cut, FaultKind::TargetIsCname { target });
+            }
+        }
+    }
+
+    /// Finds delegations all of whose name servers lie in delegations that
+    /// again depend on them.
+    ///
+    /// A delegation can be followed without sibling glue if any of its name
+    /// servers lies outside the zone, is the zone's own, has in-domain glue, or
+    /// lies below a delegation that can be followed. What is left over depends
+    /// on itself.
+    fn find_sibling_cycles(&mut self, delegations: &[&Delegation<'z>]) {
+        // By cover: those that are no delegations are other servers' business
+        // and count as followed.
+        let mut followed = vec![true; self.covers.len()];
+        let mut open = Vec::new();
+        // (cover that a name server lies below, index into `open`)
+        let mut waiting: Vec<(usize, usize)> = Vec::new();
+        for delegation in delegations {
+            let siblings = match self.needed_siblings(delegation) {
+                Some(siblings) if !siblings.is_empty() => siblings,
+                _ => continue,
+            };
+            let cover = self
+                .covers
+                .enclosing(delegation.cut)
+                .expect("a cut is a cover");
+            followed[cover] = false;
+            waiting.extend(siblings.into_iter().map(|sibling| (sibling, open.len())));
+            open.push((cover, delegation.cut));
+        }
+        waiting.sort_unstable();
+        waiting.dedup();
+        let mut news: Vec<usize> = waiting.iter().map(|(sibling, _)| *sibling).collect();
+        news.dedup();
+        news.retain(|sibling| followed[*sibling]);
+        while let Some(sibling) = news.pop() {
+            let first = waiting.partition_point(|(other, _)| *other < sibling);
+            for (_, index) in waiting[first..]
+                .iter()
+                .take_while(|(other, _)| *other == sibling)
+            {
+                let (cover, _) = open[*index];
+                if !followed[cover] {
+                    followed[cover] = true;
+                    news.push(cover);
+                }
+            }
+        }
+        for (cover, cut) in open {
+            if !followed[cover] {
+                self.note(cut, FaultKind::SiblingCycle);
+            }
+        }
+    }
+
+    /// The covers below which the name servers of a delegation lie; `None` if
+    /// it can be followed without them.
+    fn needed_siblings(&self, delegation: &Delegation<'z>) -> Option<Vec<usize>> {
+        let mut siblings = Vec::new();
+        for target in targets(delegation.ns) {
+            match glue_kind(self.zone, &self.covers, delegation.cut, target) {
+                None => return None,
+                Some(GlueKind::Authoritative | GlueKind::InDomain) => {
+                    if self.zone.find(target).is_some_and(owns_address) {
+                        return None;
+                    }
+                }
+                Some(GlueKind::Sibling) => {
+                    if let Standing::BelowCut(cover) = self.covers.standing(target) {
+                        siblings.push(cover);
+                    }
+                }
+            }
+        }
+        Some(siblings)
+    }
+
+    /// Finds addresses that no referral can carry, and those that look left
+    /// over.
+    fn find_useless_glue(&mut self) {
+        let named = self.named_targets();
+        for node in self.zone.nodes().skip(1) {
+            if !owns_address(node) || named.binary_search(&node.index()).is_ok() {
+                continue;
+            }
+            match self.covers.standing(node.name()) {
+                Standing::BelowCut(cover) => {
+                    let cut = self.covers.get(cover).node.name();
+                    self.note(cut, FaultKind::StrayGlue { owner: node.name() });
+                }
+                Standing::Authoritative | Standing::Hidden => {}
+            }
+        }
+        for node in self.zone.nodes().skip(1) {
+            if self.may_be_orphan(node) {
+                self.note(node.name(), FaultKind::OrphanGlue);
+            }
+        }
+    }
+
+    /// Indices of the owners that the NS records in force name: those of the
+    /// apex and of each cut; ascending.
+    fn named_targets(&self) -> Vec<u32> {
+        let mut named = Vec::new();
+        let apex = self.zone.nodes().next();
+        for node in apex
+            .into_iter()
+            .chain(self.covers.iter().map(|cover| cover.node))
+        {
+            let Some(ns) = node.rrset(Rtype::NS) else {
+                continue;
+            };
+            let inside = targets(ns).filter(|target| {
+                name_order::is_at_or_below(target.as_slice(), self.zone.apex().as_slice())
+            });
+            named.extend(
+                inside
+                    .filter_map(|target| self.zone.find(target))
+                    .map(|node| node.index()),
+            );
+        }
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
+    /// Whether an owner looks like the name server of a delegation that is
+    /// gone: see [`FaultKind::OrphanGlue`].
+    fn may_be_orphan(&self, node: Node<'z>) -> bool {
+        let only_addresses = node.rrsets().all(|rrset| {
+            matches!(
+                rrset.rtype(),
+                Rtype::A | Rtype::AAAA | Rtype::NSEC | Rtype::NSEC3
+            )
+        });
+        let name = node.name().as_slice();
+        if !only_addresses || !owns_address(node) || name_order::is_wildcard(name) {
+            return false;
+        }
+        let parent = name_order::parent(name).expect("only the root has none");
+        if parent.len() <= self.zone.apex().len() {
+            return false;
+        }
+        let parent = NameRef::from_slice(parent).expect("the tail of a name is a name");
+        self.covers.standing(node.name()) == Standing::Authoritative
+            && self.zone.find(parent).is_none()
+    }
+
+    /// Finds RRsets whose records differ in TTL.
+    fn find_ttl_mismatches(&mut self) {
+        for node in self.zone.nodes() {
+            for rrset in node.rrsets().filter(Rrset::ttl_mismatch) {
+                self.note(
+                    node.name(),
+                    FaultKind::TtlMismatch {
+                        rtype: rrset.rtype(),
+                    },
+                );
+            }
+        }
+    }
+
+    /// Looks at the validity of the signatures that referrals carry.
+    fn look_at_signatures(&mut self, delegations: &[&Delegation<'z>], now: u32) {
+        let mut invalid: Option<(&'z NameRef, usize)> = None;
+        let mut expiring: Option<(&'z NameRef, usize, u32)> = None;
+        for delegation in delegations {
+            let (Proof::Ds(rrset) | Proof::Nsec(rrset)) = delegation.proof else {
+                continue;
+            };
+            match seconds_left(rrset, now) {
+                None => invalid = Some(invalid.map_or((delegation.cut, 1), |(at, n)| (at, n + 1))),
+                Some(left) if left < EXPIRES_SOON => {
+                    let (at, n, least) = expiring.unwrap_or((delegation.cut, 0, u32::MAX));
+                    let (at, least) = if left < least {
+                        (delegation.cut, left)
+                    } else {
+                        (at, least)
+                    };
+                    expiring = Some((at, n + 1, least));
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some((name, rrsets)) = invalid {
+            self.note(name, FaultKind::InvalidSignatures { rrsets });
+        }
+        if let Some((name, rrsets, seconds)) = expiring {
+            self.note(name, FaultKind::ExpiringSignatures { rrsets, seconds });
+        }
+    }
+}
+
+/// Whether an owner has A or AAAA records.
+fn owns_address(node: Node<'_>) -> bool {
+    node.rrset(Rtype::A).is_some() || node.rrset(Rtype::AAAA).is_some()
+}
+
+/// Seconds until the last valid signature of an RRset expires; `None` if none
+/// is valid now. Times compare as serial numbers (RFC 4034 section 3.1.5).
+fn seconds_left(rrset: Rrset<'_>, now: u32) -> Option<u32> {
+    let time = |rdata: &[u8], at: usize| {
+        let octets = rdata[at..at + 4]
+            .try_into()
+            .expect("the builder takes whole RRSIG RDATA");
+        u32::from_be_bytes(octets)
+    };
+    rrset
+        .signatures()
+        .filter_map(|rdata| {
+            let expiration = time(rdata, 8).wrapping_sub(now).cast_signed();
+            let age = now.wrapping_sub(time(rdata, 12)).cast_signed();
+            u32::try_from(expiration).ok().filter(|_| age >= 0)
+        })
+        .max()
+}
