@@ -12,7 +12,6 @@ const LINK_ARGS: [&str; 1] = ["--cpu-features=+alu32,+allows-misaligned-mem-acce
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=PATH");
 
     // Cargo does not know that the linker is an input: without this, another
     // bpf-linker would leave the old object in place.

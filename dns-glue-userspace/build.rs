@@ -93,7 +93,6 @@ fn variable(name: &str) -> Result<PathBuf> {
 fn put_linker_on_path(tools: &Path) -> Result<()> {
     let ours = tools.join("bin");
     println!("cargo::rerun-if-changed={}", ours.join(LINKER).display());
-    println!("cargo::rerun-if-env-changed=PATH");
 
     let path = env::var_os("PATH").unwrap_or_default();
     if ours.join(LINKER).is_file() {
@@ -103,6 +102,7 @@ fn put_linker_on_path(tools: &Path) -> Result<()> {
         unsafe { env::set_var("PATH", path) };
         return Ok(());
     }
+    println!("cargo::rerun-if-env-changed=PATH");
     if env::split_paths(&path).any(|folder| folder.join(LINKER).is_file()) {
         return Ok(());
     }
@@ -130,10 +130,7 @@ fn point_cargo_at_rust_src(tools: &Path) -> Result<()> {
             "no sources of `core` in {}: run `cargo xtask setup`, or set {RUST_SRC_LIBRARY}",
             library.display()
         ),
-        None => bail!(
-            "the sources of `core` were not found: run `cargo xtask setup` once, or set \
-             {RUST_SRC_LIBRARY}"
-        ),
+        None => bail!("the sources of `core` were not found: run `cargo xtask setup` once"),
     }
 }
 

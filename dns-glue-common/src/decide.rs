@@ -28,22 +28,34 @@ impl<T: Index + Pieces> Generation for T {}
 
 /// A part of a reply: a piece up to a cut point, at its place.
 #[derive(Clone, Copy)]
-pub struct Part<'a> {
-    /// The piece.
-    pub piece: Piece<'a>,
+#[repr(C)]
+pub struct Part {
+    /// The piece, as [`Piece::at`] takes it; 0 if the reply has no such part.
+    pub piece: u32,
+    /// Where it starts, octets from the end of the question.
+    pub start: u16,
     /// Octets of the records of the whole piece: the relocations lie behind.
     pub whole_octets: u16,
-    /// Up to where it is sent.
-    pub extent: Extent,
-    /// Where it starts, octets from the end of the question.
-    pub start: usize,
     /// How its pointers shift.
     pub shift: Shift,
+    /// Up to where it is sent.
+    pub extent: Extent,
+}
+
+impl Part {
+    const NONE: Self = Self {
+        piece: 0,
+        start: 0,
+        whole_octets: 0,
+        shift: Shift::NONE,
+        extent: Extent::EMPTY,
+    };
 }
 
 /// A referral that is certain: all that is left is to write it.
 #[derive(Clone, Copy)]
-pub struct Plan<'a> {
+#[repr(C)]
+pub struct Plan {
     /// `Referral`, `ReferralPartial` or `ReferralTruncated`.
     pub outcome: Reason,
     /// The second word of the header.
@@ -52,39 +64,56 @@ pub struct Plan<'a> {
     pub authority: u16,
     /// Records of the additional section, the OPT record not counted.
     pub additional: u16,
-    /// NS records, proof, glue.
-    pub parts: [Option<Part<'a>>; 3],
     /// Octets of all parts.
-    pub body_octets: usize,
+    pub body_octets: u16,
     /// Octets from the message's start to the end of the question.
-    pub question_end: usize,
-    /// Whether an OPT record ends the reply, and with DO.
-    pub opt: Option<bool>,
+    pub question_end: u16,
+    /// Whether an OPT record ends the reply.
+    pub has_opt: bool,
+    /// Whether that record has DO.
+    pub dnssec: bool,
+    /// NS records, proof, glue.
+    pub parts: [Part; 3],
 }
 
-impl Plan<'_> {
+impl Plan {
+    /// Nothing.
+    pub const EMPTY: Self = Self {
+        outcome: Reason::Referral,
+        flags: 0,
+        authority: 0,
+        additional: 0,
+        body_octets: 0,
+        question_end: 0,
+        has_opt: false,
+        dnssec: false,
+        parts: [Part::NONE; 3],
+    };
+
     /// Octets of the DNS message.
     #[inline(always)]
     pub const fn message_octets(&self) -> usize {
-        self.question_end + self.body_octets + if self.opt.is_some() { OPT_OCTETS } else { 0 }
+        let opt_octets = if self.has_opt { OPT_OCTETS } else { 0 };
+        self.question_end as usize + self.body_octets as usize + opt_octets
     }
 }
 
-/// Decides about a query that may take at most `path_octets` octets of reply
-/// by the MTU.
+/// Decides about a query, whose reply may have at most `path_octets` octets by
+/// the MTU, and notes in `plan` what to send.
 ///
 /// # Errors
 ///
 /// The reason why the query passes.
 #[inline(always)]
-pub fn decide<'a, G: Generation>(
+pub fn decide<G: Generation>(
     message: &Message<'_>,
     starts: &LabelStarts,
     query: &Query,
-    generation: &'a G,
+    generation: &G,
     policy: &Policy,
     path_octets: usize,
-) -> Result<Plan<'a>, Reason> {
+    plan: &mut Plan,
+) -> Result<(), Reason> {
     if path_octets < MIN_UDP_OCTETS {
         return Err(Reason::SmallMtu);
     }
@@ -97,7 +126,7 @@ pub fn decide<'a, G: Generation>(
         .udp_octets()
         .min(policy.max_udp as usize)
         .min(path_octets);
-    compose(query, &entry, generation, policy, limit)
+    compose(query, &entry, generation, policy, limit, plan)
 }
 
 /// Types that are no data (RFC 6895 3.1), and ANY, which servers answer as
@@ -175,15 +204,15 @@ fn deepest_entry<'a, G: Generation>(
 
 /// Chooses the parts that fit (RFC 9471 3, RFC 4035 3.1.1).
 #[inline(always)]
-fn compose<'a, G: Generation>(
+fn compose<G: Generation>(
     query: &Query,
     entry: &Entry<'_>,
-    generation: &'a G,
+    generation: &G,
     policy: &Policy,
     limit: usize,
-) -> Result<Plan<'a>, Reason> {
+    plan: &mut Plan,
+) -> Result<(), Reason> {
     let slot = entry.slot;
-    let signed = query.dnssec() && slot.has(index::Slot::SIGNED);
     if query.dnssec() && slot.has(index::Slot::DENIAL_PENDING) {
         return Err(Reason::DenialPending);
     }
@@ -191,87 +220,68 @@ fn compose<'a, G: Generation>(
     let room = limit
         .checked_sub(query.question_end() + opt_octets)
         .ok_or(Reason::Inconsistent)?;
-    let mut body = Body {
-        parts: [None; 3],
-        octets: 0,
-        room,
-        outcome: Reason::Referral,
-    };
-    let place = Place {
-        name_octets: query.question.name_octets,
-        prefix_octets: entry.prefix_octets,
-    };
-    body.add_ns(generation, slot, &place)?;
-    if signed {
-        body.add_proof(generation, slot, &place)?;
-    }
-    body.add_glue(generation, slot, signed, &place)?;
+    *plan = Plan::EMPTY;
+    plan.question_end = query.question_end() as u16;
+    plan.has_opt = query.edns.is_some();
+    plan.dnssec = query.dnssec();
 
-    let [ns, proof, glue] = &body.parts;
-    let (mut authority, mut additional) = (0, 0);
-    for part in [ns, proof, glue].into_iter().flatten() {
-        authority += part.extent.authority as u16;
-        additional += part.extent.additional as u16;
-    }
-    let mut copied = flags::RD;
-    if policy.has(Policy::COPY_CD) {
-        copied |= flags::CD;
-    }
-    let truncated = if matches!(body.outcome, Reason::ReferralTruncated) {
-        flags::TC
-    } else {
-        0
+    let signed = query.dnssec() && slot.has(index::Slot::SIGNED);
+    let mut body = Body {
+        plan,
+        room,
+        place: Place {
+            name_octets: query.question.name_octets as u16,
+            prefix_octets: entry.prefix_octets as u16,
+        },
     };
-    Ok(Plan {
-        outcome: body.outcome,
-        flags: flags::QR | truncated | query.header.flags & copied,
-        authority,
-        additional,
-        parts: body.parts,
-        body_octets: body.octets,
-        question_end: query.question_end(),
-        opt: query.edns.map(|edns| edns.dnssec),
-    })
+    body.add_ns(generation, slot)?;
+    if signed {
+        body.add_proof(generation, slot)?;
+    }
+    body.add_glue(generation, slot, signed)?;
+
+    let truncated = if body.is_truncated() { flags::TC } else { 0 };
+    let copied = if policy.has(Policy::COPY_CD) {
+        flags::RD | flags::CD
+    } else {
+        flags::RD
+    };
+    plan.flags = flags::QR | truncated | query.header.flags & copied;
+    Ok(())
 }
 
 /// What the pointers of a piece shift by.
 struct Place {
-    name_octets: usize,
-    prefix_octets: usize,
+    name_octets: u16,
+    prefix_octets: u16,
 }
 
-/// The parts chosen so far.
-struct Body<'a> {
-    parts: [Option<Part<'a>>; 3],
-    octets: usize,
+/// A plan under way.
+struct Body<'p> {
+    plan: &'p mut Plan,
     /// Octets that are left.
     room: usize,
-    outcome: Reason,
+    place: Place,
 }
 
-impl<'a> Body<'a> {
+impl Body<'_> {
     /// Adds the NS records: all or none, and without them TC=1 and nothing
     /// else.
     #[inline(always)]
-    fn add_ns<G: Generation>(
-        &mut self,
-        generation: &'a G,
-        slot: &index::Slot,
-        place: &Place,
-    ) -> Result<(), Reason> {
+    fn add_ns<G: Generation>(&mut self, generation: &G, slot: &index::Slot) -> Result<(), Reason> {
         if slot.has(index::Slot::NS_TOO_LONG) {
-            self.outcome = Reason::ReferralTruncated;
+            self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
         let piece = Piece::at(generation, slot.ns)?;
         let whole = piece.whole();
         if whole.octets as usize > self.room {
-            self.outcome = Reason::ReferralTruncated;
+            self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
-        let part = self.take(piece, &whole, whole, place);
-        let [ns, _, _] = &mut self.parts;
-        *ns = Some(part);
+        let part = self.take(slot.ns, &piece, &whole, whole);
+        let [ns, _, _] = &mut self.plan.parts;
+        *ns = part;
         Ok(())
     }
 
@@ -279,23 +289,22 @@ impl<'a> Body<'a> {
     #[inline(always)]
     fn add_proof<G: Generation>(
         &mut self,
-        generation: &'a G,
+        generation: &G,
         slot: &index::Slot,
-        place: &Place,
     ) -> Result<(), Reason> {
         if self.is_truncated() {
             return Ok(());
         }
         if slot.has(index::Slot::PROOF_TOO_LONG) {
-            self.outcome = Reason::ReferralTruncated;
+            self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
         let piece = Piece::at(generation, slot.proof)?;
         let whole = piece.whole();
         let extent = self.fit(&piece, &whole);
-        let part = self.take(piece, &whole, extent, place);
-        let [_, proof, _] = &mut self.parts;
-        *proof = Some(part);
+        let part = self.take(slot.proof, &piece, &whole, extent);
+        let [_, proof, _] = &mut self.plan.parts;
+        *proof = part;
         Ok(())
     }
 
@@ -303,73 +312,68 @@ impl<'a> Body<'a> {
     #[inline(always)]
     fn add_glue<G: Generation>(
         &mut self,
-        generation: &'a G,
+        generation: &G,
         slot: &index::Slot,
         signed: bool,
-        place: &Place,
     ) -> Result<(), Reason> {
         if self.is_truncated() || slot.glue == 0 {
             return Ok(());
         }
-        let mut piece = Piece::at(generation, slot.glue)?;
+        let mut reference = slot.glue;
+        let mut piece = Piece::at(generation, reference)?;
         if signed && slot.has(index::Slot::SIGNED_GLUE) {
-            piece = Piece::at(generation, piece.with_signatures())?;
+            reference = piece.with_signatures();
+            piece = Piece::at(generation, reference)?;
         }
         let whole = piece.whole();
         let extent = self.fit(&piece, &whole);
-        let part = self.take(piece, &whole, extent, place);
-        let [_, _, glue] = &mut self.parts;
-        *glue = Some(part);
+        let part = self.take(reference, &piece, &whole, extent);
+        let [_, _, glue] = &mut self.plan.parts;
+        *glue = part;
         Ok(())
     }
 
     #[inline(always)]
     const fn is_truncated(&self) -> bool {
-        matches!(self.outcome, Reason::ReferralTruncated)
+        matches!(self.plan.outcome, Reason::ReferralTruncated)
     }
 
     /// The most of a piece that fits, and what it means if that is not all.
     #[inline(always)]
-    fn fit(&mut self, piece: &Piece<'a>, whole: &Extent) -> Extent {
-        // A whole piece may still lack what the compiler had to leave out.
+    fn fit(&mut self, piece: &Piece<'_>, whole: &Extent) -> Extent {
         let extent = if whole.octets as usize <= self.room {
             *whole
         } else {
-            self.outcome = Reason::ReferralPartial;
+            self.plan.outcome = Reason::ReferralPartial;
             piece.longest_within(whole, self.room)
         };
+        // Even a whole piece may lack what the compiler had to leave out.
         if extent.flags & Extent::TRUNCATED != 0 {
-            self.outcome = Reason::ReferralTruncated;
+            self.plan.outcome = Reason::ReferralTruncated;
         }
         extent
     }
 
     /// Puts a piece behind the others.
     #[inline(always)]
-    fn take(
-        &mut self,
-        piece: Piece<'a>,
-        whole: &Extent,
-        extent: Extent,
-        place: &Place,
-    ) -> Part<'a> {
-        let body = (place.name_octets as u16).wrapping_sub(piece.base());
-        let part = Part {
-            piece,
-            whole_octets: whole.octets,
-            extent,
-            start: self.octets,
-            shift: Shift {
-                cut: place.prefix_octets as u16,
-                body,
-                own: body
-                    .wrapping_add(self.octets as u16)
-                    .wrapping_sub(piece.base_start()),
-            },
-        };
-        self.octets += extent.octets as usize;
+    fn take(&mut self, reference: u32, piece: &Piece<'_>, whole: &Extent, extent: Extent) -> Part {
+        let start = self.plan.body_octets;
+        let body = self.place.name_octets.wrapping_sub(piece.base());
+        self.plan.body_octets += extent.octets;
+        self.plan.authority += extent.authority as u16;
+        self.plan.additional += extent.additional as u16;
         self.room = self.room.saturating_sub(extent.octets as usize);
-        part
+        Part {
+            piece: reference,
+            start,
+            whole_octets: whole.octets,
+            shift: Shift {
+                cut: self.place.prefix_octets,
+                body,
+                own: body.wrapping_add(start).wrapping_sub(piece.base_start()),
+            },
+            extent,
+        }
     }
 }
 

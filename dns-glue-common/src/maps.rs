@@ -74,6 +74,9 @@ const _: () = assert!(size_of::<AddressKey>() == 16);
 const MAPPED: u32 = u32::from_be(0x0000_ffff);
 
 impl AddressKey {
+    /// The unspecified IPv6 address, `::`.
+    pub const UNSPECIFIED: Self = Self([0; 4]);
+
     /// The key of an IPv4 address.
     #[inline(always)]
     pub const fn from_ipv4(octets: [u8; 4]) -> Self {

@@ -119,10 +119,25 @@ const _: () = assert!(size_of::<Extent>() == 16);
 impl Extent {
     /// A reply that ends here must say TC=1.
     pub const TRUNCATED: u8 = 1;
+
+    /// No octets.
+    pub const EMPTY: Self = Self {
+        octets: 0,
+        sum: 0,
+        gain_cut: 0,
+        gain_body: 0,
+        gain_own: 0,
+        relocations: 0,
+        authority: 0,
+        additional: 0,
+        flags: 0,
+        unused: 0,
+    };
 }
 
 /// How far the pointers of a piece shift, modulo 2^16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Shift {
     /// `Kind::Cut`.
     pub cut: u16,
@@ -133,6 +148,13 @@ pub struct Shift {
 }
 
 impl Shift {
+    /// Not at all.
+    pub const NONE: Self = Self {
+        cut: 0,
+        body: 0,
+        own: 0,
+    };
+
     /// Whether no pointer shifts.
     #[inline(always)]
     pub const fn is_none(self) -> bool {

@@ -3,15 +3,16 @@
 //! The XDP program and the host run this same function; the traits hide
 //! whether frames and maps are the kernel's or memory.
 
-use crate::decide::{self, Generation, Part, Plan};
+use crate::decide::{self, Generation, Part};
 use crate::frame::checksum::Sum;
-use crate::frame::parse::{self, Datagram, Host};
+use crate::frame::parse::{self, Host};
 use crate::frame::{Frame, HEAD_ROOM, Scratch, reply};
 use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS};
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::referral::Relocation;
+use crate::referral::Piece;
 use crate::wire::{Message, MessageBuffer, edns, query};
+use network_types::udp::UdpHdr;
 
 /// Answers a frame in place, or says why it passes untouched.
 ///
@@ -26,16 +27,15 @@ pub fn respond<F: Frame, H: Host, G: Generation>(
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> Reason {
-    let (datagram, plan) = match prepare(frame, host, generation, policy, scratch) {
-        Ok(prepared) => prepared,
-        Err(reason) => return reason,
-    };
-    let head_octets = reply::head_octets(&datagram);
-    if !frame.resize(head_octets + plan.message_octets()) {
+    if let Err(reason) = prepare(frame, host, generation, policy, scratch) {
+        return reason;
+    }
+    let head_octets = reply::head_octets(&scratch.datagram);
+    if !frame.resize(head_octets + scratch.plan.message_octets()) {
         return Reason::NoRoom;
     }
-    if write(frame, &datagram, &plan, policy, scratch) {
-        plan.outcome
+    if write(frame, generation, policy, scratch) {
+        scratch.plan.outcome
     } else {
         Reason::WriteFailed
     }
@@ -44,33 +44,36 @@ pub fn respond<F: Frame, H: Host, G: Generation>(
 /// Everything that may still pass, but for growing: nothing here writes to the
 /// frame.
 #[inline(always)]
-fn prepare<'a, F: Frame, H: Host, G: Generation>(
+fn prepare<F: Frame, H: Host, G: Generation>(
     frame: &F,
     host: &H,
-    generation: &'a G,
+    generation: &G,
     policy: &Policy,
     scratch: &mut Scratch,
-) -> Result<(Datagram, Plan<'a>), Reason> {
-    let datagram = parse::parse(frame, host, policy)?;
-    let buffer = &mut scratch.message;
-    if !frame.read_message(datagram.message_start, datagram.message_octets, buffer) {
+) -> Result<(), Reason> {
+    let datagram = &mut scratch.datagram;
+    parse::parse(frame, host, policy, datagram)?;
+    let message_octets = datagram.message_octets as usize;
+    let message_start = datagram.message_start as usize;
+    if !frame.read_message(message_start, message_octets, &mut scratch.message) {
         return Err(Reason::ShortFrame);
     }
-    let message = Message::new(buffer, datagram.message_octets);
+    let message = Message::new(&scratch.message, message_octets);
     let query = query::parse_query(&message, &mut scratch.starts, policy)?;
-    let plan = decide::decide(
+    decide::decide(
         &message,
         &scratch.starts,
         &query,
         generation,
         policy,
-        datagram.mtu_octets,
+        datagram.mtu_octets as usize,
+        &mut scratch.plan,
     )?;
-    let message_sum = sum(&message, 0, datagram.message_octets);
-    if !parse::udp_checksum_is_right(&datagram, message_sum) {
+    let message_sum = sum(&message, 0, message_octets);
+    if !parse::udp_checksum_is_right(datagram, message_sum) {
         return Err(Reason::UdpChecksum);
     }
-    Ok((datagram, plan))
+    Ok(())
 }
 
 /// Sums octets `start` to `end` of a message; `start` is even.
@@ -90,58 +93,68 @@ fn sum(message: &Message<'_>, start: usize, end: usize) -> Sum {
 
 /// Writes the reply into the frame, which has its length already.
 #[inline(always)]
-fn write<F: Frame>(
+fn write<F: Frame, G: Generation>(
     frame: &mut F,
-    datagram: &Datagram,
-    plan: &Plan<'_>,
+    generation: &G,
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> bool {
-    let opt = plan.opt.map(|dnssec| opt_record(policy.max_udp, dnssec));
-    let body_odd = plan.question_end % 2 == 1;
-    let mut checksum = sum(
-        &Message::new(&scratch.message, plan.question_end),
-        HEADER_OCTETS,
-        plan.question_end,
+    let plan = &scratch.plan;
+    let additional = plan.additional + plan.has_opt as u16;
+    let header = [plan.flags, 1, 0, plan.authority, additional];
+    let message_octets = plan.message_octets();
+    let opt = opt_record(policy.max_udp, plan.dnssec);
+    let checksum = checksum(scratch, header, &opt);
+    write_header(&mut scratch.message, header);
+    reply::write_headers(
+        &mut scratch.head,
+        &scratch.datagram,
+        message_octets,
+        checksum,
     );
-    for part in plan.parts.iter().flatten() {
-        let odd = body_odd != (part.start % 2 == 1);
-        checksum = checksum.block(part.shift.sum(&part.extent), odd);
+
+    let head_octets = reply::head_octets(&scratch.datagram);
+    let body_start = head_octets + scratch.plan.question_end as usize;
+    if !frame.write_head(scratch, HEAD_ROOM - head_octets, body_start) {
+        return false;
     }
-    if let Some(opt) = &opt {
-        let odd = body_odd != (plan.body_octets % 2 == 1);
+    for part in &scratch.plan.parts {
+        if part.piece != 0 && !write_part(frame, generation, part, body_start) {
+            return false;
+        }
+    }
+    !scratch.plan.has_opt || frame.write(body_start + scratch.plan.body_octets as usize, &opt)
+}
+
+/// The UDP checksum of the reply, memory order: only the headers and the
+/// question are summed here, the compiler has summed the rest.
+#[inline(always)]
+fn checksum(scratch: &Scratch, header: [u16; 5], opt: &[u8; OPT_OCTETS]) -> u16 {
+    let Scratch { plan, datagram, .. } = scratch;
+    let question_end = plan.question_end as usize;
+    let question = Message::new(&scratch.message, question_end);
+    let mut checksum = sum(&question, HEADER_OCTETS, question_end);
+    for part in &plan.parts {
+        if part.piece != 0 {
+            let odd = (plan.question_end + part.start) % 2 == 1;
+            checksum = checksum.block(part.shift.sum(&part.extent), odd);
+        }
+    }
+    if plan.has_opt {
+        let odd = (plan.question_end + plan.body_octets) % 2 == 1;
         checksum = checksum.block(opt_sum(opt), odd);
     }
-    let additional = plan.additional + opt.is_some() as u16;
-    let header = [plan.flags, 1, 0, plan.authority, additional];
     for number in header {
         checksum = checksum.number(number);
     }
     let [id_high, id_low, ..] = scratch.message.0;
-    checksum = checksum.number(u16::from_be_bytes([id_high, id_low]));
-    let udp_octets = plan.message_octets() as u16 + 8;
-    let checksum = parse::pseudo_header(datagram, checksum, udp_octets)
+    let udp_octets = (UdpHdr::LEN + plan.message_octets()) as u16;
+    parse::pseudo_header(datagram, checksum, udp_octets)
+        .number(u16::from_be_bytes([id_high, id_low]))
         .number(datagram.udp.src_port())
         .number(datagram.udp.dst_port())
         .number(udp_octets)
-        .finish_udp();
-    write_header(&mut scratch.message, header);
-    reply::write_headers(&mut scratch.head, datagram, plan.message_octets(), checksum);
-
-    let head_octets = reply::head_octets(datagram);
-    let body_start = head_octets + plan.question_end;
-    if !frame.write_head(scratch, HEAD_ROOM - head_octets, body_start) {
-        return false;
-    }
-    for part in plan.parts.iter().flatten() {
-        if !write_part(frame, part, body_start) {
-            return false;
-        }
-    }
-    match &opt {
-        Some(opt) => frame.write(body_start + plan.body_octets, opt),
-        None => true,
-    }
+        .finish_udp()
 }
 
 /// Writes all words of the header but the ID.
@@ -156,14 +169,21 @@ fn write_header(buffer: &mut MessageBuffer, words: [u16; 5]) {
 
 /// Writes one part and shifts its pointers.
 #[inline(always)]
-fn write_part<F: Frame>(frame: &mut F, part: &Part<'_>, body_start: usize) -> bool {
+fn write_part<F: Frame, G: Generation>(
+    frame: &mut F,
+    generation: &G,
+    part: &Part,
+    body_start: usize,
+) -> bool {
     let octets = part.extent.octets as usize;
     if octets == 0 {
         return true;
     }
-    let start = body_start + part.start;
-    let records = part.piece.start + crate::referral::PIECE_HEAD_OCTETS;
-    if !frame.write_piece(start, part.piece.slab, records, octets) {
+    let Ok(piece) = Piece::at(generation, part.piece) else {
+        return false;
+    };
+    let start = body_start + part.start as usize;
+    if !frame.write_piece(start, &piece, octets) {
         return false;
     }
     if part.shift.is_none() {
@@ -173,7 +193,7 @@ fn write_part<F: Frame>(frame: &mut F, part: &Part<'_>, body_start: usize) -> bo
         if place >= part.extent.relocations as usize {
             break;
         }
-        let relocation: Relocation = part.piece.relocation(part.whole_octets, place);
+        let relocation = piece.relocation(part.whole_octets, place);
         if !frame.add_number(start + relocation.offset(), part.shift.of(relocation)) {
             return false;
         }

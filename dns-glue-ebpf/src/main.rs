@@ -1,20 +1,63 @@
-//! Placeholder: passes every packet.
+//! The XDP program of dns-glue.
+//!
+//! It answers queries that are due a referral and passes everything else, octet
+//! for octet as it came. What is answered is decided in dns-glue-common; this
+//! crate moves bytes: [`packet`] reads and writes the frame, [`tables`] reads
+//! the maps.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 #![expect(
     missing_docs,
     reason = "the xdp macro gives its entry point no documentation"
 )]
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+mod packet;
+mod tables;
 
-/// Passes every packet to the kernel's stack.
-#[xdp]
-pub fn dns_glue(_ctx: XdpContext) -> u32 {
-    xdp_action::XDP_PASS
+use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use aya_log_ebpf::{debug, error};
+use dns_glue_common::reason::{Action, Reason};
+use dns_glue_common::respond::respond;
+use packet::Packet;
+use tables::Tables;
+
+/// Answers or passes a packet, and counts what became of it.
+#[xdp(frags)]
+pub fn dns_glue(ctx: XdpContext) -> u32 {
+    let reason = match tables::scratch() {
+        Some(scratch) => respond(
+            &mut Packet::new(&ctx),
+            &Tables,
+            &Tables,
+            &tables::policy(),
+            scratch,
+        ),
+        None => Reason::Inconsistent,
+    };
+    tables::count(reason);
+    log_faults(&ctx, reason);
+    match reason.action() {
+        Action::Pass => xdp_action::XDP_PASS,
+        Action::Transmit => xdp_action::XDP_TX,
+        Action::Abort => xdp_action::XDP_ABORTED,
+    }
 }
 
-/// Never reached: the program has no panicking path.
+/// Logs what an operator may want to look into, packet by packet. All of it is
+/// off the way of a query that is answered or missed.
+#[inline(always)]
+fn log_faults(ctx: &XdpContext, reason: Reason) {
+    match reason {
+        Reason::NoRoom => debug!(ctx, "no room in a frame: the query passes"),
+        Reason::Inconsistent => error!(ctx, "a map entry is missing: the packet passes"),
+        Reason::WriteFailed => error!(ctx, "a checked write failed: the packet is dropped"),
+        _ => {}
+    }
+}
+
+/// Never reached: a panic that could be would be refused by the verifier, as
+/// an endless loop, when the program is loaded.
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

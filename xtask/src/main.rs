@@ -1,3 +1,62 @@
 //! The tasks a person runs on this workspace, one module a command.
+//!
+//! *Invariant:* nothing of the product lives here, and no crate of the
+//! workspace is a dependency: the tasks build those crates, so they must run
+//! before the first of them compiles.
 
-fn main() {}
+mod bpf_linker;
+mod build;
+mod check;
+mod command;
+mod debian;
+mod kernels;
+mod packages;
+mod rust_src;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of this workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch bpf-linker and the sources of `core`; the other tasks do it first
+    Setup,
+    /// Build `dns-glue` with the program inside
+    Build(build::Arguments),
+    /// Run all tests; as root also those with namespaces and the kernel
+    Test,
+    /// Formatting, clippy, docs, house rules, and then the tests
+    Check(check::Arguments),
+    /// Load the program on other kernels, in qemu
+    Kernels(kernels::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Setup => setup::run(),
+        Task::Build(arguments) => build::run(&arguments),
+        Task::Test => test::run(),
+        Task::Check(arguments) => check::run(&arguments),
+        Task::Kernels(arguments) => kernels::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not returned from main: a backtrace would bury what went wrong.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -7,12 +7,14 @@ pub mod checksum;
 pub mod parse;
 pub mod reply;
 
+use crate::decide::Plan;
 use crate::limits::MAX_HEAD_OCTETS;
-use crate::referral::Slab;
+use crate::referral::Piece;
 use crate::wire::{LabelStarts, MessageBuffer};
 use network_types::eth::EthHdr;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
 use network_types::udp::UdpHdr;
+use parse::Datagram;
 
 /// A header as it lies in a frame.
 ///
@@ -66,10 +68,10 @@ pub trait Frame {
     /// start.
     fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool;
 
-    /// Writes `octets` octets from offset `from` of `slab` to `offset`.
+    /// Writes the first `octets` octets of a piece's records to `offset`.
     ///
     /// Valid lengths: `1..=MAX_UDP_OCTETS`.
-    fn write_piece(&mut self, offset: usize, slab: &Slab, from: usize, octets: usize) -> bool;
+    fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool;
 
     /// Adds `delta` to the number at `offset`, network byte order.
     fn add_number(&mut self, offset: usize, delta: u16) -> bool;
@@ -87,7 +89,15 @@ const _: () = assert!(HEAD_ROOM >= MAX_HEAD_OCTETS && HEAD_ROOM.is_multiple_of(8
 ///
 /// The headers of the reply are written to the end of `head`, so that they and
 /// the question, which stays where it was parsed, are one run of octets.
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+///
+/// # Verifier
+///
+/// What one step finds out for the next goes through this memory instead of
+/// the stack, which has room for 512 octets only. It also makes the verifier
+/// forget how a value came about, so that it does not follow every way through
+/// the first step all through the second. Map memory starts as zeros, which
+/// are a valid value of every field.
+#[derive(Clone, Copy)]
 #[repr(C, align(8))]
 pub struct Scratch {
     /// Ethernet, VLAN tags, IP and UDP headers of the reply, right-aligned.
@@ -96,6 +106,10 @@ pub struct Scratch {
     pub message: MessageBuffer,
     /// Where the labels of QNAME start.
     pub starts: LabelStarts,
+    /// The way back to the client.
+    pub datagram: Datagram,
+    /// What is sent.
+    pub plan: Plan,
 }
 
 impl Scratch {
@@ -104,5 +118,7 @@ impl Scratch {
         head: [0; HEAD_ROOM],
         message: MessageBuffer::EMPTY,
         starts: LabelStarts::EMPTY,
+        datagram: Datagram::EMPTY,
+        plan: Plan::EMPTY,
     };
 }

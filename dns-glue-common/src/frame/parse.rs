@@ -32,11 +32,12 @@ pub trait Host {
 
 /// The IP version of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Family {
     /// IPv4 without options.
-    V4,
+    V4 = 0,
     /// IPv6 without extension headers.
-    V6,
+    V6 = 1,
 }
 
 impl Family {
@@ -52,13 +53,14 @@ impl Family {
 
 /// A UDP datagram for a service address, and the way back to its sender.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Datagram {
-    /// MAC addresses as they came.
+    /// MAC addresses and EtherType as they came.
     pub ethernet: EthHdr,
     /// VLAN tags as they came: TCI, then the EtherType that follows.
     pub tags: [[u8; 4]; MAX_VLAN_TAGS],
     /// How many tags there are.
-    pub tag_count: usize,
+    pub tag_count: u8,
     /// IP version.
     pub family: Family,
     /// Sender; IPv4 is mapped (RFC 4291 2.5.5.2).
@@ -68,14 +70,39 @@ pub struct Datagram {
     /// The UDP header as it came.
     pub udp: UdpHdr,
     /// Offset of the DNS message in the frame.
-    pub message_start: usize,
+    pub message_start: u16,
     /// Octets of the DNS message. Valid values: 17..=`MAX_QUERY_OCTETS`.
-    pub message_octets: usize,
+    pub message_octets: u16,
     /// Octets of the largest DNS message that the interface's MTU lets out.
-    pub mtu_octets: usize,
+    pub mtu_octets: u16,
 }
 
-/// Parses the headers of a frame.
+impl Datagram {
+    /// All zeros: nobody's.
+    pub const EMPTY: Self = Self {
+        ethernet: EthHdr {
+            dst_addr: [0; 6],
+            src_addr: [0; 6],
+            ether_type: 0,
+        },
+        tags: [[0; 4]; MAX_VLAN_TAGS],
+        tag_count: 0,
+        family: Family::V4,
+        source: AddressKey::UNSPECIFIED,
+        destination: AddressKey::UNSPECIFIED,
+        udp: UdpHdr {
+            src: [0; 2],
+            dst: [0; 2],
+            len: [0; 2],
+            check: [0; 2],
+        },
+        message_start: 0,
+        message_octets: 0,
+        mtu_octets: 0,
+    };
+}
+
+/// Parses the headers of a frame into `datagram`.
 ///
 /// The cheap refusals come first: most packets of a host that are not queries
 /// leave at the EtherType, the protocol or the port.
@@ -84,13 +111,61 @@ pub struct Datagram {
 ///
 /// The reason why the frame is not a query for us: it passes.
 #[inline(always)]
-pub fn parse<F: Frame, H: Host>(frame: &F, host: &H, policy: &Policy) -> Result<Datagram, Reason> {
-    let ethernet: EthHdr = frame.header(0).ok_or(Reason::ShortFrame)?;
-    let mut ether_type = u16::from_be(ethernet.ether_type);
+pub fn parse<F: Frame, H: Host>(
+    frame: &F,
+    host: &H,
+    policy: &Policy,
+    datagram: &mut Datagram,
+) -> Result<(), Reason> {
+    let (ether_type, ip_start) = parse_ethernet(frame, datagram)?;
+    let payload_octets = match ether_type {
+        ETHERTYPE_IPV4 => parse_ipv4(frame, ip_start, datagram)?,
+        ETHERTYPE_IPV6 => parse_ipv6(frame, ip_start, datagram)?,
+        _ => return Err(Reason::NotIp),
+    };
+    let ip_octets = datagram.family.header_octets();
+    let udp_start = ip_start + ip_octets;
+    datagram.udp = frame.header(udp_start).ok_or(Reason::ShortFrame)?;
+    if datagram.udp.dst_port() != policy.port {
+        return Err(Reason::OtherPort);
+    }
+    let message_octets = check_udp(&datagram.udp, payload_octets)?;
+    let linear_octets = frame.linear_octets();
+    if udp_start + payload_octets > linear_octets {
+        return Err(Reason::Length);
+    }
+    if frame.octets() != linear_octets {
+        return Err(Reason::MultiBuffer);
+    }
+    let interface = host
+        .interface(frame.interface())
+        .ok_or(Reason::UnknownInterface)?;
+    if datagram.ethernet.dst_addr != interface.mac {
+        return Err(Reason::ForeignMac);
+    }
+    if !host.is_service_address(&datagram.destination) {
+        return Err(Reason::ForeignAddress);
+    }
+    if !datagram.source.is_answerable() || host.is_service_address(&datagram.source) {
+        return Err(Reason::SourceAddress);
+    }
+    datagram.message_start = (udp_start + UdpHdr::LEN) as u16;
+    datagram.message_octets = message_octets as u16;
+    datagram.mtu_octets = interface
+        .mtu
+        .saturating_sub((ip_octets + UdpHdr::LEN) as u16);
+    Ok(())
+}
+
+/// Parses the Ethernet header and the VLAN tags; returns the EtherType and the
+/// offset of what they carry.
+#[inline(always)]
+fn parse_ethernet<F: Frame>(frame: &F, datagram: &mut Datagram) -> Result<(u16, usize), Reason> {
+    datagram.ethernet = frame.header(0).ok_or(Reason::ShortFrame)?;
+    let mut ether_type = u16::from_be(datagram.ethernet.ether_type);
     let mut offset = EthHdr::LEN;
-    let mut tags = [[0; 4]; MAX_VLAN_TAGS];
     let mut tag_count = 0;
-    for tag in &mut tags {
+    for tag in &mut datagram.tags {
         if ether_type != ETHERTYPE_VLAN && ether_type != ETHERTYPE_SERVICE_VLAN {
             break;
         }
@@ -100,61 +175,17 @@ pub fn parse<F: Frame, H: Host>(frame: &F, host: &H, policy: &Policy) -> Result<
         offset += 4;
         tag_count += 1;
     }
-    let ip = match ether_type {
-        ETHERTYPE_IPV4 => parse_ipv4(frame, offset)?,
-        ETHERTYPE_IPV6 => parse_ipv6(frame, offset)?,
-        _ => return Err(Reason::NotIp),
-    };
-    let udp_start = offset + ip.family.header_octets();
-    let udp: UdpHdr = frame.header(udp_start).ok_or(Reason::ShortFrame)?;
-    if udp.dst_port() != policy.port {
-        return Err(Reason::OtherPort);
-    }
-    let message_octets = check_udp(&udp, ip.payload_octets)?;
-    if udp_start + ip.payload_octets > frame.linear_octets() {
-        return Err(Reason::Length);
-    }
-    if frame.octets() != frame.linear_octets() {
-        return Err(Reason::MultiBuffer);
-    }
-    let interface = host
-        .interface(frame.interface())
-        .ok_or(Reason::UnknownInterface)?;
-    if ethernet.dst_addr != interface.mac {
-        return Err(Reason::ForeignMac);
-    }
-    if !host.is_service_address(&ip.destination) {
-        return Err(Reason::ForeignAddress);
-    }
-    if !ip.source.is_answerable() || host.is_service_address(&ip.source) {
-        return Err(Reason::SourceAddress);
-    }
-    let overhead = ip.family.header_octets() + UdpHdr::LEN;
-    Ok(Datagram {
-        ethernet,
-        tags,
-        tag_count,
-        family: ip.family,
-        source: ip.source,
-        destination: ip.destination,
-        udp,
-        message_start: udp_start + UdpHdr::LEN,
-        message_octets,
-        mtu_octets: (interface.mtu as usize).saturating_sub(overhead),
-    })
+    datagram.tag_count = tag_count;
+    Ok((ether_type, offset))
 }
 
-/// What is needed of an IP header.
-struct Ip {
-    family: Family,
-    source: AddressKey,
-    destination: AddressKey,
-    /// Octets behind the IP header.
-    payload_octets: usize,
-}
-
+/// Parses an IPv4 header; returns the octets behind it.
 #[inline(always)]
-fn parse_ipv4<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
+fn parse_ipv4<F: Frame>(
+    frame: &F,
+    offset: usize,
+    datagram: &mut Datagram,
+) -> Result<usize, Reason> {
     let header: Ipv4Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
     if header.proto != PROTOCOL_UDP {
         return Err(Reason::NotUdp);
@@ -181,17 +212,20 @@ fn parse_ipv4<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
     if !intact {
         return Err(Reason::Ipv4Checksum);
     }
+    datagram.family = Family::V4;
+    datagram.source = source;
+    datagram.destination = destination;
     let total = u16::from_be_bytes(header.tot_len) as usize;
-    Ok(Ip {
-        family: Family::V4,
-        source,
-        destination,
-        payload_octets: total.checked_sub(Ipv4Hdr::LEN).ok_or(Reason::Length)?,
-    })
+    total.checked_sub(Ipv4Hdr::LEN).ok_or(Reason::Length)
 }
 
+/// Parses an IPv6 header; returns the octets behind it.
 #[inline(always)]
-fn parse_ipv6<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
+fn parse_ipv6<F: Frame>(
+    frame: &F,
+    offset: usize,
+    datagram: &mut Datagram,
+) -> Result<usize, Reason> {
     let header: Ipv6Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
     if header.next_hdr != PROTOCOL_UDP {
         return Err(Reason::NotUdp);
@@ -209,12 +243,10 @@ fn parse_ipv6<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
     if destination.is_mapped() {
         return Err(Reason::ForeignAddress);
     }
-    Ok(Ip {
-        family: Family::V6,
-        source,
-        destination,
-        payload_octets: u16::from_be_bytes(header.payload_len) as usize,
-    })
+    datagram.family = Family::V6;
+    datagram.source = source;
+    datagram.destination = destination;
+    Ok(u16::from_be_bytes(header.payload_len) as usize)
 }
 
 /// Checks the UDP header but for its checksum; returns the octets of the

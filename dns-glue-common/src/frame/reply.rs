@@ -21,7 +21,7 @@ const UDP_START: usize = HEAD_ROOM - UdpHdr::LEN;
 /// Octets of the headers in front of the reply's message.
 #[inline(always)]
 pub const fn head_octets(datagram: &Datagram) -> usize {
-    EthHdr::LEN + 4 * datagram.tag_count + datagram.family.header_octets() + UdpHdr::LEN
+    EthHdr::LEN + 4 * datagram.tag_count as usize + datagram.family.header_octets() + UdpHdr::LEN
 }
 
 /// Writes the headers of a reply of `message_octets` octets, whose UDP checksum
@@ -95,7 +95,7 @@ fn write_ipv6(head: &mut [u8; HEAD_ROOM], datagram: &Datagram, udp_octets: u16) 
 /// they came.
 #[inline(always)]
 fn write_ethernet(head: &mut [u8; HEAD_ROOM], datagram: &Datagram, ip_start: usize) {
-    let start = ip_start - EthHdr::LEN - 4 * (datagram.tag_count & 3);
+    let start = ip_start - EthHdr::LEN - 4 * (datagram.tag_count & 3) as usize;
     put(head, start, &datagram.ethernet.src_addr);
     put(head, start + 6, &datagram.ethernet.dst_addr);
     put(
@@ -104,7 +104,7 @@ fn write_ethernet(head: &mut [u8; HEAD_ROOM], datagram: &Datagram, ip_start: usi
         &datagram.ethernet.ether_type.to_ne_bytes(),
     );
     for (place, tag) in datagram.tags.iter().enumerate() {
-        if place < datagram.tag_count {
+        if place < datagram.tag_count as usize {
             put(head, start + EthHdr::LEN + 4 * place, tag);
         }
     }

@@ -1,0 +1,192 @@
+//! The frame under an XDP program: every raw access to a packet is here.
+//!
+//! Headers and single numbers are read and written directly, each behind a
+//! bounds check of its own. Runs of octets go through `bpf_xdp_load_bytes` and
+//! `bpf_xdp_store_bytes` (Linux 5.18), which take a length known only at run
+//! time.
+
+use aya_ebpf::helpers::generated::{
+    bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
+    bpf_xdp_store_bytes,
+};
+use aya_ebpf::programs::XdpContext;
+use core::arch::asm;
+use core::ptr;
+use dns_glue_common::frame::{Frame, Scratch, WireHeader};
+use dns_glue_common::limits::MAX_QUERY_OCTETS;
+use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
+use dns_glue_common::wire::MessageBuffer;
+
+/// Offsets in a packet, masked by this: larger than any reply's frame.
+const OFFSET_MASK: usize = 0x0fff;
+/// Lengths of a part of a reply, less one, masked by this.
+const PIECE_LENGTH_MASK: usize = 0x07ff;
+/// Offsets in the scratch's head, masked by this.
+const HEAD_MASK: usize = 0x3f;
+
+/// A frame in an XDP program.
+pub struct Packet<'a> {
+    ctx: &'a XdpContext,
+}
+
+impl<'a> Packet<'a> {
+    /// The frame of the packet that the program runs for.
+    #[inline(always)]
+    pub fn new(ctx: &'a XdpContext) -> Self {
+        Self { ctx }
+    }
+
+    /// The address of `N` octets at `offset`, if they are in the first buffer.
+    ///
+    /// # Verifier
+    ///
+    /// The checked pointer is the one that is used: hidden from the optimiser,
+    /// which would rather add the offset and `N` first and lose the relation.
+    #[inline(always)]
+    fn address(&self, offset: usize, octets: usize) -> Option<*mut u8> {
+        let start = opaque(self.ctx.data() + (offset & OFFSET_MASK));
+        if start + octets > self.ctx.data_end() {
+            None
+        } else {
+            Some(start as *mut u8)
+        }
+    }
+}
+
+/// Makes a value something that the optimiser knows nothing of, so that the
+/// checks and masks that follow stay in the program for the verifier to see.
+#[inline(always)]
+fn opaque(mut value: usize) -> usize {
+    // SAFETY: a register is moved to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    value
+}
+
+/// A length from 1 to `mask` + 1, as the verifier wants to see it.
+#[inline(always)]
+fn length(octets: usize, mask: usize) -> u32 {
+    ((opaque(octets.wrapping_sub(1)) & mask) + 1) as u32
+}
+
+impl Frame for Packet<'_> {
+    #[inline(always)]
+    fn octets(&self) -> usize {
+        // SAFETY: the context is the one that the kernel gave the program.
+        (unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) }) as usize
+    }
+
+    #[inline(always)]
+    fn linear_octets(&self) -> usize {
+        self.ctx.data_end() - self.ctx.data()
+    }
+
+    #[inline(always)]
+    fn interface(&self) -> u32 {
+        self.ctx.ingress_ifindex() as u32
+    }
+
+    #[inline(always)]
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<T> {
+        let address = self.address(offset, size_of::<T>())?;
+        // SAFETY: the octets are inside the packet, T takes any bit pattern,
+        // and nothing is asked of the alignment.
+        Some(unsafe { ptr::read_unaligned(address.cast()) })
+    }
+
+    #[inline(always)]
+    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
+        let octets = length(octets, MAX_QUERY_OCTETS - 1);
+        // SAFETY: the buffer has room for MAX_QUERY_OCTETS, and the helper
+        // checks the packet's side.
+        let result = unsafe {
+            bpf_xdp_load_bytes(
+                self.ctx.ctx,
+                offset as u32,
+                ptr::from_mut(buffer).cast(),
+                octets,
+            )
+        };
+        result == 0
+    }
+
+    #[inline(always)]
+    fn resize(&mut self, octets: usize) -> bool {
+        let delta = octets as i32 - self.linear_octets() as i32;
+        if delta == 0 {
+            return true;
+        }
+        // SAFETY: both helpers check that the frame has the room, and leave it
+        // as it was if not; packet pointers are taken anew after this.
+        unsafe {
+            bpf_xdp_adjust_tail(self.ctx.ctx, delta) == 0
+                || (delta > 0 && bpf_xdp_adjust_head(self.ctx.ctx, -delta) == 0)
+        }
+    }
+
+    #[inline(always)]
+    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool {
+        let octets = length(octets, MAX_QUERY_OCTETS - 1);
+        // SAFETY: the head and the message behind it are one run of octets in
+        // the scratch, longer than offset and length can reach together; the
+        // helper reads it and checks the packet's side.
+        let result = unsafe {
+            let from = ptr::from_ref(scratch)
+                .cast::<u8>()
+                .add(opaque(from) & HEAD_MASK);
+            bpf_xdp_store_bytes(self.ctx.ctx, 0, from.cast_mut().cast(), octets)
+        };
+        result == 0
+    }
+
+    #[inline(always)]
+    fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {
+        let octets = length(octets, PIECE_LENGTH_MASK);
+        // SAFETY: a slab is longer by its slack than the largest start, so
+        // start, head and length stay inside; the helper reads it and checks
+        // the packet's side.
+        let result = unsafe {
+            let records = ptr::from_ref(piece.slab)
+                .cast::<u8>()
+                .add(opaque(piece.start) & (SLAB_OCTETS - PIECE_ALIGN))
+                .add(PIECE_HEAD_OCTETS);
+            bpf_xdp_store_bytes(
+                self.ctx.ctx,
+                offset as u32,
+                records.cast_mut().cast(),
+                octets,
+            )
+        };
+        result == 0
+    }
+
+    #[inline(always)]
+    fn add_number(&mut self, offset: usize, delta: u16) -> bool {
+        let Some(address) = self.address(offset, 2) else {
+            return false;
+        };
+        let address = address.cast::<u16>();
+        // SAFETY: both octets are inside the packet, at any alignment.
+        unsafe {
+            let number = u16::from_be(ptr::read_unaligned(address));
+            ptr::write_unaligned(address, number.wrapping_add(delta).to_be());
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
+        let Some(address) = self.address(offset, N) else {
+            return false;
+        };
+        // SAFETY: N octets are inside the packet, and an array of octets has
+        // no alignment.
+        unsafe { ptr::write_unaligned(address.cast(), *octets) };
+        true
+    }
+}
+
+const _: () = assert!(size_of::<Scratch>() > HEAD_MASK + MAX_QUERY_OCTETS);
+const _: () = assert!(
+    SLAB_OCTETS + PIECE_HEAD_OCTETS + PIECE_LENGTH_MASK
+        < size_of::<dns_glue_common::referral::Slab>()
+);

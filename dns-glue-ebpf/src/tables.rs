@@ -1,0 +1,136 @@
+//! The maps and globals of the program; their meaning is in
+//! `dns_glue_common::maps`.
+
+use aya_ebpf::Global;
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
+use core::ptr;
+use dns_glue_common::frame::Scratch;
+use dns_glue_common::frame::parse::Host;
+use dns_glue_common::index::{Bucket, Depths, HashSecret, Index, Secret};
+use dns_glue_common::limits::MAX_LABELS;
+use dns_glue_common::maps::{AddressKey, Interface, MAX_ADDRESSES, MAX_INTERFACES, Settings};
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::{COUNTER_SLOTS, Reason};
+use dns_glue_common::referral::{Pieces, Slab};
+
+/// The number of buckets is set when the program is loaded.
+#[map]
+static INDEX: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The number of slabs is set when the program is loaded.
+#[map]
+static PIECES: Array<Slab> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+#[map]
+static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTER_SLOTS as u32, 0);
+
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+#[map]
+static INTERFACES: HashMap<u32, Interface> = HashMap::with_max_entries(MAX_INTERFACES, 0);
+
+#[map]
+static ADDRESSES: HashMap<AddressKey, u8> = HashMap::with_max_entries(MAX_ADDRESSES, 0);
+
+#[unsafe(no_mangle)]
+static SETTINGS: Global<Settings> = Global::new(Settings {
+    port: 53,
+    max_udp: 1232,
+    flags: 0,
+    buckets: 1,
+});
+
+#[unsafe(no_mangle)]
+static SECRET: Global<HashSecret> = Global::new(HashSecret([[0; 4]; 65]));
+
+#[unsafe(no_mangle)]
+static DEPTHS: Global<Depths> = Global::new(Depths([0; MAX_LABELS + 1]));
+
+/// This CPU's scratch.
+///
+/// XDP programs run with preemption off and do not nest on a CPU, so there is
+/// one user at a time.
+#[inline(always)]
+pub fn scratch() -> Option<&'static mut Scratch> {
+    let scratch = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: the value lives as long as the program and has one user at a
+    // time; any bit pattern is valid.
+    Some(unsafe { &mut *scratch })
+}
+
+/// The operator's choices.
+#[inline(always)]
+pub fn policy() -> Policy {
+    let settings = SETTINGS.load();
+    Policy {
+        port: settings.port,
+        max_udp: settings.max_udp,
+        flags: settings.flags,
+    }
+}
+
+/// Counts an outcome.
+#[inline(always)]
+pub fn count(reason: Reason) {
+    if let Some(counter) = COUNTERS.get_ptr_mut(reason as u32) {
+        // SAFETY: the counter is this CPU's own.
+        unsafe { *counter += 1 };
+    }
+}
+
+/// The maps, as the traits of dns-glue-common want them.
+pub struct Tables;
+
+impl Host for Tables {
+    #[inline(always)]
+    fn interface(&self, index: u32) -> Option<Interface> {
+        let interface = INTERFACES.get_ptr(&index)?;
+        // SAFETY: an entry that is replaced under us is eight octets, read at
+        // once; a MAC and MTU of one moment before is as good.
+        Some(unsafe { ptr::read_volatile(interface) })
+    }
+
+    #[inline(always)]
+    fn is_service_address(&self, address: &AddressKey) -> bool {
+        ADDRESSES.get_ptr(address).is_some()
+    }
+}
+
+impl Secret for Tables {
+    #[inline(always)]
+    fn keys(&self, word: usize) -> [u64; 4] {
+        let keys = (&raw const SECRET).cast::<[u64; 4]>();
+        // SAFETY: callers count words from 0 to 64, and there are 65 entries.
+        // Volatile, because the loader writes them, not the compiler.
+        unsafe { ptr::read_volatile(keys.add(word & 0x7f)) }
+    }
+}
+
+impl Index for Tables {
+    #[inline(always)]
+    fn buckets(&self) -> u32 {
+        SETTINGS.load().buckets
+    }
+
+    #[inline(always)]
+    fn bucket(&self, number: u32) -> Option<&Bucket> {
+        INDEX.get(number)
+    }
+
+    #[inline(always)]
+    fn depth(&self, labels: usize) -> u8 {
+        let depths = (&raw const DEPTHS).cast::<u8>();
+        // SAFETY: masked to the 128 entries; volatile as above.
+        unsafe { ptr::read_volatile(depths.add(labels & MAX_LABELS)) }
+    }
+}
+
+impl Pieces for Tables {
+    #[inline(always)]
+    fn slab(&self, number: u32) -> Option<&Slab> {
+        PIECES.get(number)
+    }
+}

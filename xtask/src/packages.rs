@@ -1,0 +1,157 @@
+//! The Debian packages that tests and the kernel matrix use.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::command::{output, run, say};
+
+/// What the tests run: name servers to compare with and to stand behind the
+/// program, clients, and tools for interfaces.
+pub const FOR_TESTS: [&str; 10] = [
+    "bind9",
+    "bind9-dnsutils",
+    "bpftool",
+    "dnsperf",
+    "ethtool",
+    "iproute2",
+    "knot",
+    "knot-dnsutils",
+    "nsd",
+    "tcpdump",
+];
+
+/// What `cargo xtask kernels` and the unpacking of test data run.
+pub const FOR_KERNELS: [&str; 2] = ["qemu-system-x86", "xz-utils"];
+
+/// Services of [`FOR_TESTS`], which Debian starts when it installs them and
+/// again at the next start of the machine.
+const SERVICES: [(&str, &str); 3] = [("bind9", "named"), ("knot", "knot"), ("nsd", "nsd")];
+
+/// Installs those of the packages that are missing, without starting their
+/// services; without root it only says which they are.
+///
+/// # Errors
+/// When apt fails.
+pub fn ensure(wanted: &[&'static str]) -> Result<()> {
+    let missing = missing(wanted);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !is_root()? {
+        say(&format!(
+            "not installed, and not root: {}",
+            missing.join(" ")
+        ));
+        return Ok(());
+    }
+    say(&format!(
+        "installing {}; their services are not started",
+        missing.join(" ")
+    ));
+    install(&missing)
+}
+
+/// Whether we may install packages, and make namespaces in tests.
+///
+/// # Errors
+/// When `id` cannot be run.
+pub fn is_root() -> Result<bool> {
+    Ok(output(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+fn missing(wanted: &[&'static str]) -> Vec<&'static str> {
+    wanted
+        .iter()
+        .copied()
+        .filter(|package| !is_installed(package))
+        .collect()
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat=${db:Status-Status}", package]);
+    output(&mut query).is_ok_and(|status| status == "installed")
+}
+
+fn install(packages: &[&'static str]) -> Result<()> {
+    let _guard = NoServices::new()?;
+    // A source of the machine that we do not need may be out of reach: whether
+    // the packages are to be had shows the next step.
+    if let Err(error) = run(&mut apt_get("update")) {
+        say(&format!("{error:#}"));
+    }
+    let mut install = apt_get("install");
+    install
+        .args(["--yes", "--no-install-recommends"])
+        .args(packages);
+    run(&mut install)?;
+    disable_services(packages)
+}
+
+fn apt_get(operation: &str) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .args(["--quiet=2", operation])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    // Nor may a new library restart what runs.
+    command.env("NEEDRESTART_MODE", "l");
+    command
+}
+
+/// Keeps the next start of the machine from starting what we have installed:
+/// two of them would want port 53.
+fn disable_services(packages: &[&'static str]) -> Result<()> {
+    if !Path::new("/run/systemd/system").is_dir() {
+        return Ok(());
+    }
+    let services = SERVICES
+        .iter()
+        .filter(|(package, _)| packages.contains(package))
+        .map(|(_, service)| *service);
+    let mut disable = Command::new("systemctl");
+    disable.arg("disable").args(services);
+    output(&mut disable).context("keep the new services from starting with the machine")?;
+    Ok(())
+}
+
+/// Debian's way to install without starting services: invoke-rc.d asks
+/// policy-rc.d, and 101 means no. Removed when dropped.
+struct NoServices {
+    file: PathBuf,
+    is_ours: bool,
+}
+
+impl NoServices {
+    fn new() -> Result<Self> {
+        let file = PathBuf::from("/usr/sbin/policy-rc.d");
+        // Someone has a policy (container images do): theirs stays.
+        let is_ours = !file.exists();
+        if is_ours {
+            fs::write(&file, "#!/bin/sh\nexit 101\n")
+                .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
+                .with_context(|| format!("write {}", file.display()))?;
+        }
+        Ok(Self { file, is_ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours
+            && let Err(error) = fs::remove_file(&self.file)
+        {
+            say(&format!("remove {} by hand: {error}", self.file.display()));
+        }
+    }
+}
+
+/// Whether a continuous integration runs us: then nothing may be skipped.
+pub fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
+}
