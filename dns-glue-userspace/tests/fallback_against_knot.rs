@@ -30,10 +30,25 @@ enum Difference {
     /// that the wildcard has no types (RFC 4035 section 3.1.3.4). Knot sends
     /// the first only.
     EmptyWildcard,
-    /// The SOA of a negative answer does not fit: TC is set, since without it
-    /// the resolver cannot cache the answer (RFC 2308 section 3). Knot leaves
-    /// it out silently.
-    SoaDoesNotFit,
+    /// NSEC asked of a name that a wildcard stands in for: the same NSEC is due
+    /// in the answer, with the name as owner, and in the authority section, with
+    /// its own, to prove that the name does not exist (RFC 4035 section
+    /// 3.1.3.3). Knot sends it once.
+    NsecOfWildcard,
+    /// A name whose first label is an asterisk, below which a wildcard stands
+    /// in for it: an ordinary expansion (RFC 4592 section 2.2.1), so the proof
+    /// that no closer name exists is due. Knot takes the name for the wildcard
+    /// itself and sends none.
+    StarUnderWildcard,
+    /// ANY of a signed name without a type below RRSIG (46): one RRset of the
+    /// name with its signatures (RFC 8482 section 4.1). Knot counts all RRSIG
+    /// records of the name as an RRset and sends these.
+    AnyGivesSignatures,
+    /// The SOA or the proof of a negative or wildcard answer does not fit: TC
+    /// is set, since the resolver can neither cache nor validate without them
+    /// (RFC 2308 section 3, RFC 4035 section 3.1.3). Knot leaves them out
+    /// silently.
+    AuthorityDoesNotFit,
     /// The two encodings differ by some octets, and the limit lies between.
     Limit,
 }
@@ -155,11 +170,27 @@ fn judge(
         return Verdict::Wrong("flags");
     }
     if ours.sections[0] != knots.sections[0] {
-        return Verdict::Wrong("answer section");
+        let only_signatures = knots.sections[0].iter().all(|record| record.rtype == Rtype::RRSIG);
+        let above = |record: &Record| record.rtype.to_int() > Rtype::RRSIG.to_int();
+        return if asks_for(ours, Rtype::ANY)
+            && only_signatures
+            && ours.sections[0].iter().any(above)
+            && ours.sections[0].iter().all(|record| above(record) || record.rtype == Rtype::RRSIG)
+        {
+            Verdict::Allowed(Difference::AnyGivesSignatures)
+        } else {
+            Verdict::Wrong("answer section")
+        };
     }
     if ours.sections[1] != knots.sections[1] {
-        return if has_one_more_proof(ours, knots) {
-            Verdict::Allowed(Difference::EmptyWildcard)
+        let knots_full = knots_full();
+        return if has_one_more_proof(full, &knots_full) {
+            Verdict::Allowed(kind_of_proof(ours))
+        } else if lacks_authority(knots, full)
+            && knots_full.length > limit
+            && full.sections == knots_full.sections
+        {
+            Verdict::Allowed(Difference::AuthorityDoesNotFit)
         } else {
             Verdict::Wrong("authority section")
         };
@@ -167,7 +198,7 @@ fn judge(
     if ours.sections[2] != knots.sections[2] {
         // Which of the optional addresses are left out may differ; but only
         // where not all fit, and never those that are required.
-        return if full.length > limit
+        return if (full.length > limit || knots_full().length > limit)
             && ours.sections[2].is_subset(&full.sections[2])
             && knots.sections[2].is_subset(&full.sections[2])
             && has_all_required(ours, full)
@@ -176,6 +207,11 @@ fn judge(
         } else {
             Verdict::Wrong("additional section")
         };
+    }
+    // Names in SRV data are not to be compressed (RFC 3597 section 4); Knot
+    // does.
+    if ours.sections[0].iter().any(|record| record.rtype == Rtype::SRV) {
+        return Verdict::Equal;
     }
     // Spec: never larger than Knot's by more than 8 octets, the pointers into
     // the QNAME's first labels apart.
@@ -193,15 +229,23 @@ fn judge_only_ours_truncated(
     full: &Reply,
     knots_full: &Reply,
 ) -> Verdict {
-    let soa = |reply: &Reply| reply.sections[1].iter().any(|record| record.rtype == Rtype::SOA);
-    if soa(full) && !soa(knots) && knots_full.length > limit {
-        return Verdict::Allowed(Difference::SoaDoesNotFit);
+    if lacks_authority(knots, full) && knots_full.length > limit {
+        return Verdict::Allowed(Difference::AuthorityDoesNotFit);
     }
     let near = full.length > limit && full.length <= knots_full.length + 8;
     if near && full.sections == knots_full.sections {
         return Verdict::Allowed(Difference::Limit);
     }
     Verdict::Wrong("TC set")
+}
+
+/// Whether Knot's reply has our full answer, but not the whole authority
+/// section of a reply that is no referral.
+fn lacks_authority(knots: &Reply, full: &Reply) -> bool {
+    knots.sections[0] == full.sections[0]
+        && knots.sections[1].is_subset(&full.sections[1])
+        && knots.sections[1].len() < full.sections[1].len()
+        && full.sections[1].iter().all(|record| record.rtype != Rtype::NS)
 }
 
 /// Knot had to truncate, we not: our encoding is shorter, and what we sent is
@@ -239,12 +283,32 @@ fn has_all_required(reply: &Reply, full: &Reply) -> bool {
     reply.sections[..2] == full.sections[..2] && glue(reply) == glue(full)
 }
 
-/// Whether ours is a negative answer with one NSEC (and its signatures) more.
+/// Whether a reply is to a query for that type.
+fn asks_for(reply: &Reply, qtype: Rtype) -> bool {
+    let fixed = reply.question.len() - 4;
+    reply.question[fixed..fixed + 2] == qtype.to_int().to_be_bytes()
+}
+
+/// Which of Knot's missing proofs our reply has.
+fn kind_of_proof(ours: &Reply) -> Difference {
+    if ours.sections[1].iter().any(|record| record.rtype == Rtype::SOA) {
+        Difference::EmptyWildcard
+    } else if asks_for(ours, Rtype::NSEC) && ours.sections[0].iter().any(|record| record.rtype == Rtype::NSEC) {
+        Difference::NsecOfWildcard
+    } else {
+        assert!(
+            ours.sections[0].iter().any(|record| record.owner.starts_with("*.")),
+            "a proof of no known kind: {ours}"
+        );
+        Difference::StarUnderWildcard
+    }
+}
+
+/// Whether ours has one NSEC (and its signatures) more.
 fn has_one_more_proof(ours: &Reply, knots: &Reply) -> bool {
     let more: Vec<_> = ours.sections[1].difference(&knots.sections[1]).collect();
     let proofs = more.iter().filter(|record| record.rtype == Rtype::NSEC).count();
     ours.sections[1].is_superset(&knots.sections[1])
-        && ours.sections[1].iter().any(|record| record.rtype == Rtype::SOA)
         && proofs == 1
         && more.iter().all(|record| {
             record.owner == more[0].owner && matches!(record.rtype, Rtype::NSEC | Rtype::RRSIG)

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dns_glue::serve::fallback::FallbackZones;
-use dns_glue::zone::records::{NameRef, Zone, ZoneBuilder};
+use dns_glue::zone::master_file;
+use dns_glue::zone::records::{NameRef, Zone};
 use domain::base::iana::Class;
 use domain::base::{Name, Rtype};
 
@@ -73,30 +74,9 @@ pub fn load(files: &[ZoneFile]) -> FallbackZones {
 
 /// Reads one zone.
 pub fn load_zone(file: &ZoneFile) -> Arc<Zone> {
-    use domain::zonefile::inplace::{Entry, Zonefile};
-    let mut builder = ZoneBuilder::new(name(file.apex));
-    let mut text = std::fs::read_to_string(&file.path).expect("read zone");
-    text = text.replace(
-        "$INCLUDE body.inc",
-        &std::fs::read_to_string(testdata().join("body.inc")).unwrap(),
-    );
-    let mut zf = Zonefile::from(text.as_bytes());
-    zf.set_origin(Name::bytes_from_str(file.apex).unwrap());
-    zf.set_default_class(Class::IN);
-    while let Some(entry) = zf.next_entry().unwrap() {
-        if let Entry::Record(record) = entry {
-            use domain::base::rdata::ComposeRecordData;
-            use domain::base::ToName;
-            let mut rdata = Vec::new();
-            record.data().compose_rdata(&mut rdata).unwrap();
-            let owner = record.owner().to_vec();
-            let _ = builder.push(owner.for_slice(), Class::IN, record.ttl().as_secs(), record.data().rtype(), &rdata);
-        }
-    }
-    Arc::new(builder.finish().unwrap())
+    let zone = master_file::read_file(&name(file.apex), &file.path);
+    Arc::new(zone.unwrap_or_else(|errors| panic!("{errors}")))
 }
-
-use domain::base::rdata::RecordData;
 
 /// A name from text.
 pub fn name(text: &str) -> Name<Vec<u8>> {

@@ -393,7 +393,7 @@ impl<'a> Search<'a> {
                 Bailiwick::InDomain => Need::Required,
                 Bailiwick::Sibling | Bailiwick::Authoritative => Need::Optional,
             };
-            self.push_addresses(target, need);
+            self.push_addresses(target, need, None);
         }
     }
 
@@ -466,21 +466,22 @@ impl<'a> Search<'a> {
     /// Adds the addresses of the names that an answer's records point to.
     fn add_addresses(&mut self, rrset: Rrset<'a>) {
         let Some(offset) = target_offset(rrset.rtype()) else { return };
+        let service = matches!(rrset.rtype(), Rtype::SVCB | Rtype::HTTPS).then(|| rrset.rtype());
         for rdata in rrset.records() {
             if let Some(target) = name_at(rdata, offset)
                 && target.ends_with(self.zone.apex())
             {
-                self.push_addresses(target, Need::Optional);
+                self.push_addresses(target, Need::Optional, service);
             }
         }
     }
 
     /// Adds the A and AAAA RRsets of `target`, a name in this zone: its own,
-    /// below a cut too, or a wildcard's.
-    fn push_addresses(&mut self, target: &'a NameRef, need: Need) {
-        let present =
-            self.answer.additional.iter().any(|part| part.owner.name() == target);
-        if present {
+    /// below a cut too, or a wildcard's. For a service binding also the RRset
+    /// of that type, and the proof of those that do not exist (RFC 9460
+    /// section 4.1).
+    fn push_addresses(&mut self, target: &'a NameRef, need: Need, service: Option<Rtype>) {
+        if self.answer.additional.iter().any(|part| part.owner.name() == target) {
             return;
         }
         let (node, owner) = match self.zone.find(target) {
@@ -490,21 +491,17 @@ impl<'a> Search<'a> {
                 _ => return,
             },
         };
-        for rtype in [Rtype::A, Rtype::AAAA] {
-            if let Some(rrset) = node.rrset(rtype) {
-                self.answer.additional.push(records_of(owner.clone(), rrset, need));
-            }
+        let wanted = || [Rtype::A, Rtype::AAAA].into_iter().chain(service);
+        let mut rrsets: Vec<Rrset<'a>> = wanted().filter_map(|rtype| node.rrset(rtype)).collect();
+        if service.is_some() && self.prove && rrsets.len() < wanted().count() {
+            rrsets.extend(node.rrset(Rtype::NSEC));
         }
-        if self.sign {
-            for rrset in [Rtype::A, Rtype::AAAA].into_iter().filter_map(|rtype| node.rrset(rtype)) {
-                if rrset.is_signed() {
-                    self.answer.additional.push(signatures_of(
-                        owner.clone(),
-                        rrset,
-                        Need::Optional,
-                    ));
-                }
-            }
+        for rrset in &rrsets {
+            self.answer.additional.push(records_of(owner.clone(), *rrset, need));
+        }
+        for rrset in rrsets.iter().filter(|rrset| self.sign && rrset.is_signed()) {
+            let part = signatures_of(owner.clone(), *rrset, Need::Optional);
+            self.answer.additional.push(part);
         }
     }
 }

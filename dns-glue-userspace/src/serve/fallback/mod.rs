@@ -28,7 +28,7 @@ use std::sync::Arc;
 use domain::base::Name;
 
 pub use response::{Settings, Transport, answer};
-//pub use server::{Fallback, Limits};
+pub use server::{Fallback, Limits};
 
 use crate::zone::records::{Denial, NameRef, Zone};
 
