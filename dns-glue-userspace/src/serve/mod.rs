@@ -8,9 +8,11 @@
 //! *Invariant:* nothing is attached before every zone is compiled, every
 //! interface is known to be free, and the fallback's sockets are bound.
 
+pub mod addresses;
 pub mod compiled;
 pub mod control;
 pub mod daemon;
+pub mod fallback;
 pub mod interfaces;
 pub mod network;
 pub mod offloads;
