@@ -5,6 +5,10 @@
 //!                          \-> serve::fallback (everything that passes)
 //! ```
 
+pub mod cli;
 pub mod compile;
 pub mod host;
+pub mod kernel;
+pub mod progress;
+pub mod serve;
 pub mod zone;

@@ -1,3 +1,14 @@
 //! The `dns-glue` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match dns_glue::cli::main() {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not returned from main: its form is for programmers.
+        Err(error) => {
+            eprintln!("dns-glue: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The command line: one module a subcommand.
+
+mod check;
+mod completions;
+mod explain;
+mod man;
+mod progress_bar;
+mod run;
+mod status;
+mod stop;
+mod zone_args;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use zone_args::ZoneArgs;
+
+use crate::serve::control;
+
+/// Answers the referrals of delegation zones in the kernel.
+///
+/// dns-glue compiles delegation zones (the root, a TLD, a reverse zone) into
+/// ready-made referrals, which an XDP program sends before the query reaches
+/// the network stack. Everything else passes, untouched, to the name server
+/// behind.
+#[derive(Debug, Parser)]
+#[command(name = "dns-glue", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    Status(status::StatusArgs),
+    Stop(stop::StopArgs),
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
+}
+
+/// Where the daemon is to be found.
+#[derive(Debug, Args)]
+struct ControlArgs {
+    /// The control socket of the daemon
+    #[arg(long, value_name = "PATH", default_value = control::DEFAULT_PATH)]
+    control: PathBuf,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+///
+/// Whatever went wrong, in words for the operator.
+pub fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Stop(args) => stop::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough (`| head`) is no
+/// error.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_documented_command_line_is_understood() {
+        parse(
+            "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
+             --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
+             --pass-ecs --copy-cd --fallback embedded --control /tmp/x --log-level debug --strict",
+        )
+        .expect("all of it");
+        parse("dns-glue check --zone .=root.zone").expect("check");
+        parse(
+            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec",
+        )
+        .expect("explain");
+        parse("dns-glue status --json").expect("status");
+        parse("dns-glue stop").expect("stop");
+    }
+
+    #[test]
+    fn errors_name_the_flag() {
+        for (line, flag) in [
+            ("dns-glue run --iface eth0", "--zone"),
+            ("dns-glue run --zone .=x", "--iface"),
+            ("dns-glue run --iface eth0 --zone root.zone", "--zone"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --max-udp 1401",
+                "--max-udp",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --max-udp 511",
+                "--max-udp",
+            ),
+            ("dns-glue run --iface eth0 --zone .=x --port 0", "--port"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --address 192.0.2.300",
+                "--address",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --serves a..b",
+                "--serves",
+            ),
+            ("dns-glue run --iface eth0 --zone .=x --mode fast", "--mode"),
+            (
+                "dns-glue run --iface eth0 --zone .=x --cookies answer",
+                "--cookies",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --log-level loud",
+                "--log-level",
+            ),
+        ] {
+            let error = parse(line).expect_err(line);
+            assert!(error.contains(flag), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `dns-glue run`: the daemon.
+
+use std::io::IsTerminal as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use dns_glue_common::limits::{MAX_UDP_OCTETS, MIN_UDP_OCTETS};
+use dns_glue_common::policy::Policy;
+use log::LevelFilter;
+
+use super::progress_bar::ProgressBar;
+use super::{ControlArgs, ZoneArgs};
+use crate::kernel::attach::{AttachMode, ModeChoice};
+use crate::serve::compiled::compile;
+use crate::serve::daemon::{self, Config, FallbackChoice};
+
+/// Compile zones, attach the program, and stay until stopped
+///
+/// Runs in the foreground; SIGINT, SIGTERM and `dns-glue stop` detach the
+/// program. It is detached by the kernel when this process dies in any other
+/// way. Needs CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and Linux 5.18 or later.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// An interface to answer on; for VLANs the one that carries them
+    #[arg(long = "iface", value_name = "IF", required = true, num_args = 1..)]
+    interfaces: Vec<String>,
+
+    #[command(flatten)]
+    zones: ZoneArgs,
+
+    /// A service address: queries to any other pass
+    ///
+    /// By default all addresses of the interfaces, of the VLANs on them and of
+    /// lo, IPv4 and IPv6, except loopback and link-local ones; followed as they
+    /// come and go.
+    #[arg(long = "address", value_name = "IP", num_args = 1..)]
+    addresses: Vec<IpAddr>,
+
+    /// The UDP port of the service
+    #[arg(long, default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+
+    /// How to attach the program
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    mode: Mode,
+
+    /// Octets of the longest reply, 512 to 1400
+    #[arg(
+        long,
+        value_name = "OCTETS",
+        default_value_t = 1232,
+        value_parser = clap::value_parser!(u16).range(MIN_UDP_OCTETS as i64..=MAX_UDP_OCTETS as i64)
+    )]
+    max_udp: u16,
+
+    /// What to do with a query that has a DNS cookie
+    #[arg(long, value_enum, default_value_t = Cookies::Ignore)]
+    cookies: Cookies,
+
+    /// Pass queries with a client subnet option
+    #[arg(long)]
+    pass_ecs: bool,
+
+    /// Copy the CD flag into replies, as BIND does
+    #[arg(long)]
+    copy_cd: bool,
+
+    /// Who answers what passes
+    #[arg(long, value_enum, default_value_t = Fallback::None)]
+    fallback: Fallback,
+
+    /// Turn off offloads that hide VLAN tags, and on again at the end
+    #[arg(long)]
+    fix_offload: bool,
+
+    /// Keep the verifier's whole log here if it refuses the program
+    #[arg(long, value_name = "FILE")]
+    verifier_log: Option<PathBuf>,
+
+    #[command(flatten)]
+    control: ControlArgs,
+
+    /// What is written to stderr, by the daemon and by the program
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    log_level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Mode {
+    /// Native where the driver can, generic elsewhere; says which
+    Auto,
+    /// By the driver, or not at all
+    Native,
+    /// By the network stack: any interface, slower
+    Generic,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Cookies {
+    /// Answer without a server cookie (RFC 7873 5.2.3)
+    Ignore,
+    /// Leave the query to the server behind
+    Pass,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Fallback {
+    /// A name server that runs beside dns-glue
+    None,
+    /// The built-in server, from the same zones
+    Embedded,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Runs the daemon.
+pub fn run(args: RunArgs) -> anyhow::Result<()> {
+    let level = args.log_level.filter();
+    env_logger::Builder::new()
+        // The libraries' own steps help nobody who runs a name server. The
+        // records of the program come under its name, dns_glue, too.
+        .filter_level(level.min(LevelFilter::Warn))
+        .filter_module("dns_glue", level)
+        .format_target(false)
+        .try_init()
+        .context("start the log")?;
+    let choice = args.zones.choice();
+    let config = args.config(level);
+    let compile = move || {
+        let bar = std::io::stderr().is_terminal().then(ProgressBar::new);
+        match &bar {
+            Some(bar) => compile(&choice, bar),
+            None => compile(&choice, &()),
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let result = runtime.block_on(daemon::run(config, compile));
+    // A compile that a signal interrupted is not waited for.
+    runtime.shutdown_background();
+    Ok(result?)
+}
+
+impl RunArgs {
+    fn config(self, log_level: LevelFilter) -> Config {
+        let mut flags = 0;
+        for (chosen, flag) in [
+            (matches!(self.cookies, Cookies::Pass), Policy::COOKIES_PASS),
+            (self.pass_ecs, Policy::ECS_PASS),
+            (self.copy_cd, Policy::COPY_CD),
+        ] {
+            if chosen {
+                flags |= flag;
+            }
+        }
+        Config {
+            interfaces: self.interfaces,
+            addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
+            mode: match self.mode {
+                Mode::Auto => ModeChoice::Auto,
+                Mode::Native => ModeChoice::Only(AttachMode::Native),
+                Mode::Generic => ModeChoice::Only(AttachMode::Generic),
+            },
+            policy: Policy {
+                port: self.port,
+                max_udp: self.max_udp,
+                flags,
+            },
+            fallback: match self.fallback {
+                Fallback::None => FallbackChoice::None,
+                Fallback::Embedded => FallbackChoice::Embedded,
+            },
+            control: self.control.control,
+            log_level,
+            verifier_log: self.verifier_log,
+            fix_offload: self.fix_offload,
+        }
+    }
+}
+
+impl LogLevel {
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Off => LevelFilter::Off,
+            Self::Error => LevelFilter::Error,
+            Self::Warn => LevelFilter::Warn,
+            Self::Info => LevelFilter::Info,
+            Self::Debug => LevelFilter::Debug,
+            Self::Trace => LevelFilter::Trace,
+        }
+    }
+}

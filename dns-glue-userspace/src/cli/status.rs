@@ -1,0 +1,228 @@
+//! `dns-glue status`: the state of the daemon.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::{ControlArgs, print};
+use crate::kernel::requirements::Octets;
+use crate::serve::control::{Client, Reply, Request};
+use crate::serve::status::{CounterStatus, InterfaceStatus, Status, ZoneStatus};
+
+/// Show interfaces, zones and counters of the running daemon
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    control: ControlArgs,
+    /// Print JSON, with every counter
+    #[arg(long)]
+    json: bool,
+    /// Show counters that are zero too
+    #[arg(long)]
+    all: bool,
+}
+
+pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
+    let (reply, _client) = Client::call(&args.control.control, Request::Status)?;
+    let Reply::Status(status) = reply else {
+        bail!("the daemon answered something else");
+    };
+    let text = if args.json {
+        serde_json::to_string_pretty(&status)? + "\n"
+    } else {
+        describe(&status, args.all)
+    };
+    print(&text)?;
+    Ok(())
+}
+
+/// The state in words.
+fn describe(status: &Status, all: bool) -> String {
+    let Status {
+        version,
+        pid,
+        uptime_seconds,
+        interfaces,
+        addresses,
+        zones,
+        settings,
+        program,
+        counters,
+    } = status;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let flags = [
+        (settings.pass_ecs, ", client subnets pass"),
+        (settings.copy_cd, ", CD copied"),
+    ]
+    .map(|(chosen, words)| if chosen { words } else { "" });
+    let verified = program
+        .verified_instructions
+        .map_or(String::new(), |count| {
+            format!(", {count} instructions verified")
+        });
+    let mut text = format!(
+        "dns-glue {version}, process {pid}, up {}\n\
+         program {}{verified}, {} octets of machine code, {} of maps\n\
+         port {}, replies up to {} octets, cookies {}{}{}, fallback {}\n\
+         addresses {}\n",
+        uptime(*uptime_seconds),
+        program.id,
+        program.jited_octets,
+        Octets(program.map_octets),
+        settings.port,
+        settings.max_udp,
+        settings.cookies,
+        flags[0],
+        flags[1],
+        settings.fallback,
+        if addresses.is_empty() {
+            String::from("none: everything passes")
+        } else {
+            addresses.join(" ")
+        },
+    );
+    text.push('\n');
+    text.push_str(&table(
+        ["INTERFACE", "INDEX", "MODE", "MTU", "MAC ADDRESS"],
+        interfaces.iter().map(interface_row),
+    ));
+    text.push('\n');
+    text.push_str(&table(
+        ["ZONE", "SERIAL", "DELEGATIONS", "FILE", ""],
+        zones.iter().map(zone_row),
+    ));
+    text.push('\n');
+    let shown: Vec<&CounterStatus> = counters
+        .iter()
+        .filter(|counter| all || counter.packets != 0)
+        .collect();
+    if shown.is_empty() {
+        text.push_str("no packets yet\n");
+    } else {
+        let rows = shown.into_iter().map(counter_row);
+        text.push_str(&table(["COUNTER", "PACKETS", "", "MEANING", ""], rows));
+    }
+    text
+}
+
+fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
+    let InterfaceStatus {
+        name,
+        index,
+        mode,
+        attached,
+        mtu,
+        mac,
+    } = interface;
+    let mode = if *attached {
+        mode.clone()
+    } else {
+        String::from("DETACHED")
+    };
+    [
+        name.clone(),
+        index.to_string(),
+        mode,
+        mtu.to_string(),
+        mac.clone(),
+    ]
+}
+
+fn zone_row(zone: &ZoneStatus) -> [String; 5] {
+    let ZoneStatus {
+        apex,
+        serial,
+        delegations,
+        file,
+    } = zone;
+    [
+        apex.clone(),
+        serial.to_string(),
+        delegations.to_string(),
+        file.display().to_string(),
+        String::new(),
+    ]
+}
+
+fn counter_row(counter: &CounterStatus) -> [String; 5] {
+    let CounterStatus {
+        name,
+        action,
+        packets,
+        meaning,
+    } = counter;
+    [
+        name.clone(),
+        packets.to_string(),
+        action.clone(),
+        meaning.clone(),
+        String::new(),
+    ]
+}
+
+/// Columns as wide as their widest cell; numbers are not aligned apart.
+fn table(heads: [&str; 5], rows: impl Iterator<Item = [String; 5]>) -> String {
+    let mut lines = vec![heads.map(String::from)];
+    lines.extend(rows);
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in &lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(widths) {
+            write!(row, "{cell:<width$}  ").expect("a String takes everything");
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `3 d 4 h`, `5 min`: the two largest units.
+fn uptime(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptimes() {
+        for (seconds, text) in [
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3599, "59 min 59 s"),
+            (7260, "2 h 1 min"),
+            (86_400 + 7200, "1 d 2 h"),
+        ] {
+            assert_eq!(uptime(seconds), text);
+        }
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let rows = [
+            ["a", "1", "", "x", ""].map(String::from),
+            ["longer", "22", "", "y", ""].map(String::from),
+        ];
+        let text = table(["N", "COUNT", "", "M", ""], rows.into_iter());
+        let columns: Vec<Option<usize>> = text
+            .lines()
+            .map(|line| line.find(['M', 'x', 'y']))
+            .collect();
+        assert_eq!(columns[0], columns[1]);
+        assert_eq!(columns[1], columns[2]);
+        assert!(text.lines().all(|line| line.trim_end() == line));
+    }
+}

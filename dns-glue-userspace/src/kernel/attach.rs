@@ -1,0 +1,341 @@
+//! Attaching the program to interfaces.
+
+use std::{fmt, io, str::FromStr};
+
+use aya::programs::{
+    Link as _, ProgramError, XdpMode,
+    links::{FdLink, LinkError},
+    loaded_programs,
+    xdp::{XdpError, XdpLink},
+};
+
+use super::{LoadError, Loaded, load::program_of};
+
+/// Up to this MTU every driver takes a program that does not know fragments:
+/// a frame fits a page with the room in front of it and the kernel's
+/// bookkeeping behind.
+const LINEAR_MTU: u32 = 3498;
+
+/// How the program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachMode {
+    /// By the driver, before a socket buffer is made.
+    Native,
+    /// By the network stack: any interface, slower.
+    Generic,
+}
+
+impl AttachMode {
+    fn of_aya(self) -> XdpMode {
+        match self {
+            Self::Native => XdpMode::Driver,
+            Self::Generic => XdpMode::Skb,
+        }
+    }
+}
+
+impl fmt::Display for AttachMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// Which ways of attaching may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModeChoice {
+    /// Native, and generic where the driver cannot.
+    Auto,
+    /// This one only.
+    Only(AttachMode),
+}
+
+impl FromStr for ModeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "native" => Ok(Self::Only(AttachMode::Native)),
+            "generic" => Ok(Self::Only(AttachMode::Generic)),
+            _ => Err(String::from("one of auto, native, generic")),
+        }
+    }
+}
+
+impl fmt::Display for ModeChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Only(mode) => mode.fmt(f),
+        }
+    }
+}
+
+/// An interface to attach to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its number.
+    pub index: u32,
+    /// Its MTU, octets.
+    pub mtu: u32,
+    /// The number of the XDP program that it has already.
+    pub occupied_by: Option<u32>,
+}
+
+/// Why the program was not attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// Somebody else's program is there.
+    #[error(
+        "{interface} has an XDP program already: number {id}{}; dns-glue never replaces it \
+         (`ip link set dev {interface} xdp off`, or its owner, takes it off)",
+        .name.as_ref().map_or(String::new(), |name| format!(" ({name})"))
+    )]
+    Foreign {
+        /// The interface.
+        interface: String,
+        /// The number of the program.
+        id: u32,
+        /// Its name, if it may be asked for.
+        name: Option<String>,
+    },
+    /// The kernel refused.
+    #[error("cannot attach to {interface} in {mode} mode: {cause}{hint}")]
+    Refused {
+        /// The interface.
+        interface: String,
+        /// The mode that was tried.
+        mode: AttachMode,
+        /// What the kernel said.
+        cause: io::Error,
+        /// What could be done about it.
+        hint: String,
+    },
+    /// The kernel knows no links for XDP programs.
+    #[error(
+        "cannot attach to {interface} in {mode} mode: the kernel makes no BPF link for it, and \
+         without one the program would outlive this process"
+    )]
+    NoLink {
+        /// The interface.
+        interface: String,
+        /// The mode that was tried.
+        mode: AttachMode,
+    },
+    /// Native mode failed, and so did generic mode.
+    #[error("{native}; and {generic}")]
+    Neither {
+        /// Why not native.
+        native: Box<AttachError>,
+        /// Why not generic.
+        generic: Box<AttachError>,
+    },
+    /// The program is not loaded as it should be.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+/// The program on one interface; dropping it detaches.
+#[derive(Debug)]
+pub struct Attachment {
+    /// The number of the interface.
+    pub index: u32,
+    /// How it is attached.
+    pub mode: AttachMode,
+    /// Why it is not native, after `auto` fell back.
+    pub fallback_cause: Option<String>,
+    /// Holds the program on the interface; the next generation replaces the
+    /// program behind it.
+    #[expect(dead_code, reason = "held for its drop, which detaches")]
+    link: FdLink,
+}
+
+/// Checks that no XDP program is on an interface.
+///
+/// # Errors
+///
+/// One is: `Foreign`.
+pub fn check_free(target: &Target) -> Result<(), AttachError> {
+    match target.occupied_by {
+        None => Ok(()),
+        Some(id) => Err(AttachError::Foreign {
+            interface: target.name.clone(),
+            id,
+            name: program_name(id),
+        }),
+    }
+}
+
+/// Attaches the program to an interface.
+///
+/// # Errors
+///
+/// See [`AttachError`]; the interface is as it was then.
+pub fn attach(
+    loaded: &mut Loaded,
+    target: &Target,
+    choice: ModeChoice,
+) -> Result<Attachment, AttachError> {
+    check_free(target)?;
+    match choice {
+        ModeChoice::Only(mode) => attach_in_mode(loaded, target, mode, None),
+        ModeChoice::Auto => {
+            let native = match attach_in_mode(loaded, target, AttachMode::Native, None) {
+                Ok(attachment) => return Ok(attachment),
+                Err(native) => native,
+            };
+            attach_in_mode(
+                loaded,
+                target,
+                AttachMode::Generic,
+                Some(native.to_string()),
+            )
+            .map_err(|generic| AttachError::Neither {
+                native: Box::new(native),
+                generic: Box::new(generic),
+            })
+        }
+    }
+}
+
+fn attach_in_mode(
+    loaded: &mut Loaded,
+    target: &Target,
+    mode: AttachMode,
+    fallback_cause: Option<String>,
+) -> Result<Attachment, AttachError> {
+    let program = program_of(&mut loaded.ebpf)?;
+    let link = program
+        .attach_to_if_index(target.index, mode.of_aya())
+        .and_then(|id| program.take_link(id))
+        .map_err(|error| refused(error, target, mode))?;
+    let link = into_fd_link(link).map_err(|_: LinkError| AttachError::NoLink {
+        interface: target.name.clone(),
+        mode,
+    })?;
+    Ok(Attachment {
+        index: target.index,
+        mode,
+        fallback_cause,
+        link,
+    })
+}
+
+/// The link's file descriptor.
+///
+/// When the kernel answers `EINVAL`, aya attaches through netlink instead,
+/// and such a program stays when the process dies. Converting that kind of
+/// link would forget it without detaching, and nothing tells the kinds apart
+/// before but their `Debug` form. If that ever changes, every attachment is
+/// refused, and the tests say so.
+fn into_fd_link(link: XdpLink) -> Result<FdLink, LinkError> {
+    if !format!("{:?}", link.id()).contains("FdLinkId") {
+        drop(link); // Detaches.
+        return Err(LinkError::InvalidLink);
+    }
+    FdLink::try_from(link)
+}
+
+fn refused(error: ProgramError, target: &Target, mode: AttachMode) -> AttachError {
+    let cause = match error {
+        ProgramError::SyscallError(error) => error.io_error,
+        ProgramError::XdpError(XdpError::NetlinkError(error)) => match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::other(error),
+        },
+        other => io::Error::other(other),
+    };
+    let hint = hint(&cause, target, mode);
+    AttachError::Refused {
+        interface: target.name.clone(),
+        mode,
+        cause,
+        hint,
+    }
+}
+
+/// What an operator can do about it; the kernel tells its reasons as numbers
+/// only.
+fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
+    let name = &target.name;
+    let native = mode == AttachMode::Native;
+    match cause.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => {
+            String::from(" (another XDP program is on the interface; it is never replaced)")
+        }
+        Some(libc::EOPNOTSUPP) if native => {
+            String::from(" (the driver has no native XDP; --mode generic works on any interface)")
+        }
+        Some(libc::ERANGE | libc::EINVAL | libc::EOPNOTSUPP) if target.mtu > LINEAR_MTU => {
+            format!(
+                " (the MTU of {} is too large for the driver: `ip link set dev {name} mtu \
+                 {LINEAR_MTU}` works with every driver, --mode generic with any MTU)",
+                target.mtu
+            )
+        }
+        Some(libc::ERANGE) if native => format!(
+            " (an MTU is too large for the driver: that of {name} or, for veth, of its peer)"
+        ),
+        Some(libc::ENOMEM | libc::ENOSPC | libc::EINVAL) if native => String::from(
+            " (drivers refuse when too few queues are free, rings are too large, or an offload \
+             such as LRO is on; the kernel's log may say which; --mode generic works meanwhile)",
+        ),
+        Some(libc::ENODEV) => String::from(" (the interface is gone)"),
+        _ => String::new(),
+    }
+}
+
+/// The name of a loaded program; asking takes CAP_SYS_ADMIN.
+fn program_name(id: u32) -> Option<String> {
+    let info = loaded_programs()
+        .filter_map(Result::ok)
+        .find(|info| info.id() == id)?;
+    let name = info.name_as_str()?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(errno: i32, mtu: u32, mode: AttachMode) -> String {
+        let target = Target {
+            name: String::from("eth7"),
+            index: 7,
+            mtu,
+            occupied_by: None,
+        };
+        let cause = io::Error::from_raw_os_error(errno);
+        hint(&cause, &target, mode)
+    }
+
+    #[test]
+    fn a_large_mtu_is_named_with_one_that_works() {
+        for errno in [libc::ERANGE, libc::EINVAL, libc::EOPNOTSUPP] {
+            let hint = message(errno, 9000, AttachMode::Generic);
+            assert!(hint.contains("9000") && hint.contains("mtu 3498"), "{hint}");
+        }
+        let hint = message(libc::EINVAL, 9000, AttachMode::Native);
+        assert!(hint.contains("`ip link set dev eth7 mtu 3498`"), "{hint}");
+    }
+
+    #[test]
+    fn a_driver_without_xdp_is_named() {
+        let hint = message(libc::EOPNOTSUPP, 1500, AttachMode::Native);
+        assert!(hint.contains("--mode generic"), "{hint}");
+    }
+
+    #[test]
+    fn modes_round_trip() {
+        for text in ["auto", "native", "generic"] {
+            let mode: ModeChoice = text.parse().expect(text);
+            assert_eq!(mode.to_string(), text);
+        }
+        assert!("Native".parse::<ModeChoice>().is_err());
+    }
+}

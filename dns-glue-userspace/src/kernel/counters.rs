@@ -1,0 +1,42 @@
+//! The counters: one for every outcome, summed over the processors.
+
+use aya::{
+    Ebpf,
+    maps::{MapData, MapError, PerCpuArray},
+};
+use dns_glue_common::maps::COUNTERS;
+use dns_glue_common::reason::Reason;
+
+use super::LoadError;
+
+/// The counter map.
+pub struct Counters(PerCpuArray<MapData, u64>);
+
+impl Counters {
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
+        let map = ebpf
+            .take_map(COUNTERS)
+            .ok_or(LoadError::Missing(COUNTERS))?;
+        Ok(Self(map.try_into()?))
+    }
+
+    /// Packets since loading, by outcome, in the order of [`Reason::ALL`].
+    ///
+    /// The numbers are read one after the other while packets come in, so
+    /// their sum is not a number of packets at one moment.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be read.
+    pub fn read(&self) -> Result<Vec<(Reason, u64)>, MapError> {
+        Reason::ALL
+            .iter()
+            .map(|reason| Ok((*reason, self.sum(*reason)?)))
+            .collect()
+    }
+
+    fn sum(&self, reason: Reason) -> Result<u64, MapError> {
+        let values = self.0.get(&(reason as u32), 0)?;
+        Ok(values.iter().copied().fold(0, u64::wrapping_add))
+    }
+}

@@ -1,0 +1,70 @@
+//! Filling an array map through memory, without a system call an entry.
+
+use std::{io, os::fd::BorrowedFd, ptr, slice};
+
+use bytemuck::Pod;
+
+/// Copies `values` to the start of the array map behind `map`.
+///
+/// The map has `BPF_F_MMAPABLE`, values of the size of `T`, and at least as
+/// many entries as there are values.
+///
+/// # Errors
+///
+/// The map cannot be mapped: it is smaller, or lacks the flag.
+pub(super) fn fill_array<T: Pod>(map: BorrowedFd<'_>, values: &[T]) -> io::Result<()> {
+    // The kernel keeps entries at multiples of 8 octets: with other sizes the
+    // values would not lie as they do in the slice.
+    const { assert!(size_of::<T>().is_multiple_of(8) && size_of::<T>() > 0) };
+    if values.is_empty() {
+        return Ok(());
+    }
+    let source: &[u8] = bytemuck::cast_slice(values);
+    let mut window = Window::map(map, source.len())?;
+    window.octets().copy_from_slice(source);
+    Ok(())
+}
+
+/// The start of an array map in our memory.
+struct Window {
+    start: ptr::NonNull<u8>,
+    octets: usize,
+}
+
+impl Window {
+    fn map(map: BorrowedFd<'_>, octets: usize) -> io::Result<Self> {
+        use std::os::fd::AsRawFd as _;
+
+        // SAFETY: a new mapping at an address of the kernel's choice; the
+        // kernel checks that it lies within the map.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                octets,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                map.as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = ptr::NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { start, octets })
+    }
+
+    fn octets(&mut self) -> &mut [u8] {
+        // SAFETY: mapped readable and writable for that many octets until the
+        // drop. The program is not loaded yet, so nobody else reads or writes.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.octets) }
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // SAFETY: the mapping of `Window::map`, which nothing else refers to.
+        let result = unsafe { libc::munmap(self.start.as_ptr().cast(), self.octets) };
+        debug_assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    }
+}

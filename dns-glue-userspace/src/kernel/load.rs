@@ -1,0 +1,387 @@
+//! Loading the program of a generation.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{MapData, MapError},
+    programs::{ProgramError, Xdp},
+};
+use dns_glue_common::maps;
+use dns_glue_common::policy::Policy;
+
+use super::fill::fill_array;
+use super::memory::{self, MapMemory};
+use super::requirements::{self, MIN_KERNEL, Octets};
+use super::value::Value;
+use super::{Counters, HostMaps};
+use crate::compile::Generation;
+
+/// The program as the build script made it.
+#[cfg(not(dns_glue_no_program))]
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-ebpf"));
+#[cfg(dns_glue_no_program)]
+static OBJECT: &[u8] = &[];
+
+/// Lines of the verifier's log that an error shows: its end says why.
+const LOG_TAIL_LINES: usize = 20;
+
+/// What loading depends on beside the generation.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Port, size and flags; the generation adds flags of its own.
+    pub policy: Policy,
+    /// Which messages of the program are written.
+    pub log_level: log::LevelFilter,
+    /// Where the whole log of the verifier goes if it refuses the program.
+    pub verifier_log: Option<PathBuf>,
+}
+
+/// Why the program was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Built with `AYA_BUILD_SKIP=1`.
+    #[error("this dns-glue was built without the XDP program (AYA_BUILD_SKIP=1)")]
+    NoProgram,
+    /// More memory than there is.
+    #[error(
+        "the maps need {} (index {}, pieces {}), but only {} of memory are available",
+        Octets(.needed.total()), Octets(.needed.index), Octets(.needed.pieces), Octets(*.available)
+    )]
+    Memory {
+        /// What the maps need.
+        needed: MapMemory,
+        /// Octets that are available.
+        available: u64,
+    },
+    /// The kernel made no map of that size.
+    #[error(
+        "the kernel refuses map {map}, {} in all: {cause}{}",
+        Octets(needed.total()), memory_hint(cause)
+    )]
+    Map {
+        /// Its name.
+        map: String,
+        /// What all maps need.
+        needed: MapMemory,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// A map could not be filled.
+    #[error("cannot fill map {map}: {cause}")]
+    Fill {
+        /// Its name.
+        map: &'static str,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// A helper function that the program calls is not there.
+    #[error(
+        "kernel {release} is too old ({helper}): dns-glue needs Linux {}.{} or later",
+        MIN_KERNEL.0, MIN_KERNEL.1
+    )]
+    KernelTooOld {
+        /// The running kernel.
+        release: String,
+        /// The verifier's words.
+        helper: String,
+    },
+    /// The verifier refused the program.
+    #[error(
+        "the verifier of kernel {release} refuses the program: {cause}\n{}", .log.describe()
+    )]
+    Refused {
+        /// The running kernel.
+        release: String,
+        /// What the system call returned.
+        cause: io::Error,
+        /// What the verifier said.
+        log: RefusalLog,
+    },
+    /// The object is not what this loader expects.
+    #[error("the XDP program has no {0}")]
+    Missing(&'static str),
+    /// Anything else.
+    #[error(transparent)]
+    Object(#[from] EbpfError),
+    /// Anything else about a map.
+    #[error(transparent)]
+    HostMap(#[from] MapError),
+    /// Anything else about the program.
+    #[error(transparent)]
+    Program(ProgramError),
+}
+
+/// The log of a refusal.
+#[derive(Debug)]
+pub struct RefusalLog {
+    /// All of it.
+    pub text: String,
+    /// The file that holds it, or why it could not be written.
+    pub file: Option<Result<PathBuf, io::Error>>,
+}
+
+impl RefusalLog {
+    fn describe(&self) -> String {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(LOG_TAIL_LINES)..);
+        let tail = tail.unwrap_or_default().join("\n");
+        let place = match &self.file {
+            Some(Ok(path)) => format!("the whole log is in {}", path.display()),
+            Some(Err(error)) => format!("the whole log could not be written: {error}"),
+            None => String::from("--verifier-log FILE keeps the whole log"),
+        };
+        format!("{tail}\n({} lines; {place})", lines.len())
+    }
+}
+
+fn memory_hint(cause: &io::Error) -> &'static str {
+    match cause.raw_os_error() {
+        Some(libc::ENOMEM) => " (not enough memory, or a limit of the control group)",
+        Some(libc::E2BIG) => " (more than the kernel allows one map)",
+        Some(libc::EPERM) => {
+            " (the capabilities do not count inside a user namespace, or a security module forbids it)"
+        }
+        _ => "",
+    }
+}
+
+/// The program of one generation, in the kernel, with the maps that only it
+/// uses.
+pub struct Loaded {
+    pub(super) ebpf: Ebpf,
+    /// What the maps take.
+    pub memory: MapMemory,
+    /// What the kernel tells of the program.
+    pub program: ProgramFacts,
+}
+
+/// What the kernel tells of a loaded program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramFacts {
+    /// Its number, as bpftool shows it.
+    pub id: u32,
+    /// Instructions that the verifier walked through (Linux 5.16).
+    pub verified_instructions: Option<u32>,
+    /// Octets of machine code; 0 without JIT.
+    pub jited_octets: u32,
+}
+
+/// Makes the maps of `generation`, fills them, and has the program verified.
+///
+/// # Errors
+///
+/// See [`LoadError`]; nothing is left in the kernel then.
+pub fn load(
+    generation: &Generation,
+    options: &LoadOptions,
+) -> Result<(Loaded, HostMaps, Counters), LoadError> {
+    if OBJECT.is_empty() {
+        return Err(LoadError::NoProgram);
+    }
+    let memory = check_memory(generation)?;
+    let mut ebpf = make_maps(generation, options, memory)?;
+    fill(&ebpf, maps::INDEX, &generation.buckets)?;
+    fill(&ebpf, maps::PIECES, &generation.slabs)?;
+    let program = verify(&mut ebpf, options)?;
+    let host_maps = HostMaps::take(&mut ebpf)?;
+    let counters = Counters::take(&mut ebpf)?;
+    let loaded = Loaded {
+        ebpf,
+        memory,
+        program,
+    };
+    Ok((loaded, host_maps, counters))
+}
+
+fn check_memory(generation: &Generation) -> Result<MapMemory, LoadError> {
+    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64);
+    let needed = MapMemory::of(generation, cpus);
+    match memory::available() {
+        Some(available) if needed.total() > available => {
+            Err(LoadError::Memory { needed, available })
+        }
+        _ => Ok(needed),
+    }
+}
+
+fn make_maps(
+    generation: &Generation,
+    options: &LoadOptions,
+    needed: MapMemory,
+) -> Result<Ebpf, LoadError> {
+    let (buckets, slabs) = memory::entries(generation);
+    let Policy {
+        port,
+        max_udp,
+        flags,
+    } = options.policy;
+    let settings = Value(maps::Settings {
+        port,
+        max_udp,
+        flags: flags | generation.policy_flags,
+        buckets,
+    });
+    let secret = Value(*generation.secret);
+    let depths = Value(generation.depths);
+    // Levels of `log` and of aya-log are the same numbers, from 1 for errors.
+    let log_level = options.log_level as u8;
+    EbpfLoader::new()
+        // The program reads no kernel structures: parsing the kernel's BTF
+        // would cost a tenth of a second for nothing.
+        .btf(None)
+        .map_max_entries(maps::INDEX, buckets)
+        .map_max_entries(maps::PIECES, slabs)
+        .override_global(maps::SETTINGS, &settings, true)
+        .override_global(maps::SECRET, &secret, true)
+        .override_global(maps::DEPTHS, &depths, true)
+        .override_global(aya_log::LEVEL, &log_level, false)
+        .load(OBJECT)
+        .map_err(|error| match error {
+            EbpfError::MapError(MapError::CreateError { name, io_error }) => LoadError::Map {
+                map: name,
+                needed,
+                cause: io_error,
+            },
+            other => LoadError::Object(other),
+        })
+}
+
+fn fill<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, values: &[T]) -> Result<(), LoadError> {
+    let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
+    let aya::maps::Map::Array(data) = map else {
+        return Err(LoadError::Missing(name));
+    };
+    fill_array(map_fd(data), values).map_err(|cause| LoadError::Fill { map: name, cause })
+}
+
+fn map_fd(data: &MapData) -> std::os::fd::BorrowedFd<'_> {
+    use std::os::fd::AsFd as _;
+    data.fd().as_fd()
+}
+
+fn verify(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<ProgramFacts, LoadError> {
+    let program = program_of(ebpf)?;
+    program
+        .load()
+        .map_err(|error| explain_refusal(error, options))?;
+    let info = program.info().map_err(LoadError::Program)?;
+    Ok(ProgramFacts {
+        id: info.id(),
+        verified_instructions: info.verified_instruction_count(),
+        jited_octets: info.size_jitted(),
+    })
+}
+
+/// The XDP program of the object.
+pub(super) fn program_of(ebpf: &mut Ebpf) -> Result<&mut Xdp, LoadError> {
+    let program = ebpf
+        .program_mut(maps::PROGRAM)
+        .ok_or(LoadError::Missing(maps::PROGRAM))?;
+    program.try_into().map_err(LoadError::Program)
+}
+
+fn explain_refusal(error: ProgramError, options: &LoadOptions) -> LoadError {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => refusal(
+            io_error,
+            verifier_log.to_string(),
+            options.verifier_log.as_deref(),
+        ),
+        other => LoadError::Program(other),
+    }
+}
+
+/// What a refusal with this log means.
+fn refusal(cause: io::Error, text: String, keep_in: Option<&Path>) -> LoadError {
+    let release = requirements::kernel_release();
+    if let Some(helper) = requirements::unknown_helper(&text) {
+        return LoadError::KernelTooOld {
+            release,
+            helper: helper.trim().to_owned(),
+        };
+    }
+    let file = keep_in.map(|path| fs::write(path, &text).map(|()| path.to_owned()));
+    LoadError::Refused {
+        release,
+        cause,
+        log: RefusalLog { text, file },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> io::Error {
+        io::Error::from_raw_os_error(libc::EACCES)
+    }
+
+    #[test]
+    fn a_refusal_shows_the_end_of_the_log() {
+        let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
+        let error = refusal(refused(), text, None).to_string();
+        assert!(
+            error.contains("line 99\n") && error.contains("line 80\n"),
+            "{error}"
+        );
+        assert!(!error.contains("line 79\n"), "{error}");
+        assert!(error.contains("100 lines; --verifier-log"), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_whole_log_in_a_file() {
+        let path = std::env::temp_dir().join(format!("dns-glue-log-{}", std::process::id()));
+        let text = "line\n".repeat(1000);
+        let error = refusal(refused(), text.clone(), Some(&path)).to_string();
+        let kept = fs::read_to_string(&path).expect("the file was written");
+        fs::remove_file(&path).expect("the file is there");
+        assert_eq!(kept, text);
+        assert!(error.contains(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_missing_helper_means_an_old_kernel() {
+        let text = String::from("0: (85) call unknown#189\ninvalid func unknown#189\n");
+        let error = refusal(refused(), text, None);
+        assert!(matches!(error, LoadError::KernelTooOld { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains("#189") && error.contains("5.18"), "{error}");
+    }
+
+    #[test]
+    fn too_large_maps_are_explained() {
+        let needed = MapMemory {
+            index: 3 << 30,
+            pieces: 1 << 30,
+            fixed: 0,
+        };
+        let error = LoadError::Memory {
+            needed,
+            available: 1 << 30,
+        };
+        let error = error.to_string();
+        assert!(
+            error.contains("4.0 GiB") && error.contains("1.0 GiB of memory"),
+            "{error}"
+        );
+        for (errno, hint) in [
+            (libc::ENOMEM, "not enough memory"),
+            (libc::E2BIG, "one map"),
+        ] {
+            let error = LoadError::Map {
+                map: String::from("PIECES"),
+                needed,
+                cause: io::Error::from_raw_os_error(errno),
+            };
+            let error = error.to_string();
+            assert!(error.contains(hint) && error.contains("PIECES"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The kernel side of userspace: loading, filling, attaching, reading counters.
+//!
+//! ```text
+//! Generation -> requirements (may we, can we) -> load (maps, fill, verifier) -> attach (a link an interface)
+//!                                                  \-> host_maps (interfaces, addresses), counters
+//! ```
+//!
+//! *Invariant:* nothing outside this folder knows aya.
+//!
+//! What lives how long is kept apart: [`Loaded`] is the program of one
+//! generation with its maps; [`HostMaps`] and [`Counters`] belong to the host
+//! and change while it runs; an [`Attachment`] is the link to one interface,
+//! whose program can be replaced. All of them are held by file descriptors
+//! alone, so the kernel detaches the program when the process ends, however it
+//! ends. Held by the test `a_killed_daemon_leaves_no_program`.
+
+pub mod attach;
+pub mod counters;
+mod fill;
+pub mod host_maps;
+pub mod load;
+pub mod log_records;
+pub mod memory;
+pub mod requirements;
+mod value;
+
+pub use attach::{AttachError, AttachMode, Attachment, Target};
+pub use counters::Counters;
+pub use host_maps::HostMaps;
+pub use load::{LoadError, LoadOptions, Loaded};

@@ -1,0 +1,451 @@
+//! The running daemon.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use dns_glue_common::maps::MAX_ADDRESSES;
+use dns_glue_common::policy::Policy;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet, block_in_place, spawn_blocking};
+
+use super::compiled::{CompileError, Compiled};
+use super::control::{Call, ControlError, ControlSocket, Reply, Request};
+use super::interfaces::{self, InterfaceError, Served};
+use super::network::{Link, Network, NetworkError, Snapshot};
+use super::status::{CounterStatus, ProgramStatus, SettingsStatus, Status, ZoneStatus};
+use crate::kernel::attach::{AttachError, ModeChoice};
+use crate::kernel::requirements::{self, Octets, RequirementError};
+use crate::kernel::{
+    self, Counters, HostMaps, LoadError, LoadOptions, Loaded, load::load, log_records,
+};
+
+/// What the operator chose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names of the interfaces, at least one.
+    pub interfaces: Vec<String>,
+    /// The service addresses; `None` follows those of the interfaces.
+    pub addresses: Option<BTreeSet<IpAddr>>,
+    /// How to attach.
+    pub mode: ModeChoice,
+    /// Port, size and flags of the program.
+    pub policy: Policy,
+    /// Who answers what passes.
+    pub fallback: FallbackChoice,
+    /// Where the control socket is.
+    pub control: PathBuf,
+    /// Which messages of the program are written.
+    pub log_level: log::LevelFilter,
+    /// Where the verifier's whole log goes.
+    pub verifier_log: Option<PathBuf>,
+    /// Whether to turn offloads off that hide VLAN tags.
+    pub fix_offload: bool,
+}
+
+/// Who answers what the program passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FallbackChoice {
+    /// A name server that somebody else runs.
+    None,
+    /// The built-in one.
+    Embedded,
+}
+
+/// Why the daemon does not run, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Privileges, or the kernel.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The kernel's interfaces.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// An interface.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// The zones.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The program.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The program on an interface.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// Too many addresses.
+    #[error("--address: at most {MAX_ADDRESSES} service addresses, not {0}")]
+    ManyAddresses(usize),
+    /// The system.
+    #[error("cannot {what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The compiler panicked.
+    #[error("the compiler ended")]
+    Compiler( JoinError),
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
+    move |cause| DaemonError::System { what, cause }
+}
+
+/// Runs until a signal or `stop`; then everything is detached.
+///
+/// `compile` is called once, on a thread of its own, when it is known that the
+/// result can be loaded and attached.
+///
+/// # Errors
+///
+/// See [`DaemonError`]; nothing stays attached.
+pub async fn run<F>(config: Config, compile: F) -> Result<(), DaemonError>
+where
+    F: FnOnce() -> Result<Compiled, CompileError> + Send + 'static,
+{
+    let mut signals = Signals::new()?;
+    requirements::check()?;
+    if let Some(addresses) = &config.addresses
+        && addresses.len() > MAX_ADDRESSES as usize
+    {
+        return Err(DaemonError::ManyAddresses(addresses.len()));
+    }
+    // Claimed before the zones are compiled: a second daemon learns at once
+    // that it is one.
+    let control = ControlSocket::claim(&config.control)?;
+    let network = Network::connect()?;
+    interfaces::choose(&config.interfaces, &network.snapshot().await?)?;
+
+    let compiled = tokio::select! {
+        compiled = spawn_blocking(compile) => compiled.map_err(DaemonError::Compiler)??,
+        name = signals.next() => {
+            log::info!("{name}: nothing was attached yet");
+            return Ok(());
+        }
+    };
+    let (calls, queue) = mpsc::channel(16);
+    let mut daemon = Daemon::start(config, network, compiled).await?;
+    daemon.tasks.spawn(
+        control
+            .serve(calls)
+            .map_err(system("serve the control socket"))?,
+    );
+    let result = daemon.follow(signals, queue).await;
+    daemon.stop();
+    drop(control);
+    result
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, DaemonError> {
+        let of_kind = |kind| signal(kind).map_err(system("listen to signals"));
+        Ok(Self {
+            interrupt: of_kind(SignalKind::interrupt())?,
+            terminate: of_kind(SignalKind::terminate())?,
+        })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// Everything that runs. Fields are dropped in this order: the program leaves
+/// the interfaces before anything that answers in its place is closed.
+struct Daemon {
+    served: Vec<Served>,
+    _fixed_offloads: Vec<interfaces::FixedOffloads>,
+    loaded: Loaded,
+    host_maps: HostMaps,
+    counters: Counters,
+    network: Network,
+    /// Tasks that end with the daemon.
+    tasks: JoinSet<()>,
+    zones: Vec<ZoneStatus>,
+    config: Config,
+    since: Instant,
+}
+
+impl Daemon {
+    /// Loads and attaches.
+    async fn start(
+        config: Config,
+        network: Network,
+        compiled: Compiled,
+    ) -> Result<Self, DaemonError> {
+        let options = LoadOptions {
+            policy: config.policy,
+            log_level: config.log_level,
+            verifier_log: config.verifier_log.clone(),
+        };
+        let (mut loaded, mut host_maps, counters) =
+            block_in_place(|| load(&compiled.generation, &options))?;
+        log_program(&loaded);
+        let mut tasks = JoinSet::new();
+        match log_records::follow(&mut loaded) {
+            Ok(records) => {
+                tasks.spawn(records);
+            }
+            Err(error) => log::warn!("the program's own messages will not be seen: {error}"),
+        }
+
+        // Looked at again: compiling may have taken minutes.
+        let snapshot = network.snapshot().await?;
+        let links = interfaces::choose(&config.interfaces, &snapshot)?;
+        let fixed_offloads = check_tags(&links, &snapshot, config.fix_offload)?;
+        let indices: Vec<u32> = links.iter().map(|link| link.index).collect();
+        warn_of_foreign_addresses(&config, &snapshot);
+        let addresses = service_addresses(&config, &snapshot, &indices);
+        set_addresses(&mut host_maps, &addresses)?;
+
+        let served = attach_all(&mut loaded, &mut host_maps, links, config.mode)?;
+        for interface in &served {
+            interface.warn_of_little_room(compiled.largest_body);
+        }
+        Ok(Self {
+            served,
+            _fixed_offloads: fixed_offloads,
+            loaded,
+            host_maps,
+            counters,
+            network,
+            tasks,
+            zones: compiled.summaries,
+            config,
+            since: Instant::now(),
+        })
+    }
+
+    /// Follows the host and answers the control socket until it is told to
+    /// stop.
+    async fn follow(
+        &mut self,
+        mut signals: Signals,
+        mut calls: mpsc::Receiver<Call>,
+    ) -> Result<(), DaemonError> {
+        log::info!("ready: {}", self.summary());
+        loop {
+            tokio::select! {
+                name = signals.next() => {
+                    log::info!("{name}");
+                    return Ok(());
+                }
+                changed = self.network.changed() => {
+                    if let Err(error) = changed {
+                        log::error!("{error}; connecting again");
+                        self.network = Network::connect()?;
+                    }
+                    let snapshot = self.network.snapshot().await?;
+                    self.update(&snapshot)?;
+                }
+                Some(call) = calls.recv() => {
+                    if self.answer(call) {
+                        log::info!("stopped through the control socket");
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn summary(&self) -> String {
+        let delegations: u64 = self.zones.iter().map(|zone| zone.delegations).sum();
+        format!(
+            "{} interfaces, {} service addresses, {} zones, {delegations} delegations",
+            self.served.len(),
+            self.host_maps.addresses().len(),
+            self.zones.len(),
+        )
+    }
+
+    /// Brings the maps up to date with the host.
+    fn update(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
+        let program = self.loaded.program.id;
+        for interface in &mut self.served {
+            interface.update(snapshot, program, &mut self.host_maps)?;
+        }
+        let indices: Vec<u32> = self.served.iter().map(Served::index).collect();
+        let addresses = service_addresses(&self.config, snapshot, &indices);
+        set_addresses(&mut self.host_maps, &addresses)
+    }
+
+    /// Answers a client; true if it was told to stop.
+    fn answer(&self, call: Call) -> bool {
+        let stops = call.request == Request::Stop;
+        let reply = match call.request {
+            Request::Stop => Reply::Stopping {
+                pid: std::process::id(),
+            },
+            Request::Status => match self.status() {
+                Ok(status) => Reply::Status(Box::new(status)),
+                Err(error) => Reply::Error {
+                    message: error.to_string(),
+                },
+            },
+        };
+        if call.reply.send(reply).is_err() {
+            log::debug!("control socket: the client did not wait");
+        }
+        stops
+    }
+
+    fn status(&self) -> Result<Status, DaemonError> {
+        let counters = self.counters.read().map_err(LoadError::from)?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: self.since.elapsed().as_secs(),
+            interfaces: self.served.iter().map(Served::status).collect(),
+            addresses: self.host_maps.addresses().iter().copied().collect(),
+            zones: self.zones.clone(),
+            settings: settings_status(&self.config),
+            program: program_status(&self.loaded),
+            counters: counters
+                .into_iter()
+                .map(|(reason, packets)| CounterStatus::new(reason, packets))
+                .collect(),
+        })
+    }
+
+    /// Detaches; what answers in the program's place ends after that.
+    fn stop(mut self) {
+        for interface in self.served.drain(..) {
+            interface.detach();
+        }
+        self.tasks.abort_all();
+    }
+}
+
+fn log_program(loaded: &Loaded) {
+    let kernel::load::ProgramFacts {
+        id,
+        verified_instructions,
+        jited_octets,
+    } = loaded.program;
+    let verified = verified_instructions.map_or(String::new(), |count| {
+        format!(", {count} instructions verified")
+    });
+    log::info!(
+        "loaded as program {id}{verified}, {jited_octets} octets of machine code, {} of maps",
+        Octets(loaded.memory.total())
+    );
+}
+
+fn check_tags(
+    links: &[Link],
+    snapshot: &Snapshot,
+    fix: bool,
+) -> Result<Vec<interfaces::FixedOffloads>, InterfaceError> {
+    let mut fixed = Vec::new();
+    for link in links {
+        fixed.extend(interfaces::check_tags(link, snapshot, fix)?);
+    }
+    Ok(fixed)
+}
+
+/// Attaches to each interface; if one fails, the others are detached again.
+fn attach_all(
+    loaded: &mut Loaded,
+    host_maps: &mut HostMaps,
+    links: Vec<Link>,
+    mode: ModeChoice,
+) -> Result<Vec<Served>, AttachError> {
+    links
+        .into_iter()
+        .map(|link| Served::attach(loaded, host_maps, link, mode))
+        .collect()
+}
+
+/// What is served now: what was given, or what the host has.
+fn service_addresses(config: &Config, snapshot: &Snapshot, interfaces: &[u32]) -> BTreeSet<IpAddr> {
+    match &config.addresses {
+        Some(addresses) => addresses.clone(),
+        None => snapshot.default_service_addresses(interfaces),
+    }
+}
+
+fn warn_of_foreign_addresses(config: &Config, snapshot: &Snapshot) {
+    for address in config.addresses.iter().flatten() {
+        if !snapshot.has_address(*address) {
+            log::warn!(
+                "--address {address}: no interface has it; queries to it are answered all the same \
+                 if they reach this host, and what passes is lost unless something here takes it"
+            );
+        }
+    }
+}
+
+fn set_addresses(host_maps: &mut HostMaps, wanted: &BTreeSet<IpAddr>) -> Result<(), DaemonError> {
+    let changes = host_maps.set_addresses(wanted).map_err(LoadError::from)?;
+    for address in &changes.removed {
+        log::info!("no longer served: {address}");
+    }
+    for address in &changes.added {
+        log::info!("service address {address}");
+    }
+    if !changes.beyond.is_empty() {
+        log::error!(
+            "{} addresses are not served: {MAX_ADDRESSES} are the most",
+            changes.beyond.len()
+        );
+    }
+    if host_maps.addresses().is_empty() {
+        log::warn!("no service address: everything passes");
+    }
+    Ok(())
+}
+
+fn settings_status(config: &Config) -> SettingsStatus {
+    let Policy { port, max_udp, .. } = config.policy;
+    SettingsStatus {
+        port,
+        max_udp,
+        mode: config.mode.to_string(),
+        cookies: String::from(if config.policy.has(Policy::COOKIES_PASS) {
+            "pass"
+        } else {
+            "ignore"
+        }),
+        pass_ecs: config.policy.has(Policy::ECS_PASS),
+        copy_cd: config.policy.has(Policy::COPY_CD),
+        fallback: String::from(match config.fallback {
+            FallbackChoice::None => "none",
+            FallbackChoice::Embedded => "embedded",
+        }),
+        addresses_given: config.addresses.is_some(),
+    }
+}
+
+fn program_status(loaded: &Loaded) -> ProgramStatus {
+    let kernel::load::ProgramFacts {
+        id,
+        verified_instructions,
+        jited_octets,
+    } = loaded.program;
+    ProgramStatus {
+        id,
+        verified_instructions,
+        jited_octets,
+        map_octets: loaded.memory.total(),
+        index_octets: loaded.memory.index,
+        pieces_octets: loaded.memory.pieces,
+    }
+}

@@ -1,0 +1,401 @@
+//! From a request's octets to a reply's: the one entry of the fallback.
+//!
+//! What is refused, and how, follows Knot where the RFCs leave it open. In
+//! order: no reply to responses and to less than a header; FORMERR for what
+//! does not parse; NOTIMP for opcodes other than QUERY; BADVERS for EDNS
+//! versions other than 0 (RFC 6891 section 6.1.3); REFUSED for names outside
+//! all zones and for classes other than IN; no transfers.
+
+use domain::base::Rtype;
+use domain::base::iana::{Class, OptRcode, OptionCode};
+
+use super::FallbackZones;
+use super::lookup::lookup;
+use super::message::{HEADER_OCTETS, MessageWriter, OPT_OCTETS, split_name};
+use super::parent;
+use crate::zone::records::{NameRef, Zone};
+
+/// The longest reply to a client that does not say what it takes, octets
+/// (RFC 1035 section 4.2.1).
+const PLAIN_UDP_OCTETS: u16 = 512;
+
+/// How the server answers, the zones apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The longest reply over UDP, octets of DNS message; also the UDP size
+    /// that the server announces for itself. At least 512 is used.
+    pub max_udp: u16,
+    /// The name server identifier (RFC 5001), sent to those who ask for it.
+    pub nsid: Option<Box<[u8]>>,
+    /// Copy the CD flag of the query into the reply, as BIND does.
+    pub copy_cd: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_udp: 1232, nsid: None, copy_cd: false }
+    }
+}
+
+/// By which way a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A datagram: replies are bounded, transfers impossible.
+    Udp,
+    /// A stream: replies take up to 65,535 octets.
+    Tcp,
+}
+
+/// Answers a request, DNS message in and out. `None` for what gets no reply.
+#[must_use]
+pub fn answer(
+    zones: &FallbackZones,
+    settings: &Settings,
+    request: &[u8],
+    transport: Transport,
+) -> Option<Vec<u8>> {
+    let header = RequestHeader::parse(request)?;
+    let parsed = Request::parse(&header, request);
+    let reply = Reply { settings, header, transport };
+    Some(match parsed {
+        Err(Malformed { question }) => reply.error(question, None, OptRcode::FORMERR),
+        Ok(request) => reply.to(zones, &request),
+    })
+}
+
+/// The parts of a request's header that matter.
+#[derive(Clone, Copy, Debug)]
+struct RequestHeader {
+    /// The message ID.
+    id: [u8; 2],
+    /// Flags, opcode and code, as on the wire.
+    flags: u16,
+    /// QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT.
+    counts: [u16; 4],
+}
+
+impl RequestHeader {
+    /// The QR flag.
+    const QR: u16 = 0x8000;
+    /// The opcode.
+    const OPCODE: u16 = 0x7800;
+    /// The RD flag.
+    const RD: u16 = 0x0100;
+    /// The CD flag.
+    const CD: u16 = 0x0010;
+
+    /// Reads a header; `None` for a response and for less than a header.
+    fn parse(request: &[u8]) -> Option<Self> {
+        let (header, _) = request.split_first_chunk::<HEADER_OCTETS>()?;
+        let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        let flags = word(2);
+        (flags & Self::QR == 0).then(|| Self {
+            id: [header[0], header[1]],
+            flags,
+            counts: [word(4), word(6), word(8), word(10)],
+        })
+    }
+}
+
+/// A question (RFC 1035 section 4.1.2).
+#[derive(Clone, Copy, Debug)]
+struct Question<'a> {
+    /// QNAME, with the case it was asked in.
+    qname: &'a NameRef,
+    /// QTYPE.
+    qtype: Rtype,
+    /// QCLASS.
+    qclass: Class,
+}
+
+/// What a request's OPT record says (RFC 6891 section 6.1.2).
+#[derive(Clone, Copy, Debug)]
+struct Edns {
+    /// The longest reply over UDP that the client takes, octets.
+    udp_size: u16,
+    /// The EDNS version.
+    version: u8,
+    /// The DO flag.
+    dnssec_ok: bool,
+    /// The client asks for the name server identifier.
+    nsid: bool,
+}
+
+/// A request that parsed.
+#[derive(Clone, Copy, Debug)]
+struct Request<'a> {
+    /// Its only question.
+    question: Question<'a>,
+    /// Its OPT record.
+    edns: Option<Edns>,
+    /// It has a TSIG record.
+    tsig: bool,
+}
+
+/// A request that did not parse, with its question if that much did.
+#[derive(Debug)]
+struct Malformed<'a> {
+    /// Echoed, so that the client can tell what was refused.
+    question: Option<Question<'a>>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads everything after the header, to the last octet.
+    fn parse(header: &RequestHeader, request: &'a [u8]) -> Result<Self, Malformed<'a>> {
+        let [questions, answers, authorities, additionals] = header.counts;
+        let unreadable = || Malformed { question: None };
+        if questions != 1 {
+            // RFC 9619.
+            return Err(unreadable());
+        }
+        let rest = request.get(HEADER_OCTETS..).ok_or_else(unreadable)?;
+        let (question, mut rest) = parse_question(rest).ok_or_else(unreadable)?;
+        let malformed = || Malformed { question: Some(question) };
+
+        let mut parsed = Self { question, edns: None, tsig: false };
+        let elsewhere = usize::from(answers) + usize::from(authorities);
+        let records = elsewhere + usize::from(additionals);
+        for index in 0..records {
+            let (record, tail) = Record::parse(rest).ok_or_else(malformed)?;
+            rest = tail;
+            match record.rtype {
+                Rtype::OPT => {
+                    // RFC 6891 section 6.1.1: at most one, in the additional
+                    // section, owned by the root.
+                    let misplaced = index < elsewhere || parsed.edns.is_some() || !record.at_root;
+                    let edns = record.edns().filter(|_| !misplaced).ok_or_else(malformed)?;
+                    parsed.edns = Some(edns);
+                }
+                Rtype::TSIG => {
+                    // RFC 8945 section 5.1: the last record, or FORMERR.
+                    if index < elsewhere || index + 1 != records {
+                        return Err(malformed());
+                    }
+                    parsed.tsig = true;
+                }
+                _ => {}
+            }
+        }
+        if rest.is_empty() { Ok(parsed) } else { Err(malformed()) }
+    }
+}
+
+/// Reads a question off the front of `octets`.
+fn parse_question(octets: &[u8]) -> Option<(Question<'_>, &[u8])> {
+    let (qname, rest) = split_name(octets)?;
+    let (fixed, rest) = rest.split_first_chunk::<4>()?;
+    let question = Question {
+        qname,
+        qtype: Rtype::from_int(u16::from_be_bytes([fixed[0], fixed[1]])),
+        qclass: Class::from_int(u16::from_be_bytes([fixed[2], fixed[3]])),
+    };
+    Some((question, rest))
+}
+
+/// A record of a request.
+struct Record<'a> {
+    /// The owner is the root, written as such.
+    at_root: bool,
+    /// The type.
+    rtype: Rtype,
+    /// The class; the UDP size of an OPT record.
+    class: u16,
+    /// The TTL; extended code, version and flags of an OPT record.
+    ttl: [u8; 4],
+    /// The data.
+    rdata: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads a record off the front of `octets`. The owner may be compressed:
+    /// where it points does not matter.
+    fn parse(octets: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let rest = skip_owner(octets)?;
+        let at_root = octets.first() == Some(&0);
+        let (fixed, rest) = rest.split_first_chunk::<10>()?;
+        let length = u16::from_be_bytes([fixed[8], fixed[9]]);
+        let (rdata, rest) = rest.split_at_checked(usize::from(length))?;
+        let record = Self {
+            at_root,
+            rtype: Rtype::from_int(u16::from_be_bytes([fixed[0], fixed[1]])),
+            class: u16::from_be_bytes([fixed[2], fixed[3]]),
+            ttl: [fixed[4], fixed[5], fixed[6], fixed[7]],
+            rdata,
+        };
+        Some((record, rest))
+    }
+
+    /// The record as OPT; `None` if an option runs over the end.
+    fn edns(&self) -> Option<Edns> {
+        let mut nsid = false;
+        let mut rest = self.rdata;
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_first_chunk::<4>()?;
+            let length = u16::from_be_bytes([head[2], head[3]]);
+            rest = tail.get(usize::from(length)..)?;
+            nsid |= u16::from_be_bytes([head[0], head[1]]) == OptionCode::NSID.to_int();
+        }
+        let [_extended_rcode, version, flags, _] = self.ttl;
+        Some(Edns { udp_size: self.class, version, dnssec_ok: flags & 0x80 != 0, nsid })
+    }
+}
+
+/// Skips an owner name: labels up to the root or a compression pointer.
+fn skip_owner(octets: &[u8]) -> Option<&[u8]> {
+    let mut rest = octets;
+    for _ in 0..=127 {
+        let (&length, tail) = rest.split_first()?;
+        match length {
+            0 => return Some(tail),
+            1..=63 => rest = tail.get(usize::from(length)..)?,
+            0xC0.. => return tail.get(1..),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// What every reply to one request shares.
+struct Reply<'a> {
+    /// How the server answers.
+    settings: &'a Settings,
+    /// The request's header.
+    header: RequestHeader,
+    /// The way back.
+    transport: Transport,
+}
+
+impl Reply<'_> {
+    /// Replies to a request that parsed.
+    fn to(&self, zones: &FallbackZones, request: &Request<'_>) -> Vec<u8> {
+        let Request { question, edns, tsig } = request;
+        let error = |rcode| self.error(Some(*question), *edns, rcode);
+        if self.header.flags & RequestHeader::OPCODE != 0 {
+            return error(OptRcode::NOTIMP);
+        }
+        if edns.is_some_and(|edns| edns.version != 0) {
+            return error(OptRcode::BADVERS);
+        }
+        if !matches!(question.qclass, Class::IN | Class::ANY) {
+            return error(OptRcode::REFUSED);
+        }
+        if *tsig {
+            // No key is known here (RFC 8945 section 5.2.1).
+            return error(OptRcode::NOTAUTH);
+        }
+        match question.qtype {
+            Rtype::AXFR | Rtype::IXFR => match self.transport {
+                Transport::Udp => return error(OptRcode::NOTIMP),
+                Transport::Tcp => return error(OptRcode::NOTAUTH),
+            },
+            qtype if qtype.to_int() == 0 => return error(OptRcode::NOTIMP),
+            _ => {}
+        }
+        match zone_for(zones, question) {
+            Some(zone) => self.positive(zone, question, *edns),
+            None => error(OptRcode::REFUSED),
+        }
+    }
+
+    /// Replies out of a zone.
+    fn positive(&self, zone: &Zone, question: &Question<'_>, edns: Option<Edns>) -> Vec<u8> {
+        let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
+        let found = lookup(zone, question.qname, question.qtype, dnssec_ok);
+        let options = self.options(edns);
+        let mut writer = self.start(Some(*question), edns, options.len());
+        let truncated = writer.push_answer(&found);
+        let flags = u16::from(found.authoritative) << 10 | u16::from(truncated) << 9;
+        self.finish(writer, edns, flags, found.rcode.into(), &options)
+    }
+
+    /// Replies with a code and no records.
+    fn error(
+        &self,
+        question: Option<Question<'_>>,
+        edns: Option<Edns>,
+        rcode: OptRcode,
+    ) -> Vec<u8> {
+        self.finish(self.start(question, edns, 0), edns, 0, rcode, &[])
+    }
+
+    /// Starts a reply that leaves room for its OPT record.
+    fn start(
+        &self,
+        question: Option<Question<'_>>,
+        edns: Option<Edns>,
+        options: usize,
+    ) -> MessageWriter {
+        let reserved = if edns.is_some() { OPT_OCTETS + options } else { 0 };
+        let mut writer = MessageWriter::new(self.limit(edns), reserved);
+        if let Some(Question { qname, qtype, qclass }) = question {
+            writer.push_question(qname, qtype, qclass);
+        }
+        writer
+    }
+
+    /// Adds OPT and header. `flags` are those that the answer decides.
+    fn finish(
+        &self,
+        mut writer: MessageWriter,
+        edns: Option<Edns>,
+        flags: u16,
+        rcode: OptRcode,
+        options: &[u8],
+    ) -> Vec<u8> {
+        let code = rcode.to_int();
+        if let Some(edns) = edns {
+            let extended = u8::try_from(code >> 4).expect("extended codes have 12 bits");
+            writer.push_opt(self.udp_max(), extended, edns.dnssec_ok, options);
+        }
+        let copied = if self.settings.copy_cd { RequestHeader::CD } else { 0 };
+        let copied = copied | RequestHeader::OPCODE | RequestHeader::RD;
+        let flags = RequestHeader::QR | self.header.flags & copied | flags | code & 0x0F;
+        let header = writer.header_mut();
+        header[0..2].copy_from_slice(&self.header.id);
+        header[2..4].copy_from_slice(&flags.to_be_bytes());
+        writer.finish()
+    }
+
+    /// The longest reply, octets of DNS message.
+    fn limit(&self, edns: Option<Edns>) -> usize {
+        match self.transport {
+            Transport::Tcp => usize::from(u16::MAX),
+            Transport::Udp => {
+                let client = edns.map_or(PLAIN_UDP_OCTETS, |edns| edns.udp_size);
+                usize::from(client.clamp(PLAIN_UDP_OCTETS, self.udp_max()))
+            }
+        }
+    }
+
+    /// The server's own bound over UDP, octets of DNS message.
+    fn udp_max(&self) -> u16 {
+        self.settings.max_udp.max(PLAIN_UDP_OCTETS)
+    }
+
+    /// The options of the reply, as on the wire.
+    fn options(&self, edns: Option<Edns>) -> Vec<u8> {
+        let mut options = Vec::new();
+        if let Some(nsid) = &self.settings.nsid
+            && edns.is_some_and(|edns| edns.nsid)
+            // Long identifiers would take the room of the answer.
+            && let Ok(length @ 0..=128) = u16::try_from(nsid.len())
+        {
+            options.extend_from_slice(&OptionCode::NSID.to_int().to_be_bytes());
+            options.extend_from_slice(&length.to_be_bytes());
+            options.extend_from_slice(nsid);
+        }
+        options
+    }
+}
+
+/// The zone that a question is for: the closest enclosing one. DS lies on the
+/// parent's side of a cut (RFC 4035 section 3.1.4.1), so it goes to the zone
+/// above the name if that is served here.
+fn zone_for<'z>(zones: &'z FallbackZones, question: &Question<'_>) -> Option<&'z Zone> {
+    if question.qtype == Rtype::DS
+        && let Some(zone) = parent(question.qname).and_then(|above| zones.enclosing(above))
+    {
+        return Some(zone);
+    }
+    zones.enclosing(question.qname)
+}

@@ -1,0 +1,435 @@
+//! The interfaces that the daemon serves: from names to attached programs.
+
+use dns_glue_common::maps::{Interface, MAX_INTERFACES};
+
+use super::network::{Link, LinkKind, Snapshot};
+use super::offloads::{self, TagOffload};
+use super::status::{InterfaceStatus, mac_text};
+use crate::kernel::attach::{self, AttachError, AttachMode, ModeChoice};
+use crate::kernel::{Attachment, HostMaps, Loaded, Target};
+
+/// Octets that a frame without tail room can always grow by, into its head
+/// room (256 octets, of which the frame's bookkeeping takes 40).
+const HEAD_ROOM_OCTETS: usize = 216;
+
+/// Why an interface cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum InterfaceError {
+    /// There is none of that name.
+    #[error("--iface {name}: no such interface; there are {}", .existing.join(", "))]
+    None {
+        /// The name.
+        name: String,
+        /// Those that exist.
+        existing: Vec<String>,
+    },
+    /// Named twice.
+    #[error("--iface {0} is given twice")]
+    Twice(String),
+    /// More than the map holds.
+    #[error("--iface: at most {MAX_INTERFACES} interfaces")]
+    TooMany,
+    /// Its frames are not Ethernet frames.
+    #[error("--iface {0}: it has no MAC address, and dns-glue answers Ethernet frames only")]
+    NotEthernet(String),
+    /// It is a VLAN.
+    #[error(
+        "--iface {name}: it is a VLAN interface, whose replies would leave without the tag; \
+         give the interface below it{}: dns-glue reads the tags",
+        .lower.as_ref().map_or(String::new(), |lower| format!(" (--iface {lower})"))
+    )]
+    Vlan {
+        /// Its name.
+        name: String,
+        /// What carries it.
+        lower: Option<String>,
+    },
+    /// It hides VLAN tags from the program.
+    #[error(
+        "{name} takes VLAN tags out of frames before the program sees them, and replies would \
+         leave untagged: turn that off with `ethtool -K {name} {}`, or let --fix-offload do it \
+         as long as dns-glue runs",
+        .offloads.iter().map(|name| format!("{name} off")).collect::<Vec<_>>().join(" ")
+    )]
+    TagOffload {
+        /// Its name.
+        name: String,
+        /// The offloads, as ethtool calls them.
+        offloads: Vec<&'static str>,
+    },
+    /// It hides VLAN tags, and cannot be made not to.
+    #[error(
+        "{name} takes VLAN tags out of frames and its driver cannot be told not to, and there \
+         are VLANs on it ({}): their replies would leave untagged", .vlans.join(", ")
+    )]
+    FixedTagOffload {
+        /// Its name.
+        name: String,
+        /// The VLAN interfaces.
+        vlans: Vec<String>,
+    },
+    /// `--fix-offload` did not work.
+    #[error("--fix-offload: {name}: cannot turn {offload} off: {cause}")]
+    FixFailed {
+        /// Its name.
+        name: String,
+        /// The offload.
+        offload: &'static str,
+        /// What the driver said.
+        cause: std::io::Error,
+    },
+    /// The program is not attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+}
+
+/// Finds the interfaces of these names and checks that they can be served.
+///
+/// # Errors
+///
+/// The first that cannot.
+pub fn choose(names: &[String], snapshot: &Snapshot) -> Result<Vec<Link>, InterfaceError> {
+    if names.len() > MAX_INTERFACES as usize {
+        return Err(InterfaceError::TooMany);
+    }
+    let mut chosen: Vec<Link> = Vec::with_capacity(names.len());
+    for name in names {
+        let link = snapshot.link(name).ok_or_else(|| InterfaceError::None {
+            name: name.clone(),
+            existing: snapshot
+                .links
+                .iter()
+                .map(|link| link.name.clone())
+                .collect(),
+        })?;
+        if chosen.iter().any(|other| other.index == link.index) {
+            return Err(InterfaceError::Twice(name.clone()));
+        }
+        if link.mac.is_none() {
+            return Err(InterfaceError::NotEthernet(name.clone()));
+        }
+        if link.kind == LinkKind::Vlan {
+            let lower = link.lower.and_then(|index| snapshot.link_by_index(index));
+            return Err(InterfaceError::Vlan {
+                name: name.clone(),
+                lower: lower.map(|lower| lower.name.clone()),
+            });
+        }
+        attach::check_free(&target(link))?;
+        chosen.push(link.clone());
+    }
+    Ok(chosen)
+}
+
+/// What attaching needs to know of an interface.
+fn target(link: &Link) -> Target {
+    Target {
+        name: link.name.clone(),
+        index: link.index,
+        mtu: link.mtu,
+        occupied_by: link.xdp_program,
+    }
+}
+
+/// What the program needs to know of an interface.
+fn entry(link: &Link) -> Option<Interface> {
+    Some(Interface {
+        mac: link.mac?,
+        mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
+    })
+}
+
+/// Offloads that `--fix-offload` turned off; its drop turns them on again.
+#[derive(Debug)]
+pub struct FixedOffloads {
+    interface: String,
+    offloads: Vec<TagOffload>,
+}
+
+impl Drop for FixedOffloads {
+    fn drop(&mut self) {
+        let Self {
+            interface,
+            offloads,
+        } = self;
+        if let Err(error) = offloads::set_tag_offloads(interface, offloads, true) {
+            log::warn!("{interface}: cannot turn VLAN offloads on again: {error}");
+        }
+    }
+}
+
+/// Checks that the program will see the VLAN tags of an interface, and with
+/// `fix` makes sure of it.
+///
+/// # Errors
+///
+/// It will not.
+pub fn check_tags(
+    link: &Link,
+    snapshot: &Snapshot,
+    fix: bool,
+) -> Result<Option<FixedOffloads>, InterfaceError> {
+    let name = &link.name;
+    let vlans: Vec<String> = snapshot
+        .vlans_above(link.index)
+        .map(|vlan| vlan.name.clone())
+        .collect();
+    if link.kind == LinkKind::Veth {
+        // A veth has the feature and ignores it: a tag is hidden when the
+        // *sending* end left it out of the frame, whatever this end is set to.
+        if !vlans.is_empty() {
+            log::warn!(
+                "{name} carries VLANs ({}): on its peer run `ethtool -K PEER txvlan off`, or \
+                 tagged queries are answered untagged",
+                vlans.join(", ")
+            );
+        }
+        return Ok(None);
+    }
+    let offloads = match offloads::tag_offloads(name) {
+        Ok(offloads) => offloads,
+        Err(error) => {
+            log::warn!("{name}: cannot ask for its VLAN offloads: {error}");
+            return Ok(None);
+        }
+    };
+    let (changeable, fixed): (Vec<_>, Vec<_>) =
+        offloads.into_iter().partition(|offload| offload.changeable);
+    if !fixed.is_empty() {
+        if !vlans.is_empty() {
+            return Err(InterfaceError::FixedTagOffload {
+                name: name.clone(),
+                vlans,
+            });
+        }
+        log::warn!("{name} hides VLAN tags and cannot be told not to: keep tagged queries off it");
+    }
+    if changeable.is_empty() {
+        return Ok(None);
+    }
+    if !fix {
+        return Err(InterfaceError::TagOffload {
+            name: name.clone(),
+            offloads: changeable.iter().map(|offload| offload.name).collect(),
+        });
+    }
+    turn_off(name, changeable).map(Some)
+}
+
+fn turn_off(name: &str, wanted: Vec<TagOffload>) -> Result<FixedOffloads, InterfaceError> {
+    let failed = |cause| InterfaceError::FixFailed {
+        name: name.to_owned(),
+        offload: wanted.first().map_or("", |offload| offload.name),
+        cause,
+    };
+    offloads::set_tag_offloads(name, &wanted, false).map_err(failed)?;
+    // Success means that the wish was noted; the driver may still not follow.
+    let still_on = offloads::tag_offloads(name).map_err(failed)?;
+    if let Some(offload) = still_on.iter().find(|offload| offload.changeable) {
+        return Err(InterfaceError::FixFailed {
+            name: name.to_owned(),
+            offload: offload.name,
+            cause: std::io::ErrorKind::Unsupported.into(),
+        });
+    }
+    log::info!("{name}: VLAN tag offloads turned off");
+    Ok(FixedOffloads {
+        interface: name.to_owned(),
+        offloads: wanted,
+    })
+}
+
+/// An interface with the program on it.
+#[derive(Debug)]
+pub struct Served {
+    /// As it was last seen.
+    link: Link,
+    /// `None` when the interface is gone.
+    attachment: Option<Attachment>,
+    mode: AttachMode,
+    /// Whether our program was on it when it was last seen.
+    has_program: bool,
+}
+
+impl Served {
+    /// Tells the program of the interface, then attaches it there.
+    ///
+    /// # Errors
+    ///
+    /// See [`AttachError`].
+    pub fn attach(
+        loaded: &mut Loaded,
+        host_maps: &mut HostMaps,
+        link: Link,
+        choice: ModeChoice,
+    ) -> Result<Self, AttachError> {
+        if let Some(entry) = entry(&link) {
+            host_maps
+                .set_interface(link.index, entry)
+                .map_err(crate::kernel::LoadError::from)?;
+        }
+        let attachment = attach::attach(loaded, &target(&link), choice)?;
+        let mode = attachment.mode;
+        match &attachment.fallback_cause {
+            Some(cause) => log::warn!("{}: attached in {mode} mode: {cause}", link.name),
+            None => log::info!("{}: attached in {mode} mode", link.name),
+        }
+        Ok(Self {
+            link,
+            attachment: Some(attachment),
+            mode,
+            has_program: true,
+        })
+    }
+
+    /// The number of the interface.
+    pub fn index(&self) -> u32 {
+        self.link.index
+    }
+
+    /// Warns if bodies of that many octets may find no room in its frames.
+    pub fn warn_of_little_room(&self, largest_body: usize) {
+        let little = self.mode == AttachMode::Generic || self.link.kind == LinkKind::Veth;
+        if little && largest_body > HEAD_ROOM_OCTETS {
+            log::warn!(
+                "{}: {} frames may have room for as little as {HEAD_ROOM_OCTETS} octets more, and \
+                 the longest referral adds {largest_body}: queries without room pass (counter \
+                 no-room)",
+                self.link.name,
+                if self.mode == AttachMode::Generic {
+                    "in generic mode"
+                } else {
+                    "veth"
+                },
+            );
+        }
+    }
+
+    /// Brings the interface up to date with the host.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be changed.
+    pub fn update(
+        &mut self,
+        snapshot: &Snapshot,
+        program: u32,
+        host_maps: &mut HostMaps,
+    ) -> Result<(), crate::kernel::LoadError> {
+        let Some(now) = snapshot.link_by_index(self.link.index) else {
+            if self.attachment.take().is_some() {
+                log::error!("{} is gone: it is served no more", self.link.name);
+                host_maps.remove_interface(self.link.index)?;
+                self.has_program = false;
+            }
+            return Ok(());
+        };
+        if self.attachment.is_none() {
+            // Numbers are given again only after two thousand million others.
+            return Ok(());
+        }
+        if (now.mac, now.mtu) != (self.link.mac, self.link.mtu) {
+            let mac = now.mac.map_or_else(|| String::from("none"), mac_text);
+            log::info!("{}: MTU {}, MAC address {mac}", now.name, now.mtu);
+            match entry(now) {
+                Some(entry) => host_maps.set_interface(now.index, entry)?,
+                None => host_maps.remove_interface(now.index)?,
+            }
+        }
+        let has_program = now.xdp_program == Some(program);
+        if self.has_program && !has_program {
+            log::error!("{}: somebody took the program off", now.name);
+        }
+        self.has_program = has_program;
+        self.link = now.clone();
+        Ok(())
+    }
+
+    /// Takes the program off.
+    pub fn detach(self) {
+        if self.attachment.is_some() {
+            log::info!("{}: detached", self.link.name);
+        }
+    }
+
+    /// What `status` says of it.
+    pub fn status(&self) -> InterfaceStatus {
+        InterfaceStatus {
+            name: self.link.name.clone(),
+            index: self.link.index,
+            mode: self.mode.to_string(),
+            attached: self.attachment.is_some() && self.has_program,
+            mtu: self.link.mtu,
+            mac: self.link.mac.map(mac_text).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let link = |index, name: &str, kind, mac| Link {
+            index,
+            name: String::from(name),
+            mac,
+            mtu: 1500,
+            kind,
+            lower: (kind == LinkKind::Vlan).then_some(2),
+            xdp_program: (name == "taken").then_some(u32::MAX),
+        };
+        let mac = Some([2, 0, 0, 0, 0, 1]);
+        Snapshot {
+            links: vec![
+                link(1, "lo", LinkKind::Loopback, Some([0; 6])),
+                link(2, "eth0", LinkKind::Other, mac),
+                link(3, "eth0.7", LinkKind::Vlan, mac),
+                link(4, "tun0", LinkKind::Other, None),
+                link(5, "taken", LinkKind::Other, mac),
+            ],
+            ..Snapshot::default()
+        }
+    }
+
+    fn refusal(names: &[&str]) -> String {
+        let names: Vec<String> = names.iter().map(|name| String::from(*name)).collect();
+        choose(&names, &snapshot())
+            .expect_err("refused")
+            .to_string()
+    }
+
+    #[test]
+    fn refusals_name_the_interface_and_the_way_out() {
+        let message = refusal(&["eth1"]);
+        assert!(
+            message.contains("--iface eth1") && message.contains("lo, eth0"),
+            "{message}"
+        );
+        let message = refusal(&["eth0.7"]);
+        assert!(message.contains("(--iface eth0)"), "{message}");
+        let message = refusal(&["tun0"]);
+        assert!(message.contains("no MAC address"), "{message}");
+        let message = refusal(&["eth0", "eth0"]);
+        assert!(message.contains("twice"), "{message}");
+        let message = refusal(&["taken"]);
+        assert!(message.contains("number 4294967295"), "{message}");
+    }
+
+    #[test]
+    fn interfaces_keep_the_order_of_the_command_line() {
+        let names = [String::from("eth0"), String::from("lo")];
+        let chosen = choose(&names, &snapshot()).expect("both");
+        assert_eq!(
+            chosen.iter().map(|link| link.index).collect::<Vec<_>>(),
+            [2, 1]
+        );
+    }
+
+    #[test]
+    fn large_mtus_are_told_as_the_largest() {
+        let mut link = snapshot().links.remove(1);
+        link.mtu = 65536;
+        assert_eq!(entry(&link).expect("Ethernet").mtu, u16::MAX);
+    }
+}

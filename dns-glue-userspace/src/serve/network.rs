@@ -1,0 +1,351 @@
+//! The host's interfaces and addresses, and when they change.
+//!
+//! Every change leads to a new snapshot of everything, which the daemon
+//! compares with what it knows: a lost or reordered message can then do no
+//! harm, and there is one way of learning about the host instead of two.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::stream::{Stream, StreamExt as _, TryStreamExt as _};
+use rtnetlink::{
+    Handle, MulticastGroup, new_multicast_connection,
+    packet_route::{
+        address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
+        link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage, LinkXdp},
+    },
+};
+use tokio::task::JoinHandle;
+
+/// Changes come in bursts (an interface going up is several): this long none
+/// may come before the host is looked at again.
+const QUIET: Duration = Duration::from_millis(50);
+/// However many changes come, the host is looked at again after this long.
+const AT_MOST: Duration = Duration::from_millis(500);
+
+/// Why the host's interfaces are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// No netlink socket.
+    #[error("cannot ask the kernel for its interfaces (netlink)")]
+    Socket(#[from] io::Error),
+    /// A request failed.
+    #[error("the kernel does not tell its {what} (netlink): {cause}")]
+    Request {
+        /// What was asked for.
+        what: &'static str,
+        /// What went wrong.
+        cause: rtnetlink::Error,
+    },
+    /// The netlink socket was closed.
+    #[error("the kernel tells no more changes of interfaces and addresses (netlink)")]
+    Closed,
+}
+
+/// What an interface is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    /// `lo`.
+    Loopback,
+    /// One end of a veth pair.
+    Veth,
+    /// A VLAN on top of another interface.
+    Vlan,
+    /// Anything else, network cards among them.
+    Other,
+}
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its MAC address, if it has one of six octets.
+    pub mac: Option<[u8; 6]>,
+    /// Its MTU, octets.
+    pub mtu: u32,
+    /// What it is.
+    pub kind: LinkKind,
+    /// The number of the interface below it: of a VLAN, what carries it.
+    pub lower: Option<u32>,
+    /// The number of the XDP program on it.
+    pub xdp_program: Option<u32>,
+}
+
+/// The host at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// All interfaces.
+    pub links: Vec<Link>,
+    /// All usable addresses, each with the number of its interface.
+    pub addresses: BTreeSet<(u32, IpAddr)>,
+}
+
+impl Snapshot {
+    /// The interface of that name.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// The interface of that number.
+    pub fn link_by_index(&self, index: u32) -> Option<&Link> {
+        self.links.iter().find(|link| link.index == index)
+    }
+
+    /// VLAN interfaces on top of the interface of that number.
+    pub fn vlans_above(&self, index: u32) -> impl Iterator<Item = &Link> {
+        self.links
+            .iter()
+            .filter(move |link| link.kind == LinkKind::Vlan && link.lower == Some(index))
+    }
+
+    /// What `--address` is when it is not given: the addresses of the
+    /// interfaces of these numbers, of the VLAN interfaces on top of them, and
+    /// of `lo`.
+    ///
+    /// Not loopback addresses; and not link-local ones, from which no
+    /// resolver beyond the link can be served, and which the fallback could
+    /// only bind an interface at a time. `--address` can name them.
+    pub fn default_service_addresses(&self, interfaces: &[u32]) -> BTreeSet<IpAddr> {
+        self.addresses
+            .iter()
+            .filter(|(index, _)| self.is_served(*index, interfaces))
+            .map(|(_, address)| *address)
+            .filter(|address| !address.is_loopback() && !is_link_local(address))
+            .collect()
+    }
+
+    fn is_served(&self, index: u32, interfaces: &[u32]) -> bool {
+        if interfaces.contains(&index) {
+            return true;
+        }
+        self.link_by_index(index)
+            .is_some_and(|link| match link.kind {
+                LinkKind::Loopback => true,
+                // Its frames come in through the interface below, tagged.
+                LinkKind::Vlan => link.lower.is_some_and(|lower| interfaces.contains(&lower)),
+                LinkKind::Veth | LinkKind::Other => false,
+            })
+    }
+
+    /// Whether any interface has the address.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|(_, other)| *other == address)
+    }
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// The connection to the kernel.
+pub struct Network {
+    handle: Handle,
+    changes: std::pin::Pin<Box<dyn Stream<Item = ()> + Send>>,
+    connection: JoinHandle<()>,
+}
+
+impl Network {
+    /// Connects, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made.
+    pub fn connect() -> Result<Self, NetworkError> {
+        let (connection, handle, messages) = new_multicast_connection(&[
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+        ])?;
+        Ok(Self {
+            handle,
+            changes: Box::pin(messages.map(|_| ())),
+            connection: tokio::spawn(connection),
+        })
+    }
+
+    /// Asks for all interfaces and addresses.
+    ///
+    /// # Errors
+    ///
+    /// A request failed.
+    pub async fn snapshot(&self) -> Result<Snapshot, NetworkError> {
+        let links = self.handle.link().get().execute();
+        let links: Vec<LinkMessage> = links.try_collect().await.map_err(request("interfaces"))?;
+        let addresses = self.handle.address().get().execute();
+        let addresses: Vec<AddressMessage> = addresses
+            .try_collect()
+            .await
+            .map_err(request("addresses"))?;
+        Ok(Snapshot {
+            links: links.into_iter().map(read_link).collect(),
+            addresses: addresses.into_iter().filter_map(read_address).collect(),
+        })
+    }
+
+    /// Waits until something has changed, and then until it has settled.
+    ///
+    /// # Errors
+    ///
+    /// The socket was closed; nothing will be told any more.
+    pub async fn changed(&mut self) -> Result<(), NetworkError> {
+        self.changes.next().await.ok_or(NetworkError::Closed)?;
+        let settled = async {
+            while let Ok(Some(())) = tokio::time::timeout(QUIET, self.changes.next()).await {}
+        };
+        // Beyond the limit it is looked at while it goes on changing.
+        let _in_time = tokio::time::timeout(AT_MOST, settled).await;
+        Ok(())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+fn request(what: &'static str) -> impl Fn(rtnetlink::Error) -> NetworkError {
+    move |cause| NetworkError::Request { what, cause }
+}
+
+fn read_link(message: LinkMessage) -> Link {
+    let mut link = Link {
+        index: message.header.index,
+        name: String::new(),
+        mac: None,
+        mtu: 0,
+        kind: LinkKind::Other,
+        lower: None,
+        xdp_program: None,
+    };
+    use rtnetlink::packet_route::link::LinkFlags;
+    if message.header.flags.contains(LinkFlags::Loopback) {
+        link.kind = LinkKind::Loopback;
+    }
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::Address(octets) => link.mac = octets.try_into().ok(),
+            LinkAttribute::Link(lower) => link.lower = Some(lower),
+            LinkAttribute::LinkInfo(infos) => {
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(InfoKind::Veth) => link.kind = LinkKind::Veth,
+                        LinkInfo::Kind(InfoKind::Vlan) => link.kind = LinkKind::Vlan,
+                        _ => {}
+                    }
+                }
+            }
+            LinkAttribute::Xdp(attributes) => link.xdp_program = xdp_program(&attributes),
+            _ => {}
+        }
+    }
+    link
+}
+
+/// The number of the program, whichever mode it is attached in.
+fn xdp_program(attributes: &[LinkXdp]) -> Option<u32> {
+    attributes.iter().find_map(|attribute| match attribute {
+        LinkXdp::ProgId(id)
+        | LinkXdp::DrvProgId(id)
+        | LinkXdp::SkbProgId(id)
+        | LinkXdp::HwProgId(id) => Some(*id),
+        _ => None,
+    })
+}
+
+/// The address, unless the host may not use it yet or at all (duplicate
+/// address detection, RFC 4862 5.4).
+fn read_address(message: AddressMessage) -> Option<(u32, IpAddr)> {
+    let mut address = None;
+    let mut local = None;
+    for attribute in message.attributes {
+        match attribute {
+            // On a point-to-point link `Address` is the other end.
+            AddressAttribute::Local(ip) => local = Some(ip),
+            AddressAttribute::Address(ip) => address = Some(ip),
+            AddressAttribute::Flags(flags) => {
+                let unusable = AddressFlags::Tentative | AddressFlags::Dadfailed;
+                if flags.intersects(unusable) && !flags.contains(AddressFlags::Optimistic) {
+                    return None;
+                }
+            }
+            _ => {}
+        }
+    }
+    if message.header.scope == AddressScope::Nowhere {
+        return None;
+    }
+    Some((message.header.index, local.or(address)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, kind: LinkKind, lower: Option<u32>) -> Link {
+        Link {
+            index,
+            name: format!("if{index}"),
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            mtu: 1500,
+            kind,
+            lower,
+            xdp_program: None,
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let addresses = [
+            (1, "127.0.0.1"),
+            (1, "::1"),
+            (1, "192.0.2.53"),
+            (2, "198.51.100.1"),
+            (2, "2001:db8::1"),
+            (2, "fe80::1"),
+            (2, "169.254.1.1"),
+            (3, "203.0.113.1"),
+            (4, "198.51.100.65"),
+        ];
+        Snapshot {
+            links: vec![
+                link(1, LinkKind::Loopback, None),
+                link(2, LinkKind::Other, None),
+                link(3, LinkKind::Other, None),
+                link(4, LinkKind::Vlan, Some(2)),
+            ],
+            addresses: addresses
+                .map(|(index, address)| (index, address.parse().expect("an address")))
+                .into(),
+        }
+    }
+
+    #[test]
+    fn default_addresses_are_of_the_interfaces_their_vlans_and_lo() {
+        let addresses = snapshot().default_service_addresses(&[2]);
+        let expected = ["192.0.2.53", "198.51.100.1", "198.51.100.65", "2001:db8::1"];
+        let expected = expected.map(|address| address.parse().expect("an address"));
+        assert_eq!(addresses, expected.into());
+        let addresses = snapshot().default_service_addresses(&[3]);
+        let expected = ["192.0.2.53", "203.0.113.1"];
+        let expected = expected.map(|address| address.parse().expect("an address"));
+        assert_eq!(addresses, expected.into());
+    }
+
+    #[test]
+    fn vlans_above_an_interface() {
+        let snapshot = snapshot();
+        let above: Vec<u32> = snapshot.vlans_above(2).map(|link| link.index).collect();
+        assert_eq!(above, [4]);
+        assert_eq!(snapshot.vlans_above(3).count(), 0);
+    }
+}

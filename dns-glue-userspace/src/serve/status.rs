@@ -1,0 +1,154 @@
+//! What a running daemon tells of itself (`dns-glue status`).
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use dns_glue_common::reason::{Action, Reason};
+use serde::{Deserialize, Serialize};
+
+/// The state of a daemon at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of dns-glue.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Seconds since the program was attached.
+    pub uptime_seconds: u64,
+    /// The interfaces, in the order of the command line.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// The service addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The compiled zones.
+    pub zones: Vec<ZoneStatus>,
+    /// What the operator chose.
+    pub settings: SettingsStatus,
+    /// The loaded program.
+    pub program: ProgramStatus,
+    /// Every outcome, zeros included, in the order of the counters' numbers.
+    pub counters: Vec<CounterStatus>,
+}
+
+/// An interface of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub index: u32,
+    /// `native` or `generic`.
+    pub mode: String,
+    /// Whether the program is on it: false when the interface is gone, or
+    /// somebody took the program off.
+    pub attached: bool,
+    /// Its MTU, octets.
+    pub mtu: u32,
+    /// Its MAC address.
+    pub mac: String,
+}
+
+/// A compiled zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// Its name, with the final dot.
+    pub apex: String,
+    /// The serial of its SOA record.
+    pub serial: u32,
+    /// Its delegations.
+    pub delegations: u64,
+    /// The file that it came from.
+    pub file: PathBuf,
+}
+
+/// What the operator chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsStatus {
+    /// The UDP port that is served.
+    pub port: u16,
+    /// Octets of the longest reply.
+    pub max_udp: u16,
+    /// What `--mode` said.
+    pub mode: String,
+    /// `ignore` or `pass`.
+    pub cookies: String,
+    /// Whether queries with a client subnet pass.
+    pub pass_ecs: bool,
+    /// Whether CD is copied into replies.
+    pub copy_cd: bool,
+    /// `none` or `embedded`.
+    pub fallback: String,
+    /// Whether the service addresses were given with `--address`.
+    pub addresses_given: bool,
+}
+
+/// The loaded program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramStatus {
+    /// Its number, as bpftool shows it.
+    pub id: u32,
+    /// Instructions that the verifier walked through, if the kernel tells.
+    pub verified_instructions: Option<u32>,
+    /// Octets of machine code.
+    pub jited_octets: u32,
+    /// Octets of all maps.
+    pub map_octets: u64,
+    /// Octets of the index alone.
+    pub index_octets: u64,
+    /// Octets of the pieces alone.
+    pub pieces_octets: u64,
+}
+
+/// A counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterStatus {
+    /// Its name, which never changes.
+    pub name: String,
+    /// What is done with such a packet: `answered`, `passed` or `aborted`.
+    pub action: String,
+    /// Packets since the program was loaded.
+    pub packets: u64,
+    /// What leads there.
+    pub meaning: String,
+}
+
+impl CounterStatus {
+    /// The counter of an outcome.
+    pub fn new(reason: Reason, packets: u64) -> Self {
+        let action = match reason.action() {
+            Action::Transmit => "answered",
+            Action::Pass => "passed",
+            Action::Abort => "aborted",
+        };
+        Self {
+            name: reason.name().to_owned(),
+            action: action.to_owned(),
+            packets,
+            meaning: reason.meaning().to_owned(),
+        }
+    }
+}
+
+/// A MAC address as it is written: `02:00:00:00:00:01`.
+pub fn mac_text(mac: [u8; 6]) -> String {
+    let octets = mac.map(|octet| format!("{octet:02x}"));
+    octets.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mac_addresses_are_padded() {
+        assert_eq!(mac_text([2, 0, 0xfc, 0, 0, 0x1f]), "02:00:fc:00:00:1f");
+    }
+
+    #[test]
+    fn every_outcome_has_an_action_and_words() {
+        for reason in Reason::ALL {
+            let counter = CounterStatus::new(*reason, 7);
+            assert!(["answered", "passed", "aborted"].contains(&counter.action.as_str()));
+            assert!(!counter.meaning.is_empty());
+        }
+    }
+}
