@@ -51,9 +51,15 @@ fn build_program() -> Result<()> {
     put_linker_on_path(&tools)?;
     point_cargo_at_rust_src(&tools)?;
     let toolchain = pinned_toolchain(&workspace)?;
+    // `core` and the program's dependencies are compiled once for all profiles,
+    // clippy and docs; aya-build would do it in each `OUT_DIR`.
+    let build_dir = workspace.join("target").join("bpf");
     // SAFETY: a build script has one thread until it spawns another, and
     // nothing before this line does.
-    unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
+    unsafe {
+        env::set_var("RUSTC_BOOTSTRAP", "1");
+        env::set_var("CARGO_BUILD_BUILD_DIR", build_dir);
+    }
 
     let root_dir = workspace.join(PROGRAM);
     let root_dir = root_dir

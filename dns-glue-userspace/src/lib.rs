@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod compile;
+pub mod host;
 pub mod kernel;
 pub mod progress;
 pub mod serve;

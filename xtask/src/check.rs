@@ -65,6 +65,8 @@ fn clippy_bpf() -> Result<()> {
     ]);
     clippy
         .env("RUSTC_BOOTSTRAP", "1")
+        // Macros and build scripts are there from the build of the program.
+        .env("CARGO_BUILD_BUILD_DIR", workspace::below_target("bpf"))
         .env(rust_src::CARGO_VARIABLE, rust_src::library()?);
     command::run(&mut clippy)
 }

@@ -39,7 +39,7 @@ impl Suite {
         say(&format!(
             "reading the index of Debian's {suite} (for this workspace only)"
         ));
-        let folder = workspace::cache("apt").join(suite);
+        let folder = workspace::below_target("apt").join(suite);
         for part in ["state/lists/partial", "cache/archives/partial", "packages"] {
             let part = folder.join(part);
             fs::create_dir_all(&part).with_context(|| format!("make {}", part.display()))?;

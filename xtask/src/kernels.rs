@@ -38,8 +38,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     packages::ensure(&packages::FOR_KERNELS)?;
     let probe = build_probe()?;
     let probe = fs::read(&probe).with_context(|| format!("read {}", probe.display()))?;
-    let initramfs = workspace::cache("kernels").join("initramfs.cpio");
-    fs::create_dir_all(workspace::cache("kernels")).context("make target/kernels")?;
+    let initramfs = workspace::below_target("kernels").join("initramfs.cpio");
+    fs::create_dir_all(workspace::below_target("kernels")).context("make target/kernels")?;
     fs::write(&initramfs, initramfs::archive(&probe)).context("write the initramfs")?;
 
     let mut rows = Vec::new();
@@ -60,16 +60,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// it.
 fn build_probe() -> Result<PathBuf> {
     const TARGET: &str = "x86_64-unknown-linux-gnu";
-    let target = workspace::cache("kernels").join("build");
     let mut build = workspace::cargo();
-    build.args(["build", "--release", "--package", "dns-glue-userspace"]);
-    build
-        .args(["--bin", "kernel-probe", "--target", TARGET, "--target-dir"])
-        .arg(&target);
+    build.args([
+        "build",
+        "--package",
+        "dns-glue-userspace",
+        "--bin",
+        "kernel-probe",
+    ]);
+    build.args(["--target", TARGET, "--target-dir", "target"]);
     // Of the probe only: with a target given, build scripts do not see it.
-    build.env("RUSTFLAGS", "-Ctarget-feature=+crt-static -Cstrip=symbols");
+    build.env(
+        "RUSTFLAGS",
+        "-Ctarget-feature=+crt-static -Cdebuginfo=0 -Cstrip=symbols",
+    );
     run_command(&mut build).context("build the probe")?;
-    Ok(target.join(TARGET).join("release").join("kernel-probe"))
+    Ok(workspace::below_target(TARGET)
+        .join("debug")
+        .join("kernel-probe"))
 }
 
 fn table(rows: &[boot::Verdict]) -> String {

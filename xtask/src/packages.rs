@@ -1,7 +1,7 @@
 //! The Debian packages that tests and the kernel matrix use.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result};
 use crate::command::{output, run, say};
 
 /// What the tests run: name servers to compare with and to stand behind the
-/// program, clients, and tools for interfaces.
-pub const FOR_TESTS: [&str; 10] = [
+/// program, clients, tools for interfaces, and xz for the data.
+pub const FOR_TESTS: [&str; 11] = [
     "bind9",
     "bind9-dnsutils",
     "bpftool",
@@ -24,17 +24,18 @@ pub const FOR_TESTS: [&str; 10] = [
     "knot-dnsutils",
     "nsd",
     "tcpdump",
+    "xz-utils",
 ];
 
-/// What `cargo xtask kernels` and the unpacking of test data run.
-pub const FOR_KERNELS: [&str; 2] = ["qemu-system-x86", "xz-utils"];
+/// What `cargo xtask kernels` runs.
+pub const FOR_KERNELS: [&str; 1] = ["qemu-system-x86"];
 
 /// Services of [`FOR_TESTS`], which Debian starts when it installs them and
 /// again at the next start of the machine.
 const SERVICES: [(&str, &str); 3] = [("bind9", "named"), ("knot", "knot"), ("nsd", "nsd")];
 
 /// Installs those of the packages that are missing, without starting their
-/// services; without root it only says which they are.
+/// services; without root or apt it only says which they are.
 ///
 /// # Errors
 /// When apt fails.
@@ -43,11 +44,8 @@ pub fn ensure(wanted: &[&'static str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    if !is_root()? {
-        say(&format!(
-            "not installed, and not root: {}",
-            missing.join(" ")
-        ));
+    if !is_root()? || output(Command::new("apt-get").arg("--version")).is_err() {
+        say(&format!("to be installed by root: {}", missing.join(" ")));
         return Ok(());
     }
     say(&format!(
@@ -110,15 +108,17 @@ fn disable_services(packages: &[&'static str]) -> Result<()> {
     if !Path::new("/run/systemd/system").is_dir() {
         return Ok(());
     }
-    let services = SERVICES
-        .iter()
-        .filter(|(package, _)| packages.contains(package))
-        .map(|(_, service)| *service);
-    let mut disable = Command::new("systemctl");
-    disable.arg("disable").args(services);
-    output(&mut disable).context("keep the new services from starting with the machine")?;
+    for (package, service) in SERVICES {
+        if packages.contains(&package) {
+            output(Command::new("systemctl").args(["disable", service]))
+                .context("keep a new service from starting with the machine")?;
+        }
+    }
     Ok(())
 }
+
+/// Denies every start of a service.
+const POLICY: &str = "#!/bin/sh\n# Of cargo xtask, while it installs packages.\nexit 101\n";
 
 /// Debian's way to install without starting services: invoke-rc.d asks
 /// policy-rc.d, and 101 means no. Removed when dropped.
@@ -130,10 +130,11 @@ struct NoServices {
 impl NoServices {
     fn new() -> Result<Self> {
         let file = PathBuf::from("/usr/sbin/policy-rc.d");
-        // Someone has a policy (container images do): theirs stays.
-        let is_ours = !file.exists();
+        // Someone may have a policy (container images do): theirs stays. Ours
+        // may be left from an installation that was interrupted.
+        let is_ours = fs::read_to_string(&file).map_or(!file.exists(), |text| text == POLICY);
         if is_ours {
-            fs::write(&file, "#!/bin/sh\nexit 101\n")
+            fs::write(&file, POLICY)
                 .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
                 .with_context(|| format!("write {}", file.display()))?;
         }
@@ -149,9 +150,4 @@ impl Drop for NoServices {
             say(&format!("remove {} by hand: {error}", self.file.display()));
         }
     }
-}
-
-/// Whether a continuous integration runs us: then nothing may be skipped.
-pub fn is_ci() -> bool {
-    env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
 }

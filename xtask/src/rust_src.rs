@@ -181,7 +181,7 @@ fn from_copy(version: &str) -> Result<Option<PathBuf>> {
 }
 
 fn fresh_folder() -> Result<PathBuf> {
-    let folder = workspace::cache("rust-src");
+    let folder = workspace::below_target("rust-src");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
     }

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: all tests, with all that they need.
 
+use std::env;
+
 use anyhow::Result;
 
 use crate::{command, packages, setup, workspace};
@@ -18,8 +20,13 @@ pub fn run() -> Result<()> {
     let mut test = workspace::cargo();
     // dns-glue-ebpf builds for the BPF target only.
     test.args(["test", "--workspace", "--exclude", "dns-glue-ebpf"]);
-    if packages::is_ci() && packages::is_root()? {
+    if is_ci() && packages::is_root()? {
         test.env(REQUIRE_ROOT, "1");
     }
     command::run(&mut test)
+}
+
+/// Whether a continuous integration runs us: then nothing may be skipped.
+fn is_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
 }

@@ -23,8 +23,8 @@ pub fn tools() -> PathBuf {
     root().join("target").join("tools")
 }
 
-/// Downloads and what is made of them.
-pub fn cache(name: &str) -> PathBuf {
+/// A folder of builds, downloads and what is made of them.
+pub fn below_target(name: &str) -> PathBuf {
     root().join("target").join(name)
 }
 

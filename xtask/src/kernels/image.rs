@@ -25,7 +25,7 @@ const SUITES: [&str; 5] = [
 /// # Errors
 /// When no suite has such a kernel, or one cannot be reached.
 pub fn obtain(version: &str) -> Result<PathBuf> {
-    let folder = workspace::cache("kernels").join(version);
+    let folder = workspace::below_target("kernels").join(version);
     if let Some(image) = image_in(&folder) {
         return Ok(image);
     }

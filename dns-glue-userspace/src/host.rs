@@ -1,0 +1,217 @@
+//! The program's way on the host: frames and addresses in memory, for
+//! `explain`, `check` and the tests.
+//!
+//! Nothing is decided here: [`respond`] is the function that the XDP program
+//! runs.
+
+use crate::compile::Generation;
+use dns_glue_common::frame::checksum::Sum;
+use dns_glue_common::frame::parse::Host;
+use dns_glue_common::frame::{Frame, Scratch, WireHeader};
+use dns_glue_common::limits::MAX_QUERY_OCTETS;
+use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::{Action, Reason};
+use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
+use dns_glue_common::respond::respond;
+use dns_glue_common::wire::MessageBuffer;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A frame in memory, with room around it as a driver leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryFrame {
+    /// The octets of the frame.
+    pub octets: Vec<u8>,
+    /// Octets by which its end can move.
+    pub tail_room: usize,
+    /// Octets by which its start can move.
+    pub head_room: usize,
+    /// Index of the interface that it came in on.
+    pub interface: u32,
+}
+
+impl Frame for MemoryFrame {
+    fn octets(&self) -> usize {
+        self.octets.len()
+    }
+
+    fn linear_octets(&self) -> usize {
+        self.octets.len()
+    }
+
+    fn interface(&self) -> u32 {
+        self.interface
+    }
+
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<T> {
+        let octets = self.octets.get(offset..)?.get(..size_of::<T>())?;
+        // SAFETY: there are as many octets as T has, and T takes any bit
+        // pattern; nothing is asked of the alignment.
+        Some(unsafe { octets.as_ptr().cast::<T>().read_unaligned() })
+    }
+
+    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
+        assert!((1..=MAX_QUERY_OCTETS).contains(&octets));
+        let Some(message) = self.octets.get(offset..offset + octets) else {
+            return false;
+        };
+        buffer.0[..octets].copy_from_slice(message);
+        true
+    }
+
+    fn resize(&mut self, octets: usize) -> bool {
+        let growth = octets.saturating_sub(self.octets.len());
+        if growth > self.tail_room && growth > self.head_room {
+            return false;
+        }
+        // What must not be relied on.
+        self.octets = vec![0xa5; octets];
+        true
+    }
+
+    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool {
+        let head_octets = scratch.head.len() - from;
+        let Some(place) = self.octets.get_mut(..octets) else {
+            return false;
+        };
+        let (head, message) = place.split_at_mut(head_octets);
+        head.copy_from_slice(&scratch.head[from..]);
+        message.copy_from_slice(&scratch.message.0[..message.len()]);
+        true
+    }
+
+    fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {
+        let records = piece.start + PIECE_HEAD_OCTETS;
+        let Some(place) = self.octets.get_mut(offset..offset + octets) else {
+            return false;
+        };
+        place.copy_from_slice(&piece.slab.0[records..records + octets]);
+        true
+    }
+
+    fn add_number(&mut self, offset: usize, delta: u16) -> bool {
+        let Some([high, low]) = self.octets.get_mut(offset..offset + 2) else {
+            return false;
+        };
+        let number = u16::from_be_bytes([*high, *low]).wrapping_add(delta);
+        [*high, *low] = number.to_be_bytes();
+        true
+    }
+
+    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
+        let Some(place) = self.octets.get_mut(offset..offset + N) else {
+            return false;
+        };
+        place.copy_from_slice(octets);
+        true
+    }
+}
+
+/// A host with one interface.
+#[derive(Clone, Debug)]
+pub struct MemoryHost {
+    /// The index of the interface.
+    pub index: u32,
+    /// The interface.
+    pub interface: Interface,
+    /// The service addresses.
+    pub addresses: HashSet<AddressKey>,
+}
+
+impl Host for MemoryHost {
+    fn interface(&self, index: u32) -> Option<Interface> {
+        (index == self.index).then_some(self.interface)
+    }
+
+    fn is_service_address(&self, address: &AddressKey) -> bool {
+        self.addresses.contains(address)
+    }
+}
+
+/// The key of an address in the map of service addresses.
+pub fn address_key(address: IpAddr) -> AddressKey {
+    match address {
+        IpAddr::V4(address) => AddressKey::from_ipv4(address.octets()),
+        IpAddr::V6(address) => AddressKey::from_ipv6(address.octets()),
+    }
+}
+
+/// Octets in front of the message of a frame by [`frame_ipv6`].
+const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
+/// Room that is always enough.
+const PLENTY: usize = 4096;
+
+/// Asks a generation what it makes of a DNS message, all through the program's
+/// way: the reply and its outcome, or the reason why the message passes.
+///
+/// # Errors
+///
+/// The reason why the message passes.
+pub fn answer(
+    generation: &Generation,
+    policy: &Policy,
+    message: &[u8],
+) -> Result<(Vec<u8>, Reason), Reason> {
+    const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+    let host = MemoryHost {
+        index: 1,
+        interface: Interface {
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: u16::MAX,
+        },
+        addresses: HashSet::from([address_key(SERVER.into())]),
+    };
+    let octets = frame_ipv6(host.interface.mac, CLIENT, SERVER, policy.port, message);
+    let mut frame = MemoryFrame {
+        octets,
+        tail_room: PLENTY,
+        head_room: 0,
+        interface: host.index,
+    };
+    let mut scratch = Box::new(Scratch::EMPTY);
+    let reason = respond(&mut frame, &host, generation, policy, &mut scratch);
+    match reason.action() {
+        Action::Transmit => Ok((frame.octets.split_off(IPV6_FRONT_OCTETS), reason)),
+        Action::Pass | Action::Abort => Err(reason),
+    }
+}
+
+/// A UDP datagram over IPv6 in an Ethernet frame.
+fn frame_ipv6(
+    mac: [u8; 6],
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    port: u16,
+    message: &[u8],
+) -> Vec<u8> {
+    const CLIENT_PORT: u16 = 0xc000;
+    const UDP: u8 = 17;
+    let udp_octets = u16::try_from(8 + message.len()).unwrap_or(u16::MAX);
+    let mut frame = Vec::with_capacity(IPV6_FRONT_OCTETS + message.len());
+    frame.extend(mac);
+    frame.extend([2, 0, 0, 0, 0, 2, 0x86, 0xdd]);
+    frame.extend([0x60, 0, 0, 0]);
+    frame.extend(udp_octets.to_be_bytes());
+    frame.extend([UDP, 64]);
+    frame.extend(source.octets());
+    frame.extend(destination.octets());
+    let udp = frame.len();
+    frame.extend(CLIENT_PORT.to_be_bytes());
+    frame.extend(port.to_be_bytes());
+    frame.extend(udp_octets.to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(message);
+    // The pseudo-header's addresses lie right in front of the UDP header.
+    let addresses = udp - 32;
+    let checksum = frame[addresses..]
+        .chunks(2)
+        .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
+        .fold(Sum::ZERO, Sum::number)
+        .number(UDP.into())
+        .number(udp_octets)
+        .finish_udp();
+    frame[udp + 6..udp + 8].copy_from_slice(&checksum.to_ne_bytes());
+    frame
+}
