@@ -106,10 +106,7 @@ fn read(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, Compi
 }
 
 fn refuse_faults(cuts: &Cuts<'_>) -> Result<(), CompileError> {
-    let fatal = cuts
-        .faults
-        .iter()
-        .filter(|fault| fault.fatal_if_strict());
+    let fatal = cuts.faults.iter().filter(|fault| fault.fatal_if_strict());
     let faults: Vec<String> = fatal.map(ToString::to_string).collect();
     if faults.is_empty() {
         Ok(())

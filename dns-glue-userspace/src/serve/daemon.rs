@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, block_in_place, spawn_blocking};
+use tokio::time::interval;
 
+use super::addresses::{AddressError, ServiceAddresses};
 use super::compiled::{CompileError, Compiled};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
+use super::fallback::server::{Fallback, Limits};
+use super::fallback::{FallbackError, FallbackZones, Settings};
 use super::interfaces::{self, InterfaceError, Served};
 use super::network::{Link, Network, NetworkError, Snapshot};
 use super::status::{CounterStatus, ProgramStatus, SettingsStatus, Status, ZoneStatus};
@@ -82,6 +86,12 @@ pub enum DaemonError {
     /// Too many addresses.
     #[error("--address: at most {MAX_ADDRESSES} service addresses, not {0}")]
     ManyAddresses(usize),
+    /// A service address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The zones are not for the embedded fallback.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
     /// The system.
     #[error("cannot {what}: {cause}")]
     System {
@@ -92,12 +102,17 @@ pub enum DaemonError {
     },
     /// The compiler panicked.
     #[error("the compiler ended")]
-    Compiler( JoinError),
+    Compiler(JoinError),
 }
 
 fn system(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
     move |cause| DaemonError::System { what, cause }
 }
+
+/// How long the fallback may take to answer what it has begun with.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// When to try again to listen on addresses that could not be bound.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or `stop`; then everything is detached.
 ///
@@ -131,15 +146,17 @@ where
             return Ok(());
         }
     };
+    let fallback = fallback(&config, &compiled)?;
+    let addresses = ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
     let (calls, queue) = mpsc::channel(16);
-    let mut daemon = Daemon::start(config, network, compiled).await?;
+    let mut daemon = Daemon::start(config, network, addresses, compiled).await?;
     daemon.tasks.spawn(
         control
             .serve(calls)
             .map_err(system("serve the control socket"))?,
     );
     let result = daemon.follow(signals, queue).await;
-    daemon.stop();
+    daemon.stop().await;
     drop(control);
     result
 }
@@ -174,6 +191,7 @@ struct Daemon {
     served: Vec<Served>,
     _fixed_offloads: Vec<interfaces::FixedOffloads>,
     loaded: Loaded,
+    addresses: ServiceAddresses,
     host_maps: HostMaps,
     counters: Counters,
     network: Network,
@@ -185,10 +203,11 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Loads and attaches.
+    /// Loads, serves the addresses, and then attaches.
     async fn start(
         config: Config,
         network: Network,
+        mut addresses: ServiceAddresses,
         compiled: Compiled,
     ) -> Result<Self, DaemonError> {
         let options = LoadOptions {
@@ -212,9 +231,7 @@ impl Daemon {
         let links = interfaces::choose(&config.interfaces, &snapshot)?;
         let fixed_offloads = check_tags(&links, &snapshot, config.fix_offload)?;
         let indices: Vec<u32> = links.iter().map(|link| link.index).collect();
-        warn_of_foreign_addresses(&config, &snapshot);
-        let addresses = service_addresses(&config, &snapshot, &indices);
-        set_addresses(&mut host_maps, &addresses)?;
+        addresses.start(&snapshot, &indices, &mut host_maps).await?;
 
         let served = attach_all(&mut loaded, &mut host_maps, links, config.mode)?;
         for interface in &served {
@@ -224,6 +241,7 @@ impl Daemon {
             served,
             _fixed_offloads: fixed_offloads,
             loaded,
+            addresses,
             host_maps,
             counters,
             network,
@@ -242,6 +260,7 @@ impl Daemon {
         mut calls: mpsc::Receiver<Call>,
     ) -> Result<(), DaemonError> {
         log::info!("ready: {}", self.summary());
+        let mut retry = interval(RETRY);
         loop {
             tokio::select! {
                 name = signals.next() => {
@@ -253,9 +272,9 @@ impl Daemon {
                         log::error!("{error}; connecting again");
                         self.network = Network::connect()?;
                     }
-                    let snapshot = self.network.snapshot().await?;
-                    self.update(&snapshot)?;
+                    self.update().await?;
                 }
+                _ = retry.tick(), if !self.addresses.is_complete() => self.update().await?,
                 Some(call) = calls.recv() => {
                     if self.answer(call) {
                         log::info!("stopped through the control socket");
@@ -276,15 +295,18 @@ impl Daemon {
         )
     }
 
-    /// Brings the maps up to date with the host.
-    fn update(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
+    /// Brings the maps and the fallback up to date with the host.
+    async fn update(&mut self) -> Result<(), DaemonError> {
+        let snapshot = self.network.snapshot().await?;
         let program = self.loaded.program.id;
         for interface in &mut self.served {
-            interface.update(snapshot, program, &mut self.host_maps)?;
+            interface.update(&snapshot, program, &mut self.host_maps)?;
         }
         let indices: Vec<u32> = self.served.iter().map(Served::index).collect();
-        let addresses = service_addresses(&self.config, snapshot, &indices);
-        set_addresses(&mut self.host_maps, &addresses)
+        self.addresses
+            .update(&snapshot, &indices, &mut self.host_maps)
+            .await?;
+        Ok(())
     }
 
     /// Answers a client; true if it was told to stop.
@@ -316,7 +338,7 @@ impl Daemon {
             interfaces: self.served.iter().map(Served::status).collect(),
             addresses: self.host_maps.addresses().iter().copied().collect(),
             zones: self.zones.clone(),
-            settings: settings_status(&self.config),
+            settings: settings_status(&self.config, self.addresses.are_given()),
             program: program_status(&self.loaded),
             counters: counters
                 .into_iter()
@@ -326,12 +348,29 @@ impl Daemon {
     }
 
     /// Detaches; what answers in the program's place ends after that.
-    fn stop(mut self) {
+    async fn stop(mut self) {
         for interface in self.served.drain(..) {
             interface.detach();
         }
+        if let Some(fallback) = self.addresses.into_fallback() {
+            fallback.stop(PATIENCE).await;
+        }
         self.tasks.abort_all();
     }
+}
+
+/// The embedded fallback, if it was chosen; it listens nowhere yet.
+fn fallback(config: &Config, compiled: &Compiled) -> Result<Option<Fallback>, FallbackError> {
+    if config.fallback == FallbackChoice::None {
+        return Ok(None);
+    }
+    let zones = FallbackZones::new(compiled.zones.iter().cloned())?;
+    let settings = Settings {
+        max_udp: config.policy.max_udp,
+        copy_cd: config.policy.has(Policy::COPY_CD),
+        ..Settings::default()
+    };
+    Ok(Some(Fallback::new(zones, settings, Limits::default())))
 }
 
 fn log_program(loaded: &Loaded) {
@@ -374,46 +413,7 @@ fn attach_all(
         .collect()
 }
 
-/// What is served now: what was given, or what the host has.
-fn service_addresses(config: &Config, snapshot: &Snapshot, interfaces: &[u32]) -> BTreeSet<IpAddr> {
-    match &config.addresses {
-        Some(addresses) => addresses.clone(),
-        None => snapshot.default_service_addresses(interfaces),
-    }
-}
-
-fn warn_of_foreign_addresses(config: &Config, snapshot: &Snapshot) {
-    for address in config.addresses.iter().flatten() {
-        if !snapshot.has_address(*address) {
-            log::warn!(
-                "--address {address}: no interface has it; queries to it are answered all the same \
-                 if they reach this host, and what passes is lost unless something here takes it"
-            );
-        }
-    }
-}
-
-fn set_addresses(host_maps: &mut HostMaps, wanted: &BTreeSet<IpAddr>) -> Result<(), DaemonError> {
-    let changes = host_maps.set_addresses(wanted).map_err(LoadError::from)?;
-    for address in &changes.removed {
-        log::info!("no longer served: {address}");
-    }
-    for address in &changes.added {
-        log::info!("service address {address}");
-    }
-    if !changes.beyond.is_empty() {
-        log::error!(
-            "{} addresses are not served: {MAX_ADDRESSES} are the most",
-            changes.beyond.len()
-        );
-    }
-    if host_maps.addresses().is_empty() {
-        log::warn!("no service address: everything passes");
-    }
-    Ok(())
-}
-
-fn settings_status(config: &Config) -> SettingsStatus {
+fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
     let Policy { port, max_udp, .. } = config.policy;
     SettingsStatus {
         port,
@@ -430,7 +430,7 @@ fn settings_status(config: &Config) -> SettingsStatus {
             FallbackChoice::None => "none",
             FallbackChoice::Embedded => "embedded",
         }),
-        addresses_given: config.addresses.is_some(),
+        addresses_given,
     }
 }
 

@@ -14,10 +14,12 @@ use rtnetlink::{
     Handle, MulticastGroup, new_multicast_connection,
     packet_route::{
         address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
-        link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage, LinkXdp},
+        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp},
     },
 };
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Changes come in bursts (an interface going up is several): this long none
 /// may come before the host is looked at again.
@@ -148,8 +150,10 @@ fn is_link_local(address: &IpAddr) -> bool {
 /// The connection to the kernel.
 pub struct Network {
     handle: Handle,
-    changes: std::pin::Pin<Box<dyn Stream<Item = ()> + Send>>,
-    connection: JoinHandle<()>,
+    /// Holds one `()` when something has changed since the last was taken.
+    changes: mpsc::Receiver<()>,
+    /// Ends with the network.
+    _tasks: JoinSet<()>,
 }
 
 impl Network {
@@ -164,10 +168,14 @@ impl Network {
             MulticastGroup::Ipv4Ifaddr,
             MulticastGroup::Ipv6Ifaddr,
         ])?;
+        let (sender, changes) = mpsc::channel(1);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connection);
+        tasks.spawn(gather(messages.map(drop), sender));
         Ok(Self {
             handle,
-            changes: Box::pin(messages.map(|_| ())),
-            connection: tokio::spawn(connection),
+            changes,
+            _tasks: tasks,
         })
     }
 
@@ -190,25 +198,29 @@ impl Network {
         })
     }
 
-    /// Waits until something has changed, and then until it has settled.
+    /// Waits until something has changed and has settled. Cancelled and
+    /// called again, it misses nothing.
     ///
     /// # Errors
     ///
     /// The socket was closed; nothing will be told any more.
     pub async fn changed(&mut self) -> Result<(), NetworkError> {
-        self.changes.next().await.ok_or(NetworkError::Closed)?;
-        let settled = async {
-            while let Ok(Some(())) = tokio::time::timeout(QUIET, self.changes.next()).await {}
-        };
-        // Beyond the limit it is looked at while it goes on changing.
-        let _in_time = tokio::time::timeout(AT_MOST, settled).await;
-        Ok(())
+        self.changes.recv().await.ok_or(NetworkError::Closed)
     }
 }
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        self.connection.abort();
+/// Makes one signal of a burst of messages.
+///
+/// A task of its own: its waiting must not be cancelled with that of whoever
+/// waits for the signal, or the burst would be forgotten.
+async fn gather(mut messages: impl Stream<Item = ()> + Unpin, signal: mpsc::Sender<()>) {
+    while let Some(()) = messages.next().await {
+        let settled = async { while let Ok(Some(())) = timeout(QUIET, messages.next()).await {} };
+        // Beyond the limit it is looked at while it goes on changing.
+        let _in_time = timeout(AT_MOST, settled).await;
+        if let Err(TrySendError::Closed(())) = signal.try_send(()) {
+            return;
+        }
     }
 }
 
@@ -226,7 +238,6 @@ fn read_link(message: LinkMessage) -> Link {
         lower: None,
         xdp_program: None,
     };
-    use rtnetlink::packet_route::link::LinkFlags;
     if message.header.flags.contains(LinkFlags::Loopback) {
         link.kind = LinkKind::Loopback;
     }
@@ -291,6 +302,24 @@ fn read_address(message: AddressMessage) -> Option<(u32, IpAddr)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::stream::{iter, poll_fn};
+    use std::task::Poll;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_one_signal_even_for_the_impatient() {
+        let burst = iter([(), (), ()]).chain(poll_fn(|_| Poll::Pending));
+        let (sender, mut changes) = mpsc::channel(1);
+        let task = tokio::spawn(gather(burst, sender));
+        // One who gives up in the middle of the burst, again and again.
+        let mut signals = 0;
+        for _ in 0..100 {
+            if let Ok(Some(())) = timeout(QUIET / 10, changes.recv()).await {
+                signals += 1;
+            }
+        }
+        assert_eq!(signals, 1);
+        task.abort();
+    }
 
     fn link(index: u32, kind: LinkKind, lower: Option<u32>) -> Link {
         Link {

@@ -1,0 +1,416 @@
+//! `dns-glue run`, `status` and `stop` on a host of their own.
+
+mod daemon_support;
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use daemon_support::{
+    CLIENT, Host, SERVER, SERVER_IP, exchange, is_root, query, refusal, wait_for,
+};
+
+/// A name below no zone: the program looks it up, and passes it.
+const OUTSIDE: &str = "outside.test";
+
+#[test]
+fn each_mode_attaches_as_it_says_and_detaches_on_sigterm() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    for (arguments, mode) in [
+        ("--mode native", "native"),
+        ("--mode generic", "generic"),
+        ("--mode auto", "native"),
+    ] {
+        let mut daemon = host.start(&format!("--iface {SERVER} {arguments}"));
+        let status = daemon.status();
+        assert_eq!(status["interfaces"][0]["name"], SERVER);
+        assert_eq!(status["interfaces"][0]["mode"], mode);
+        assert_eq!(status["interfaces"][0]["attached"], true);
+        assert_eq!(host.program_on(SERVER), status["program"]["id"].as_u64());
+        let flag = if mode == "native" {
+            " xdp "
+        } else {
+            " xdpgeneric "
+        };
+        let link = host.ip(&format!("link show dev {SERVER}"));
+        assert!(link.contains(flag), "{link}");
+
+        daemon.signal(libc::SIGTERM);
+        assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+        assert_eq!(host.program_on(SERVER), None);
+        assert!(!host.path("control.sock").exists());
+    }
+}
+
+#[test]
+fn auto_falls_back_to_generic_and_says_why() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER} lo"));
+    let status = daemon.status();
+    assert_eq!(status["interfaces"][0]["mode"], "native");
+    assert_eq!(status["interfaces"][1]["mode"], "generic");
+    let log = daemon.log();
+    assert!(
+        log.contains("lo: attached in generic mode: cannot attach to lo in native mode"),
+        "{log}"
+    );
+    drop(daemon);
+
+    let error = host.refusal("--iface lo --mode native");
+    assert!(
+        error.contains("--mode generic works on any interface"),
+        "{error}"
+    );
+}
+
+#[test]
+fn sigint_and_stop_detach() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = host.start(&format!("--iface {SERVER}"));
+    daemon.signal(libc::SIGINT);
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    assert_eq!(host.program_on(SERVER), None);
+
+    let mut daemon = host.start(&format!("--iface {SERVER}"));
+    let output = daemon.command("stop");
+    // Not waited for: `stop` has done that.
+    assert_eq!(host.program_on(SERVER), None);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    let output = daemon.command("status");
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("no dns-glue runs"), "{error}");
+}
+
+#[test]
+fn a_killed_daemon_leaves_no_program() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = host.start(&format!("--iface {SERVER} lo --mode auto"));
+    assert!(host.program_on(SERVER).is_some());
+    assert!(host.program_on("lo").is_some());
+    daemon.signal(libc::SIGKILL);
+    let killed = Instant::now();
+    wait_for("the program goes", || {
+        host.program_on(SERVER).is_none() && host.program_on("lo").is_none()
+    });
+    assert!(killed.elapsed() < Duration::from_secs(5));
+    assert!(!daemon.wait().success());
+
+    // What it left behind does not stop the next one.
+    assert!(host.path("control.sock").exists());
+    drop(daemon);
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    assert_eq!(
+        host.program_on(SERVER),
+        daemon.status()["program"]["id"].as_u64()
+    );
+}
+
+#[test]
+fn what_passes_reaches_the_server_behind() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let server = host.enter(|| UdpSocket::bind((SERVER_IP, 53)).expect("port 53 is free"));
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    let before = daemon.counter("outside-zones");
+    let query = query(OUTSIDE);
+    let sent = query.clone();
+    // Nobody answers; what counts is what arrives.
+    host.on_client(move || exchange(SERVER_IP, &sent))
+        .expect_err("no answer");
+    let mut octets = [0; 4096];
+    server.set_nonblocking(true).expect("a socket");
+    let length = server.recv(&mut octets).expect("the query has arrived");
+    assert_eq!(octets[..length], query);
+    assert_eq!(daemon.counter("outside-zones"), before + 1);
+}
+
+#[test]
+fn addresses_are_followed_as_they_come_and_go() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    let addresses = || daemon.status()["addresses"].clone();
+    assert_eq!(addresses(), serde_json::json!([SERVER_IP]));
+
+    // The address is known to the client whether the host has it or not.
+    let link = host.ip(&format!("-j link show dev {SERVER}"));
+    let link: serde_json::Value = serde_json::from_str(&link).expect("ip prints JSON");
+    let mac = link[0]["address"].as_str().expect("a MAC address");
+    let neighbour = format!("neigh replace 192.0.2.7 lladdr {mac} dev {CLIENT}");
+    host.client_ip(&neighbour);
+    let ask = || {
+        let sent = host.on_client(|| exchange("192.0.2.7", &query(OUTSIDE)));
+        sent.expect_err("nobody answers");
+    };
+
+    ask();
+    assert_eq!(daemon.counter("outside-zones"), 0);
+    assert_eq!(daemon.counter("foreign-address"), 1);
+    host.ip(&format!("addr add 192.0.2.7/32 dev {SERVER}"));
+    wait_for("the address is served", || {
+        addresses() == serde_json::json!([SERVER_IP, "192.0.2.7"])
+    });
+    ask();
+    assert_eq!(daemon.counter("outside-zones"), 1);
+    host.ip(&format!("addr del 192.0.2.7/32 dev {SERVER}"));
+    wait_for("the address is served no more", || {
+        addresses() == serde_json::json!([SERVER_IP])
+    });
+    ask();
+    assert_eq!(daemon.counter("outside-zones"), 1);
+    assert_eq!(daemon.counter("foreign-address"), 2);
+
+    // IPv6 too, and on lo; loopback and link-local addresses are left out.
+    host.ip("addr add 2001:db8::53/128 dev lo");
+    wait_for("the address is served", || {
+        addresses() == serde_json::json!([SERVER_IP, "2001:db8::53"])
+    });
+}
+
+#[test]
+fn given_addresses_stay_as_given() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER} --address 192.0.2.9 2001:db8::9"));
+    let given = serde_json::json!(["192.0.2.9", "2001:db8::9"]);
+    assert_eq!(daemon.status()["addresses"], given);
+    assert!(
+        daemon
+            .log()
+            .contains("--address 192.0.2.9: no interface has it"),
+        "{}",
+        daemon.log()
+    );
+    host.ip(&format!("addr add 192.0.2.10/24 dev {SERVER}"));
+    host.ip(&format!("link set {SERVER} mtu 1400"));
+    wait_for("the host was looked at", || {
+        daemon.status()["interfaces"][0]["mtu"] == 1400
+    });
+    assert_eq!(daemon.status()["addresses"], given);
+}
+
+#[test]
+fn mtu_and_mac_address_are_followed() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    let ask = || {
+        let sent = host.on_client(|| exchange(SERVER_IP, &query(OUTSIDE)));
+        sent.expect_err("nobody answers");
+    };
+    ask();
+    assert_eq!(daemon.counter("outside-zones"), 1);
+
+    // The client keeps the old MAC address: its queries are for another host.
+    let neighbour = host.client_ip("-j neigh show 192.0.2.1");
+    let neighbour: serde_json::Value = serde_json::from_str(&neighbour).expect("JSON");
+    let old = neighbour[0]["lladdr"].as_str().expect("a MAC address");
+    host.client_ip(&format!(
+        "neigh replace {SERVER_IP} lladdr {old} dev {CLIENT} nud permanent"
+    ));
+    host.ip(&format!(
+        "link set {SERVER} address 02:00:00:00:00:53 mtu 1300"
+    ));
+    wait_for("the change is known", || {
+        let interface = daemon.status()["interfaces"][0].clone();
+        interface["mac"] == "02:00:00:00:00:53" && interface["mtu"] == 1300
+    });
+    ask();
+    assert_eq!(daemon.counter("outside-zones"), 1);
+    assert_eq!(daemon.counter("foreign-mac"), 1);
+}
+
+#[test]
+fn an_interface_may_vanish() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER} lo"));
+    host.ip(&format!("link del {SERVER}"));
+    wait_for("the loss is known", || {
+        daemon.status()["interfaces"][0]["attached"] == false
+    });
+    assert_eq!(daemon.status()["interfaces"][1]["attached"], true);
+    assert!(
+        daemon.log().contains(&format!("{SERVER} is gone")),
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
+fn foreign_programs_are_never_replaced() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let first = host.start(&format!("--iface {SERVER}"));
+    let id = host.program_on(SERVER).expect("a program");
+    let other = host.path("other.sock");
+    let error = host.refusal(&format!("--iface {SERVER} --control {}", other.display()));
+    assert!(
+        error.contains(&format!(
+            "{SERVER} has an XDP program already: number {id} (dns_glue)"
+        )),
+        "{error}"
+    );
+    assert_eq!(host.program_on(SERVER), Some(id));
+    assert!(!other.exists());
+    drop(first);
+}
+
+#[test]
+fn a_second_daemon_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let first = host.start(&format!("--iface {SERVER}"));
+    let error = host.refusal("--iface lo");
+    let pid = first.status()["pid"].as_u64().expect("a process");
+    assert!(
+        error.contains(&format!("another dns-glue (process {pid})")),
+        "{error}"
+    );
+    assert!(first.command("status").status.success());
+}
+
+#[test]
+fn refusals_come_before_anything_is_attached() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let error = host.refusal(&format!("--iface {SERVER} dgnone"));
+    assert!(
+        error.contains("--iface dgnone: no such interface"),
+        "{error}"
+    );
+
+    let broken = host.file("broken.zone", "@ IN SOA broken\n\nchild IN A 192.0.2.300\n");
+    let error = host.refusal(&format!(
+        "--iface {SERVER} --zone test.={}",
+        broken.display()
+    ));
+    assert!(
+        error.contains("broken.zone:1:") && error.contains("broken.zone:3:"),
+        "{error}"
+    );
+    assert_eq!(host.program_on(SERVER), None);
+
+    let taken = host.enter(|| UdpSocket::bind((SERVER_IP, 53)).expect("port 53 is free"));
+    let error = host.refusal(&format!("--iface {SERVER} --fallback embedded"));
+    assert!(error.contains("cannot listen on 192.0.2.1:53"), "{error}");
+    assert!(error.contains("another name server has it"), "{error}");
+    drop(taken);
+    assert_eq!(host.program_on(SERVER), None);
+}
+
+#[test]
+fn missing_capabilities_are_named() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let run = host.run_command(&format!("--iface {SERVER}"));
+    for (dropped, missing) in [
+        ("-bpf,-sys_admin", "missing CAP_BPF:"),
+        ("-net_admin", "missing CAP_NET_ADMIN:"),
+        ("-all", "missing CAP_NET_ADMIN and CAP_BPF and CAP_PERFMON:"),
+    ] {
+        let mut command = Command::new("setpriv");
+        command
+            .arg(format!("--bounding-set={dropped}"))
+            .arg(format!("--inh-caps={dropped}"));
+        command.arg(run.get_program()).args(run.get_args());
+        let error = refusal(&mut command);
+        assert!(error.contains(missing), "{error}");
+    }
+}
+
+#[test]
+fn status_counts_every_outcome() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!(
+        "--iface {SERVER} --max-udp 1400 --cookies pass --port 53"
+    ));
+    let status = daemon.status();
+    let counters = status["counters"].as_array().expect("counters");
+    assert_eq!(counters.len(), dns_glue_common::reason::Reason::ALL.len());
+    assert_eq!(status["zones"][0]["apex"], "example.");
+    assert_eq!(status["zones"][0]["serial"], 7);
+    assert_eq!(status["zones"][0]["delegations"], 1);
+    assert_eq!(status["settings"]["max_udp"], 1400);
+    assert_eq!(status["settings"]["cookies"], "pass");
+    assert!(
+        status["program"]["verified_instructions"]
+            .as_u64()
+            .is_some_and(|count| count > 0)
+    );
+    assert!(
+        status["program"]["map_octets"]
+            .as_u64()
+            .is_some_and(|octets| octets > 4096)
+    );
+
+    let text = String::from_utf8(daemon.command("status --all").stdout).expect("text");
+    for part in [
+        "native",
+        "example.",
+        "outside-zones",
+        "write-failed",
+        SERVER_IP,
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn tag_offloads_can_be_read_and_set() {
+    use dns_glue::serve::offloads::{set_tag_offloads, tag_offloads};
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    host.enter(|| {
+        let on = tag_offloads(SERVER).expect("a veth knows features");
+        let names: Vec<&str> = on.iter().map(|offload| offload.name).collect();
+        assert_eq!(names, ["rxvlan", "rx-vlan-stag-hw-parse"]);
+        assert!(on.iter().all(|offload| offload.changeable));
+        set_tag_offloads(SERVER, &on, false).expect("a veth can be told");
+        assert_eq!(tag_offloads(SERVER).expect("still there"), []);
+        let ethtool = Command::new("ethtool").args(["-k", SERVER]).output();
+        let text = String::from_utf8(ethtool.expect("ethtool").stdout).expect("text");
+        assert!(text.contains("rx-vlan-offload: off\n"), "{text}");
+        set_tag_offloads(SERVER, &on, true).expect("and back");
+        assert_eq!(tag_offloads(SERVER).expect("still there"), on);
+        assert_eq!(tag_offloads("lo").expect("lo knows features"), []);
+        tag_offloads("dgnone").expect_err("no such interface");
+    });
+}

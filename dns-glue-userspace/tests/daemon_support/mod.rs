@@ -1,0 +1,341 @@
+//! Hosts and daemons for the tests of `dns-glue run`.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The interface of a host on which the daemon runs.
+pub const SERVER: &str = "dgserver";
+/// The interface of its client, in another namespace.
+pub const CLIENT: &str = "dgclient";
+/// The addresses of the two.
+pub const SERVER_IP: &str = "192.0.2.1";
+pub const CLIENT_IP: &str = "192.0.2.2";
+
+/// Anything slower than this is a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whether the test can run: it needs root.
+///
+/// Panics without root if `DNS_GLUE_REQUIRE_ROOT` is 1.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid only returns a number.
+    if unsafe { libc::geteuid() } == 0 {
+        return true;
+    }
+    let required = std::env::var_os("DNS_GLUE_REQUIRE_ROOT").is_some_and(|value| value == "1");
+    assert!(!required, "DNS_GLUE_REQUIRE_ROOT=1, but this is not root");
+    println!("skipped: attaching an XDP program needs root");
+    false
+}
+
+/// A host with one network interface, and a client at its other end; each in a
+/// network namespace of its own.
+pub struct Host {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Host {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("loader-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(format!("dns-glue-{name}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        let host = Self { name, folder };
+        let client = host.client();
+        run("ip", &format!("netns add {}", host.name));
+        run("ip", &format!("netns add {client}"));
+        host.ip(&format!(
+            "link add {SERVER} type veth peer name {CLIENT} netns {client}"
+        ));
+        host.ip(&format!("addr add {SERVER_IP}/24 dev {SERVER}"));
+        host.ip("link set lo up");
+        host.ip(&format!("link set {SERVER} up"));
+        run(
+            "ip",
+            &format!("-n {client} addr add {CLIENT_IP}/24 dev {CLIENT}"),
+        );
+        run("ip", &format!("-n {client} link set {CLIENT} up"));
+        // Partial checksums are not valid on the wire: such queries pass.
+        let no_offload = format!("netns exec {client} ethtool -K {CLIENT} tx off");
+        run("ip", &no_offload);
+        host
+    }
+
+    fn client(&self) -> String {
+        format!("{}c", self.name)
+    }
+
+    /// Runs `ip` on the host.
+    pub fn ip(&self, arguments: &str) -> String {
+        run("ip", &format!("-n {} {arguments}", self.name))
+    }
+
+    /// Runs `ip` on the client.
+    pub fn client_ip(&self, arguments: &str) -> String {
+        run("ip", &format!("-n {} {arguments}", self.client()))
+    }
+
+    /// Does something on the host.
+    pub fn enter<T>(&self, action: impl FnOnce() -> T + Send) -> T
+    where
+        T: Send,
+    {
+        in_namespace(&self.name, action)
+    }
+
+    /// Does something on the client.
+    pub fn on_client<T>(&self, action: impl FnOnce() -> T + Send) -> T
+    where
+        T: Send,
+    {
+        in_namespace(&self.client(), action)
+    }
+
+    /// A file of the test.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, text).expect("a file is written");
+        path
+    }
+
+    /// A path in the folder of the test.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The number of the XDP program on an interface of the host.
+    pub fn program_on(&self, interface: &str) -> Option<u64> {
+        let text = self.ip(&format!("-j -d link show dev {interface}"));
+        let links: serde_json::Value = serde_json::from_str(&text).expect("ip prints JSON");
+        links[0]["xdp"]["prog"]["id"].as_u64()
+    }
+
+    /// The words of the command line that runs a daemon.
+    pub fn run_command(&self, arguments: &str) -> Command {
+        let zone = self.file("example.zone", ZONE);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
+        command.arg("run");
+        if !arguments.contains("--control") {
+            command.arg("--control").arg(self.path("control.sock"));
+        }
+        command
+            .arg("--zone")
+            .arg(format!("example.={}", zone.display()))
+            .args(arguments.split_whitespace());
+        enter_before_exec(&mut command, &self.name);
+        command
+    }
+
+    /// Starts a daemon and waits until it answers.
+    pub fn start(&self, arguments: &str) -> Daemon {
+        let log = self.path("log");
+        let stderr = File::create(&log).expect("a log");
+        let child = self
+            .run_command(arguments)
+            .stderr(stderr)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("dns-glue starts");
+        let mut daemon = Daemon {
+            child,
+            control: self.path("control.sock"),
+            log,
+        };
+        wait_for("the daemon answers", || {
+            let ended = daemon.child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "the daemon ended: {}", daemon.log());
+            daemon.command("status").status.success()
+        });
+        daemon
+    }
+
+    /// Runs a daemon that must refuse to start; its error.
+    pub fn refusal(&self, arguments: &str) -> String {
+        refusal(&mut self.run_command(arguments))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for name in [self.client(), self.name.clone()] {
+            let deleted = Command::new("ip").args(["netns", "del", &name]).output();
+            if !deleted.is_ok_and(|output| output.status.success()) {
+                eprintln!("network namespace {name} is left over");
+            }
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{}: {error}", self.folder.display());
+        }
+    }
+}
+
+/// One delegation, and what a zone must have.
+pub const ZONE: &str = "\
+$TTL 3600
+@ IN SOA ns.example. hostmaster.example. 7 3600 600 86400 300
+@ IN NS ns.example.
+ns IN A 192.0.2.1
+child IN NS ns.child
+ns.child IN A 192.0.2.129
+";
+
+/// Runs a daemon that must refuse to start; its error.
+pub fn refusal(command: &mut Command) -> String {
+    let output = command.output().expect("dns-glue starts");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it did not refuse: {text}");
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+/// A running daemon, killed at the end of the test.
+pub struct Daemon {
+    child: Child,
+    control: PathBuf,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Speaks to it.
+    pub fn command(&self, arguments: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+            .args(arguments.split_whitespace())
+            .arg("--control")
+            .arg(&self.control)
+            .output()
+            .expect("dns-glue starts")
+    }
+
+    /// Its state.
+    pub fn status(&self) -> serde_json::Value {
+        let output = self.command("status --json");
+        assert!(output.status.success(), "{output:?}; {}", self.log());
+        serde_json::from_slice(&output.stdout).expect("status prints JSON")
+    }
+
+    /// One of its counters.
+    pub fn counter(&self, name: &str) -> u64 {
+        let status = self.status();
+        let counters = status["counters"].as_array().expect("counters");
+        let counter = counters.iter().find(|counter| counter["name"] == name);
+        let counter = counter.unwrap_or_else(|| panic!("no counter {name}"));
+        counter["packets"].as_u64().expect("a number")
+    }
+
+    /// What it wrote to stderr.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, number: i32) {
+        let pid = self.child.id().cast_signed();
+        // SAFETY: our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, number) }, 0);
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the daemon ends", || {
+            status = self.child.try_wait().expect("a child can be asked");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Fails when it has ended already, as it should have.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a condition holds.
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A query for the name, IN A, without EDNS.
+pub fn query(name: &str) -> Vec<u8> {
+    let mut octets = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        octets.push(u8::try_from(label.len()).expect("a short label"));
+        octets.extend(label.as_bytes());
+    }
+    octets.extend([0, 0, 1, 0, 1]);
+    octets
+}
+
+/// Sends a datagram and waits a while for the reply.
+pub fn exchange(server: &str, query: &[u8]) -> io::Result<Vec<u8>> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    let server: SocketAddr = format!("{server}:53").parse().expect("an address");
+    socket.send_to(query, server)?;
+    let mut reply = [0; 4096];
+    let octets = socket.recv(&mut reply)?;
+    Ok(reply[..octets].to_vec())
+}
+
+/// Runs a program that must succeed; what it printed.
+fn run(program: &str, arguments: &str) -> String {
+    let output = Command::new(program)
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {errors}");
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+fn namespace(name: &str) -> File {
+    File::open(format!("/run/netns/{name}")).expect("a namespace")
+}
+
+fn set_namespace(namespace: &File) -> io::Result<()> {
+    // SAFETY: changes the namespace of the calling thread only.
+    if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Runs on a thread of its own, whose namespace ends with it.
+fn in_namespace<T: Send>(name: &str, action: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            set_namespace(&namespace(name)).expect("root enters a namespace");
+            action()
+        });
+        match thread.join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn enter_before_exec(command: &mut Command, name: &str) {
+    let namespace = namespace(name);
+    // SAFETY: between fork and exec only setns(2) is called, which is a plain
+    // system call.
+    unsafe {
+        command.pre_exec(move || set_namespace(&namespace));
+    }
+}
