@@ -7,7 +7,7 @@ use domain::base::charstr::CharStr;
 use domain::base::iana::Rtype;
 use domain::base::name::Name;
 use domain::base::rdata::ComposeRecordData;
-use domain::base::scan::{ConvertSymbols, EntrySymbol, Scanner, ScannerError, Symbol};
+use domain::base::scan::{ConvertSymbols, EntrySymbol, Scan, Scanner, ScannerError, Symbol};
 use domain::dep::octseq::str::Str;
 use domain::rdata::ZoneRecordData;
 
@@ -15,6 +15,7 @@ use super::lexer::Token;
 use super::name_text::read_name;
 use super::position::Position;
 use super::records::NameRef;
+use super::ttl_text::read_seconds;
 
 /// What is wrong with the data of a record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,12 +86,8 @@ pub(super) fn read_rdata(
             .checked_sub(1)
             .map_or(end, |index| tokens[index].position),
     };
-    match ZoneRecordData::scan(rtype, &mut scanner) {
-        Ok(data) => match data.compose_rdata(rdata) {
-            Ok(()) => {}
-            Err(never) => match never {},
-        },
-        Err(error) => return Err((place(&scanner, &error), error)),
+    if let Err(error) = scanner.read_any(rtype, rdata) {
+        return Err((place(&scanner, &error), error));
     }
     match tokens.get(scanner.next) {
         None => Ok(()),
@@ -107,6 +104,36 @@ struct TokenScanner<'t> {
 }
 
 impl<'t> TokenScanner<'t> {
+    /// Reads the data of a type, or data in the form of RFC 3597.
+    fn read_any(&mut self, rtype: Rtype, rdata: &mut Vec<u8>) -> Result<(), ScanError> {
+        let unknown = self
+            .tokens
+            .first()
+            .is_some_and(|token| token.raw(self.text) == b"\\#");
+        if rtype == Rtype::SOA && !unknown {
+            return self.read_soa(rdata);
+        }
+        match ZoneRecordData::scan(rtype, self)?.compose_rdata(rdata) {
+            Ok(()) => Ok(()),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Reads an SOA. The `domain` crate takes its times in seconds only, where
+    /// people write `2h`.
+    fn read_soa(&mut self, rdata: &mut Vec<u8>) -> Result<(), ScanError> {
+        for _ in 0..2 {
+            rdata.extend_from_slice(self.scan_name()?.as_slice());
+        }
+        rdata.extend(u32::scan(self)?.to_be_bytes());
+        for _ in 0..4 {
+            let seconds = read_seconds(self.take()?.raw(self.text));
+            let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+            rdata.extend(seconds.ok_or(ScanError::Other("bad time"))?.to_be_bytes());
+        }
+        Ok(())
+    }
+
     /// Takes the next token.
     fn take(&mut self) -> Result<&'t Token, ScanError> {
         let token = self.tokens.get(self.next).ok_or(ScanError::EndOfEntry)?;
