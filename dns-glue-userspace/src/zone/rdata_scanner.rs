@@ -58,6 +58,10 @@ impl ScannerError for ScanError {
 /// A token, as the end of the data, that stands where it should not.
 const BAD_CHARACTER: ScanError = ScanError::Other("character not allowed here");
 
+/// The `domain` crate refuses a type without looking at any token.
+const NO_READER: ScanError =
+    ScanError::Other("data of this type can only be read in the form \\# LENGTH HEX of RFC 3597");
+
 /// Reads the data of a record of type `rtype` from `tokens` and appends it,
 /// uncompressed, to `rdata`. `end` is the place after the last token.
 ///
@@ -81,10 +85,9 @@ pub(super) fn read_rdata(
     let place = |scanner: &TokenScanner<'_>, error: &ScanError| match error {
         ScanError::EndOfEntry => end,
         // The token that was being read is the one before the next.
-        ScanError::Other(_) => scanner
-            .next
-            .checked_sub(1)
-            .map_or(end, |index| tokens[index].position),
+        ScanError::Other(_) => tokens
+            .get(scanner.next.saturating_sub(1))
+            .map_or(end, |token| token.position),
     };
     if let Err(error) = scanner.read_any(rtype, rdata) {
         return Err((place(&scanner, &error), error));
@@ -113,7 +116,14 @@ impl<'t> TokenScanner<'t> {
         if rtype == Rtype::SOA && !unknown {
             return self.read_soa(rdata);
         }
-        match ZoneRecordData::scan(rtype, self)?.compose_rdata(rdata) {
+        let data = ZoneRecordData::scan(rtype, self).map_err(|error| {
+            if self.next == 0 && self.continues() {
+                NO_READER
+            } else {
+                error
+            }
+        })?;
+        match data.compose_rdata(rdata) {
             Ok(()) => Ok(()),
             Err(never) => match never {},
         }
