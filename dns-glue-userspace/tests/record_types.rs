@@ -17,8 +17,11 @@ fn test_zone(file: &str) -> Zone {
     }
 }
 
-/// Owner, type, TTL, data and signatures of every RRset.
-fn contents(zone: &Zone) -> Vec<(String, String, u32, Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+/// Owner, type and TTL of an RRset, its data and its signatures.
+type Contents = (String, String, u32, Vec<Vec<u8>>, Vec<Vec<u8>>);
+
+/// Every RRset of a zone.
+fn contents(zone: &Zone) -> Vec<Contents> {
     let mut contents = Vec::new();
     for rrset in zone
         .nodes()
