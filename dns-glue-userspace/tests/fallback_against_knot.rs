@@ -44,6 +44,10 @@ enum Difference {
     /// name with its signatures (RFC 8482 section 4.1). Knot counts all RRSIG
     /// records of the name as an RRset and sends these.
     AnyGivesSignatures,
+    /// The target of a service binding lies under a wildcard: its addresses
+    /// have the target as owner (RFC 4592 section 4.1 takes it for a query).
+    /// Knot sends the wildcard itself.
+    StarOfService,
     /// The SOA or the proof of a negative or wildcard answer does not fit: TC
     /// is set, since the resolver can neither cache nor validate without them
     /// (RFC 2308 section 3, RFC 4035 section 3.1.3). Knot leaves them out
@@ -198,7 +202,9 @@ fn judge(
     if ours.sections[2] != knots.sections[2] {
         // Which of the optional addresses are left out may differ; but only
         // where not all fit, and never those that are required.
-        return if (full.length > limit || knots_full().length > limit)
+        return if without_stars(ours).is_some() && without_stars(ours) == without_stars(knots) {
+            Verdict::Allowed(Difference::StarOfService)
+        } else if (full.length > limit || knots_full().length > limit)
             && ours.sections[2].is_subset(&full.sections[2])
             && knots.sections[2].is_subset(&full.sections[2])
             && has_all_required(ours, full)
@@ -281,6 +287,25 @@ fn has_all_required(reply: &Reply, full: &Reply) -> bool {
         reply.sections[2].iter().filter(in_domain).cloned().collect::<Vec<Record>>()
     };
     reply.sections[..2] == full.sections[..2] && glue(reply) == glue(full)
+}
+
+/// The addresses and signatures of the additional section, their owners left
+/// away; nothing if the answer has no service binding.
+fn without_stars(reply: &Reply) -> Option<Vec<(Rtype, u32, &[u8])>> {
+    let service = |record: &Record| matches!(record.rtype, Rtype::HTTPS | Rtype::SVCB);
+    let starred = |record: &Record| {
+        record.owner.starts_with("*.") || record.owner.starts_with("any.wild.")
+    };
+    if !reply.sections[0].iter().any(service) || !reply.sections[2].iter().all(starred) {
+        return None;
+    }
+    let nsec = Rtype::NSEC.to_int().to_be_bytes();
+    let proof = |record: &&Record| {
+        record.rtype == Rtype::NSEC
+            || record.rtype == Rtype::RRSIG && record.data.starts_with(&nsec)
+    };
+    let rest = reply.sections[2].iter().filter(|record| !proof(record));
+    Some(rest.map(|record| (record.rtype, record.ttl, record.data.as_slice())).collect())
 }
 
 /// Whether a reply is to a query for that type.

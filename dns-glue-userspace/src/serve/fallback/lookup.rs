@@ -493,7 +493,9 @@ impl<'a> Search<'a> {
         };
         let wanted = || [Rtype::A, Rtype::AAAA].into_iter().chain(service);
         let mut rrsets: Vec<Rrset<'a>> = wanted().filter_map(|rtype| node.rrset(rtype)).collect();
-        if service.is_some() && self.prove && rrsets.len() < wanted().count() {
+        // A wildcard's own NSEC would say nothing about the name.
+        let proves = self.prove && node.name() == target;
+        if service.is_some() && proves && rrsets.len() < wanted().count() {
             rrsets.extend(node.rrset(Rtype::NSEC));
         }
         for rrset in &rrsets {

@@ -2,17 +2,17 @@
 //!
 //! What is refused, and how, follows Knot where the RFCs leave it open. In
 //! order: no reply to responses and to less than a header; FORMERR for what
-//! does not parse; NOTIMP for opcodes other than QUERY; BADVERS for EDNS
-//! versions other than 0 (RFC 6891 section 6.1.3); REFUSED for names outside
-//! all zones and for classes other than IN; no transfers.
+//! does not parse; BADVERS for EDNS versions other than 0 (RFC 6891 section
+//! 6.1.3); NOTAUTH for NOTIFY and UPDATE, NOTIMP for other opcodes but QUERY;
+//! REFUSED for classes other than IN; NOTAUTH for TSIG and for transfers
+//! (NOTIMP for AXFR over UDP); REFUSED for names outside all zones.
 
 use domain::base::Rtype;
-use domain::base::iana::{Class, OptRcode, OptionCode};
+use domain::base::iana::{Class, Opcode, OptRcode, OptionCode};
 
-use super::FallbackZones;
 use super::lookup::lookup;
 use super::message::{HEADER_OCTETS, MessageWriter, OPT_OCTETS, split_name};
-use super::parent;
+use super::{FallbackZones, parent};
 use crate::zone::records::{NameRef, Zone};
 
 /// The longest reply to a client that does not say what it takes, octets
@@ -83,6 +83,12 @@ impl RequestHeader {
     const RD: u16 = 0x0100;
     /// The CD flag.
     const CD: u16 = 0x0010;
+
+    /// The opcode.
+    fn opcode(&self) -> Opcode {
+        let [first, _] = self.flags.to_be_bytes();
+        Opcode::from_int(first >> 3 & 0x0F)
+    }
 
     /// Reads a header; `None` for a response and for less than a header.
     fn parse(request: &[u8]) -> Option<Self> {
@@ -270,11 +276,15 @@ impl Reply<'_> {
     fn to(&self, zones: &FallbackZones, request: &Request<'_>) -> Vec<u8> {
         let Request { question, edns, tsig } = request;
         let error = |rcode| self.error(Some(*question), *edns, rcode);
-        if self.header.flags & RequestHeader::OPCODE != 0 {
-            return error(OptRcode::NOTIMP);
-        }
         if edns.is_some_and(|edns| edns.version != 0) {
             return error(OptRcode::BADVERS);
+        }
+        match self.header.opcode() {
+            Opcode::QUERY => {}
+            // Not this server's to take (RFC 1996 section 3.10, RFC 2136
+            // section 3.1): its zones come from the daemon's own sources.
+            Opcode::NOTIFY | Opcode::UPDATE => return error(OptRcode::NOTAUTH),
+            _ => return error(OptRcode::NOTIMP),
         }
         if !matches!(question.qclass, Class::IN | Class::ANY) {
             return error(OptRcode::REFUSED);
@@ -284,10 +294,9 @@ impl Reply<'_> {
             return error(OptRcode::NOTAUTH);
         }
         match question.qtype {
-            Rtype::AXFR | Rtype::IXFR => match self.transport {
-                Transport::Udp => return error(OptRcode::NOTIMP),
-                Transport::Tcp => return error(OptRcode::NOTAUTH),
-            },
+            // RFC 5936 section 4.2 leaves AXFR over UDP undefined.
+            Rtype::AXFR if self.transport == Transport::Udp => return error(OptRcode::NOTIMP),
+            Rtype::AXFR | Rtype::IXFR => return error(OptRcode::NOTAUTH),
             qtype if qtype.to_int() == 0 => return error(OptRcode::NOTIMP),
             _ => {}
         }
