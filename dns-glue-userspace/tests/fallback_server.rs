@@ -35,19 +35,27 @@ impl Running {
         let mut fallback = Fallback::new(load(zones), Settings::default(), limits);
         let any = "127.0.0.1:0".parse().expect("an address");
         let address = runtime.block_on(fallback.add_address(any)).expect("bind");
-        Self { runtime, fallback, address }
+        Self {
+            runtime,
+            fallback,
+            address,
+        }
     }
 
     fn udp(&self) -> UdpSocket {
         let socket = UdpSocket::bind((self.address.ip(), 0)).expect("bind");
         socket.connect(self.address).expect("connect");
-        socket.set_read_timeout(Some(PATIENCE)).expect("set a timeout");
+        socket
+            .set_read_timeout(Some(PATIENCE))
+            .expect("set a timeout");
         socket
     }
 
     fn tcp(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("connect");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set a timeout");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("set a timeout");
         stream
     }
 }
@@ -81,24 +89,56 @@ fn clients_get_what_the_function_answers() {
     let mut random = Random(3);
     let names: Vec<_> = files
         .iter()
-        .flat_map(|file| load_zone(file).nodes().map(|node| random.mix_case(node.name())).collect::<Vec<_>>())
+        .flat_map(|file| {
+            load_zone(file)
+                .nodes()
+                .map(|node| random.mix_case(node.name()))
+                .collect::<Vec<_>>()
+        })
         .collect();
-    let types = [Rtype::A, Rtype::NS, Rtype::TXT, Rtype::DS, Rtype::MX, Rtype::NSEC];
+    let types = [
+        Rtype::A,
+        Rtype::NS,
+        Rtype::TXT,
+        Rtype::DS,
+        Rtype::MX,
+        Rtype::NSEC,
+    ];
     for id in 0..3000 {
-        let edns = [None, Some(Edns { size: 1232, dnssec_ok: true })][random.below(2)];
-        let request = query(id, random.pick(&names).for_slice(), *random.pick(&types), edns);
+        let edns = [
+            None,
+            Some(Edns {
+                size: 1232,
+                dnssec_ok: true,
+            }),
+        ][random.below(2)];
+        let request = query(
+            id,
+            random.pick(&names).for_slice(),
+            *random.pick(&types),
+            edns,
+        );
         let expected = |transport| answer(&zones, &Settings::default(), &request, transport);
         assert_eq!(Some(ask_udp(&udp, &request)), expected(Transport::Udp));
         let reply = exchange(&mut tcp, &request).expect("a reply over TCP");
         assert_eq!(Some(reply), expected(Transport::Tcp));
     }
-    assert_eq!(running.fallback.open_connections(), 1, "all on one connection");
+    assert_eq!(
+        running.fallback.open_connections(),
+        1,
+        "all on one connection"
+    );
 }
 
 #[test]
 fn truncated_replies_are_whole_over_tcp() {
     let running = Running::start(&own_zones(), Limits::default());
-    let request = query(9, name("txt60.plain.example.").for_slice(), Rtype::TXT, None);
+    let request = query(
+        9,
+        name("txt60.plain.example.").for_slice(),
+        Rtype::TXT,
+        None,
+    );
     let short = Reply::parse(&ask_udp(&running.udp(), &request));
     assert!(short.truncated() && short.sections[0].is_empty());
     let whole = Reply::parse(&exchange(&mut running.tcp(), &request).expect("a reply over TCP"));
@@ -143,7 +183,15 @@ fn responses_and_garbage_get_no_reply() {
     // The next reply is that to the query behind them.
     assert_eq!(ask_udp(&udp, &some_query(2))[..2], [0, 2]);
     // A datagram longer than any query is cut off, and refused as such.
-    let mut long = query(3, name("host.plain.example.").for_slice(), Rtype::A, Some(Edns { size: 512, dnssec_ok: false }));
+    let mut long = query(
+        3,
+        name("host.plain.example.").for_slice(),
+        Rtype::A,
+        Some(Edns {
+            size: 512,
+            dnssec_ok: false,
+        }),
+    );
     let end = long.len();
     long[end - 2..].copy_from_slice(&5004u16.to_be_bytes());
     long.extend_from_slice(&[0, 99]);
@@ -152,14 +200,18 @@ fn responses_and_garbage_get_no_reply() {
     assert_eq!(Reply::parse(&ask_udp(&udp, &long)).rcode, OptRcode::FORMERR);
 
     let mut tcp = running.tcp();
-    tcp.write_all(&u16::try_from(response.len()).expect("short").to_be_bytes()).expect("write");
+    tcp.write_all(&u16::try_from(response.len()).expect("short").to_be_bytes())
+        .expect("write");
     tcp.write_all(&response).expect("write");
     assert!(is_closed(&mut tcp), "a response closes the stream");
 }
 
 #[test]
 fn idle_and_slow_connections_are_closed() {
-    let limits = Limits { idle_timeout: Duration::from_millis(400), ..Limits::default() };
+    let limits = Limits {
+        idle_timeout: Duration::from_millis(400),
+        ..Limits::default()
+    };
     let running = Running::start(&own_zones(), limits);
     let mut idle = running.tcp();
     let mut slow = running.tcp();
@@ -180,7 +232,11 @@ fn idle_and_slow_connections_are_closed() {
 
 #[test]
 fn connections_are_limited() {
-    let limits = Limits { connections: 3, connections_per_client: 2, ..Limits::default() };
+    let limits = Limits {
+        connections: 3,
+        connections_per_client: 2,
+        ..Limits::default()
+    };
     let mut running = Running::start(&own_zones(), limits);
     let mut first = running.tcp();
     let mut second = running.tcp();
@@ -189,14 +245,22 @@ fn connections_are_limited() {
     assert!(is_closed(&mut running.tcp()), "a third of one client");
     // The limits hold for all addresses together.
     let other = "127.0.0.2:0".parse().expect("an address");
-    let other = running.runtime.block_on(running.fallback.add_address(other)).expect("bind");
+    let other = running
+        .runtime
+        .block_on(running.fallback.add_address(other))
+        .expect("bind");
     let mut stream = TcpStream::connect(other).expect("connect");
-    stream.set_read_timeout(Some(PATIENCE)).expect("set a timeout");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("set a timeout");
     assert!(is_closed(&mut stream), "a third of one client, elsewhere");
     drop(first);
     let give_up = Instant::now() + PATIENCE;
     while running.fallback.open_connections() > 1 {
-        assert!(Instant::now() < give_up, "a closed connection is still counted");
+        assert!(
+            Instant::now() < give_up,
+            "a closed connection is still counted"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     exchange(&mut running.tcp(), &some_query(3)).expect("a place is free again");
@@ -207,27 +271,45 @@ fn addresses_come_and_go() {
     let mut running = Running::start(&own_zones(), Limits::default());
     let port = running.address.port();
     let second = SocketAddr::new("127.0.0.77".parse().expect("an address"), port);
-    let Running { runtime, fallback, .. } = &mut running;
-    assert_eq!(runtime.block_on(fallback.add_address(second)).expect("bind"), second);
-    assert_eq!(runtime.block_on(fallback.add_address(second)).expect("twice is once"), second);
+    let Running {
+        runtime, fallback, ..
+    } = &mut running;
+    assert_eq!(
+        runtime
+            .block_on(fallback.add_address(second))
+            .expect("bind"),
+        second
+    );
+    assert_eq!(
+        runtime
+            .block_on(fallback.add_address(second))
+            .expect("twice is once"),
+        second
+    );
     assert_eq!(fallback.addresses().len(), 2);
 
     // The reply comes from the address that was asked: a connected socket
     // takes no other.
     let client = UdpSocket::bind("127.0.0.1:0").expect("bind");
     client.connect(second).expect("connect");
-    client.set_read_timeout(Some(PATIENCE)).expect("set a timeout");
+    client
+        .set_read_timeout(Some(PATIENCE))
+        .expect("set a timeout");
     ask_udp(&client, &some_query(1));
 
     for _ in 0..20 {
         assert!(runtime.block_on(fallback.remove_address(second)));
         assert!(!runtime.block_on(fallback.remove_address(second)));
         // Both sockets are closed by now, so the port can be taken again.
-        runtime.block_on(fallback.add_address(second)).expect("bind again");
+        runtime
+            .block_on(fallback.add_address(second))
+            .expect("bind again");
     }
     assert!(runtime.block_on(fallback.remove_address(second)));
     client.send(&some_query(2)).ok();
-    client.set_read_timeout(Some(Duration::from_millis(200))).expect("set a timeout");
+    client
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .expect("set a timeout");
     assert!(client.recv(&mut [0; 512]).is_err());
     assert!(TcpStream::connect(second).is_err());
     ask_udp(&running.udp(), &some_query(3));
@@ -236,9 +318,13 @@ fn addresses_come_and_go() {
 #[test]
 fn an_address_of_another_host_is_an_error() {
     let mut running = Running::start(&own_zones(), Limits::default());
-    let Running { runtime, fallback, .. } = &mut running;
+    let Running {
+        runtime, fallback, ..
+    } = &mut running;
     let foreign = "192.0.2.1:0".parse().expect("an address");
-    let error = runtime.block_on(fallback.add_address(foreign)).expect_err("not ours");
+    let error = runtime
+        .block_on(fallback.add_address(foreign))
+        .expect_err("not ours");
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
     assert_eq!(fallback.addresses().len(), 1);
 }
@@ -262,7 +348,11 @@ fn stopping_closes_everything() {
     let running = Running::start(&own_zones(), Limits::default());
     let mut stream = running.tcp();
     exchange(&mut stream, &some_query(1)).expect("a reply");
-    let Running { runtime, fallback, address } = running;
+    let Running {
+        runtime,
+        fallback,
+        address,
+    } = running;
     let started = Instant::now();
     runtime.block_on(fallback.stop(PATIENCE));
     assert!(started.elapsed() < PATIENCE, "it waited in vain");
@@ -283,7 +373,10 @@ fn an_nsec3_zone_is_refused() {
         .unwrap_or_else(|errors| panic!("{errors}"));
     let error = FallbackZones::new([Arc::new(zone)]).expect_err("NSEC3 is refused");
     let text = error.to_string();
-    assert!(text.contains("nsec3") && text.contains("later release"), "{text}");
+    assert!(
+        text.contains("nsec3") && text.contains("later release"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -299,8 +392,19 @@ fn dig_reads_the_replies() {
     let dig = |arguments: &[&str]| {
         let output = Command::new("dig")
             .arg(format!("@{}", running.address.ip()))
-            .args(["-p", &running.address.port().to_string(), "+norecurse", "+noall"])
-            .args(["+comments", "+answer", "+authority", "+additional", "+tries=1"])
+            .args([
+                "-p",
+                &running.address.port().to_string(),
+                "+norecurse",
+                "+noall",
+            ])
+            .args([
+                "+comments",
+                "+answer",
+                "+authority",
+                "+additional",
+                "+tries=1",
+            ])
             .args(arguments)
             .output();
         let output = match output {
@@ -322,16 +426,24 @@ fn dig_reads_the_replies() {
         }
         Some(text)
     };
-    let Some(text) = dig(&["x.big.plain.example", "A", "+noedns", "+ignore"]) else { return };
+    let Some(text) = dig(&["x.big.plain.example", "A", "+noedns", "+ignore"]) else {
+        return;
+    };
     assert!(text.contains("flags: qr tc;"), "{text}");
     // Without +ignore dig asks again over TCP.
     let text = dig(&["x.big.plain.example", "A", "+noedns"]).expect("dig is there");
     assert!(text.contains("AUTHORITY: 8, ADDITIONAL: 16"), "{text}");
     let text = dig(&["nosuch.signed.example", "A", "+dnssec"]).expect("dig is there");
-    assert!(text.contains("status: NXDOMAIN") && text.contains("AUTHORITY: 6"), "{text}");
+    assert!(
+        text.contains("status: NXDOMAIN") && text.contains("AUTHORITY: 6"),
+        "{text}"
+    );
     assert!(text.contains("version: 0, flags: do; udp: 1232"), "{text}");
     let text = dig(&["x.dn.plain.example", "A"]).expect("dig is there");
-    assert!(text.contains("x.dn.plain.example.\t300\tIN\tCNAME\tx.target.plain.example."), "{text}");
+    assert!(
+        text.contains("x.dn.plain.example.\t300\tIN\tCNAME\tx.target.plain.example."),
+        "{text}"
+    );
     let text = dig(&["plain.example", "AXFR"]).unwrap_or_default();
     assert!(!text.contains("SOA"), "{text}");
 }

@@ -39,7 +39,10 @@ pub fn own_zones() -> Vec<ZoneFile> {
         ("child.signed.example.", "child.zone"),
         ("other.example.", "other.zone"),
     ]
-    .map(|(apex, file)| ZoneFile { apex, path: testdata().join(file) })
+    .map(|(apex, file)| ZoneFile {
+        apex,
+        path: testdata().join(file),
+    })
     .into()
 }
 
@@ -58,7 +61,11 @@ pub fn real_zones(folder: &Path) -> Option<Vec<ZoneFile>> {
             println!("SKIPPED: no {}", packed.display());
             return None;
         }
-        let output = std::process::Command::new("xz").arg("-dc").arg(&packed).output().expect("run xz");
+        let output = std::process::Command::new("xz")
+            .arg("-dc")
+            .arg(&packed)
+            .output()
+            .expect("run xz");
         assert!(output.status.success(), "xz -dc {}", packed.display());
         let path = folder.join(file);
         std::fs::write(&path, output.stdout).expect("write the unpacked zone");

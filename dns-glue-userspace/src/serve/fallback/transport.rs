@@ -43,7 +43,9 @@ const FLAGS_OFFSET: usize = 2;
 
 /// Whether a message is a response.
 fn is_response(message: &[u8]) -> bool {
-    message.get(FLAGS_OFFSET).is_some_and(|flags| flags & 0x80 != 0)
+    message
+        .get(FLAGS_OFFSET)
+        .is_some_and(|flags| flags & 0x80 != 0)
 }
 
 /// A buffer for one datagram, with the length of the message at its end.
@@ -191,12 +193,19 @@ struct Open {
 impl Connections {
     /// None open yet.
     pub(super) fn new(max: usize, max_per_client: usize) -> Arc<Self> {
-        Arc::new(Self { max, max_per_client, open: Mutex::default() })
+        Arc::new(Self {
+            max,
+            max_per_client,
+            open: Mutex::default(),
+        })
     }
 
     /// The number of open connections.
     pub(super) fn count(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .total
     }
 
     /// Admits one more, until the permit is dropped.
@@ -211,7 +220,10 @@ impl Connections {
         }
         *count += 1;
         open.total += 1;
-        Some(Permit { connections: Arc::clone(self), client })
+        Some(Permit {
+            connections: Arc::clone(self),
+            client,
+        })
     }
 }
 
@@ -224,7 +236,11 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .connections
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
         if let Entry::Occupied(mut count) = open.by_client.entry(self.client) {
             *count.get_mut() -= 1;
@@ -248,7 +264,11 @@ pub(super) struct Listener {
 impl Listener {
     /// Takes a bound listener.
     pub(super) fn new(listener: TcpListener, connections: Arc<Connections>) -> Self {
-        Self { listener, connections, rest: Mutex::default() }
+        Self {
+            listener,
+            connections,
+            rest: Mutex::default(),
+        }
     }
 }
 
@@ -269,10 +289,15 @@ impl AsyncAccept for Listener {
             }
             match poll_ready!(self.listener.poll_accept(context)) {
                 Ok((stream, client)) => {
-                    let Some(permit) = self.connections.admit(client.ip()) else { continue };
+                    let Some(permit) = self.connections.admit(client.ip()) else {
+                        continue;
+                    };
                     // Replies are written whole: waiting for more only delays.
                     let _ = stream.set_nodelay(true);
-                    let stream = Stream { stream, _permit: permit };
+                    let stream = Stream {
+                        stream,
+                        _permit: permit,
+                    };
                     return Poll::Ready(Ok((ready(Ok(stream)), client)));
                 }
                 Err(error) => {
