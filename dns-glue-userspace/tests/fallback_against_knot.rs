@@ -16,7 +16,8 @@ use domain::base::{Name, Rtype};
 use fallback_support::knot::Knot;
 use fallback_support::reply::{Record, Reply};
 use fallback_support::{
-    Edns, Random, ZoneFile, below, load, load_zone, name, own_zones, query, real_zones,
+    Edns, Random, ZoneFile, below, data, load, load_zone, name, own_zones, query, real_zones,
+    unpack,
 };
 
 /// The differences from Knot 3.2 that are allowed.
@@ -454,6 +455,19 @@ fn names(files: &[ZoneFile], random: &mut Random) -> Vec<Name<Vec<u8>>> {
     names
 }
 
+/// What a root server was asked: every fifth name of a list of 2001.
+fn names_of_2001() -> Vec<(Name<Vec<u8>>, Rtype)> {
+    let text = unpack(&data().join("root-query-names-2001.txt.xz"));
+    let text = String::from_utf8(text).expect("text");
+    let parse = |line: &str| {
+        let (qname, qtype) = line.rsplit_once(' ')?;
+        Some((Name::vec_from_str(qname).ok()?, qtype.parse().ok()?))
+    };
+    let names: Vec<_> = text.lines().step_by(5).filter_map(parse).collect();
+    assert!(names.len() > 9000, "{} names only", names.len());
+    names
+}
+
 fn folder(of: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(of);
     std::fs::create_dir_all(&folder).expect("make a folder");
@@ -534,6 +548,11 @@ fn real_zones_answer_as_knot() {
         let (edns, transport) = *random.pick(&ways);
         let (qname, qtype) = (random.pick(&names).clone(), *random.pick(&TYPES));
         pair.ask(&qname, qtype, edns, transport);
+    }
+    for (qname, qtype) in names_of_2001() {
+        for (edns, transport) in [*random.pick(&ways), (None, Transport::Udp)] {
+            pair.ask(&qname, qtype, edns, transport);
+        }
     }
     report("real zones", &pair.tally);
     assert_eq!(pair.tally.wrong_count, 0, "replies differ from Knot's");

@@ -43,9 +43,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take to read a reply.
     pub write_timeout: Duration,
-    /// Replies that may wait for a slow reader; further queries of the
-    /// connection get none.
-    pub queued_replies: usize,
+    /// Queries of one connection that may await their replies, at least 1;
+    /// further ones are not read until one is sent.
+    pub unanswered: u16,
 }
 
 impl Default for Limits {
@@ -55,7 +55,7 @@ impl Default for Limits {
             connections_per_client: 64,
             idle_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(5),
-            queued_replies: 256,
+            unanswered: 128,
         }
     }
 }
@@ -199,7 +199,7 @@ impl Bound {
         let Limits {
             idle_timeout,
             write_timeout,
-            queued_replies,
+            unanswered,
             connections,
             ..
         } = fallback.limits;
@@ -217,11 +217,16 @@ impl Bound {
         let mut connection = ConnectionConfig::new();
         connection.set_idle_timeout(idle_timeout);
         connection.set_response_write_timeout(write_timeout);
-        connection.set_max_queued_responses(queued_replies);
+        // One queue holds them all, so that domain never has to drop a reply.
+        connection.set_max_queued_responses(usize::from(unanswered.max(1)));
         let mut config = stream::Config::new();
         config.set_max_concurrent_connections(connections);
         config.set_connection_config(connection);
-        let listener = Listener::new(listener, Arc::clone(&fallback.connections));
+        let listener = Listener::new(
+            listener,
+            Arc::clone(&fallback.connections),
+            u64::from(unanswered.max(1)),
+        );
         let tcp = Arc::new(TcpServer::with_config(
             listener,
             FrameBuffers,
