@@ -13,7 +13,7 @@ use log::LevelFilter;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ZoneArgs};
 use crate::kernel::attach::{AttachMode, ModeChoice};
-use crate::serve::compiled::compile;
+use crate::serve::compiled::compile_zones;
 use crate::serve::daemon::{self, Config, FallbackChoice};
 
 /// Compile zones, attach the program, and stay until stopped

@@ -62,7 +62,10 @@ fn join(errors: &[ZoneErrors]) -> String {
 /// # Errors
 ///
 /// Everything that is wrong with any of them.
-pub fn compile_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+pub fn compile_zones(
+    choice: &ZoneChoice,
+    progress: &dyn Progress,
+) -> Result<Compiled, CompileError> {
     let zones = read(choice, progress)?;
     progress.begin("finding zone cuts", 0);
     let cuts = find_cuts(&zones, &choice.also_served);

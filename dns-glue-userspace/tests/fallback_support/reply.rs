@@ -73,14 +73,14 @@ impl Reply {
         let message = Message::from_octets(octets).expect("a header");
         let header = message.header();
         assert!(header.qr(), "a reply has QR set");
-        assert_eq!(header.z(), false, "Z is clear");
+        assert!(!header.z(), "Z is clear");
         let (_, answer, authority, additional) = message.sections().expect("sections");
         let question_end = answer.pos();
         let mut opt = None;
         let mut end = question_end;
         let mut sections: [BTreeSet<Record>; 3] = Default::default();
         for (index, mut section) in [answer, authority, additional].into_iter().enumerate() {
-            while let Some(record) = section.next() {
+            for record in section.by_ref() {
                 let record = record.expect("a record");
                 assert!(opt.is_none(), "OPT is the last record");
                 if record.rtype() == Rtype::OPT {
