@@ -1,6 +1,7 @@
 //! From a query to a referral, or to the reason why it passes.
 
-use crate::index::{self, Index};
+use crate::frame::read_back;
+use crate::index::{self, Index, Slot};
 use crate::limits::{HEADER_OCTETS, MAX_DEPTHS, MIN_UDP_OCTETS, OPT_OCTETS};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -68,6 +69,11 @@ pub struct Plan {
     pub body_octets: u16,
     /// Octets from the message's start to the end of the question.
     pub question_end: u16,
+    /// Octets from the frame's start to the end of the question: set when the
+    /// headers are written.
+    pub body_start: u16,
+    /// Where the search for a cut point stands.
+    pub cut_point: u16,
     /// Whether an OPT record ends the reply.
     pub has_opt: bool,
     /// Whether that record has DO.
@@ -85,6 +91,8 @@ impl Plan {
         additional: 0,
         body_octets: 0,
         question_end: 0,
+        body_start: 0,
+        cut_point: 0,
         has_opt: false,
         dnssec: false,
         parts: [Part::NONE; 3],
@@ -122,8 +130,7 @@ pub fn decide<G: Generation>(
     if entry.prefix_octets == 0 {
         refuse_parent_types(query.question.qtype)?;
     }
-    let limit = query
-        .udp_octets()
+    let limit = (query.udp_octets as usize)
         .min(policy.max_udp as usize)
         .min(path_octets);
     compose(query, &entry, generation, policy, limit, plan)
@@ -151,49 +158,64 @@ fn refuse_parent_types(qtype: u16) -> Result<(), Reason> {
     }
 }
 
-/// The delegation that a query falls under.
-struct Entry<'a> {
-    slot: &'a index::Slot,
+/// The delegation that a query falls under: what its slot says.
+struct Entry {
+    flags: u8,
+    ns: u32,
+    proof: u32,
+    glue: u32,
     /// Octets of QNAME in front of the cut name.
     prefix_octets: usize,
 }
 
+impl Entry {
+    /// # Verifier
+    ///
+    /// The fields are read here and nowhere else: afterwards it does not
+    /// matter any more which slot of which bucket they came from.
+    #[inline(always)]
+    fn of(slot: &Slot, prefix_octets: usize) -> Self {
+        Self {
+            flags: read_back(&slot.flags),
+            ns: read_back(&slot.ns),
+            proof: read_back(&slot.proof),
+            glue: read_back(&slot.glue),
+            prefix_octets,
+        }
+    }
+
+    #[inline(always)]
+    const fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
 /// Looks up the entry nearest to QNAME: the longest suffix that is one.
 #[inline(always)]
-fn deepest_entry<'a, G: Generation>(
+fn deepest_entry<G: Generation>(
     message: &Message<'_>,
     starts: &LabelStarts,
     query: &Query,
-    generation: &'a G,
+    generation: &G,
     policy: &Policy,
-) -> Result<Entry<'a>, Reason> {
+) -> Result<Entry, Reason> {
     let question = &query.question;
     let mut labels = question.labels;
     for _ in 0..MAX_DEPTHS {
         let depth = generation.depth(labels) as usize;
-        let Some(depth) = depth.checked_sub(1) else {
+        if depth == 0 {
             break;
-        };
-        let prefix_octets = if depth == 0 {
-            question.name_octets - 1
-        } else {
-            starts.get(question.labels.wrapping_sub(depth))
-        };
+        }
+        let prefix_octets = starts.get(question.labels.wrapping_sub(depth));
         let octets = question.name_octets.saturating_sub(prefix_octets);
         let key = index::hash_suffix(message, prefix_octets, octets, generation);
         if let Some(slot) = index::find(generation, &key, octets)? {
             return match slot.stop_reason() {
-                None => Ok(Entry {
-                    slot,
-                    prefix_octets,
-                }),
+                None => Ok(Entry::of(slot, prefix_octets)),
                 Some(reason) => Err(reason),
             };
         }
-        let Some(shallower) = depth.checked_sub(1) else {
-            break;
-        };
-        labels = shallower;
+        labels = depth - 1;
     }
     if policy.has(Policy::SERVES_ROOT) {
         Err(Reason::NoCut)
@@ -206,26 +228,25 @@ fn deepest_entry<'a, G: Generation>(
 #[inline(always)]
 fn compose<G: Generation>(
     query: &Query,
-    entry: &Entry<'_>,
+    entry: &Entry,
     generation: &G,
     policy: &Policy,
     limit: usize,
     plan: &mut Plan,
 ) -> Result<(), Reason> {
-    let slot = entry.slot;
-    if query.dnssec() && slot.has(index::Slot::DENIAL_PENDING) {
+    if query.dnssec && entry.has(Slot::DENIAL_PENDING) {
         return Err(Reason::DenialPending);
     }
-    let opt_octets = if query.edns.is_some() { OPT_OCTETS } else { 0 };
+    let opt_octets = if query.has_opt { OPT_OCTETS } else { 0 };
     let room = limit
         .checked_sub(query.question_end() + opt_octets)
         .ok_or(Reason::Inconsistent)?;
     *plan = Plan::EMPTY;
     plan.question_end = query.question_end() as u16;
-    plan.has_opt = query.edns.is_some();
-    plan.dnssec = query.dnssec();
+    plan.has_opt = query.has_opt;
+    plan.dnssec = query.dnssec;
 
-    let signed = query.dnssec() && slot.has(index::Slot::SIGNED);
+    let signed = query.dnssec && entry.has(Slot::SIGNED);
     let mut body = Body {
         plan,
         room,
@@ -234,11 +255,11 @@ fn compose<G: Generation>(
             prefix_octets: entry.prefix_octets as u16,
         },
     };
-    body.add_ns(generation, slot)?;
+    body.add_ns(generation, entry)?;
     if signed {
-        body.add_proof(generation, slot)?;
+        body.add_proof(generation, entry)?;
     }
-    body.add_glue(generation, slot, signed)?;
+    body.add_glue(generation, entry, signed)?;
 
     let truncated = if body.is_truncated() { flags::TC } else { 0 };
     let copied = if policy.has(Policy::COPY_CD) {
@@ -246,7 +267,7 @@ fn compose<G: Generation>(
     } else {
         flags::RD
     };
-    plan.flags = flags::QR | truncated | query.header.flags & copied;
+    plan.flags = flags::QR | truncated | query.flags & copied;
     Ok(())
 }
 
@@ -268,18 +289,18 @@ impl Body<'_> {
     /// Adds the NS records: all or none, and without them TC=1 and nothing
     /// else.
     #[inline(always)]
-    fn add_ns<G: Generation>(&mut self, generation: &G, slot: &index::Slot) -> Result<(), Reason> {
-        if slot.has(index::Slot::NS_TOO_LONG) {
+    fn add_ns<G: Generation>(&mut self, generation: &G, entry: &Entry) -> Result<(), Reason> {
+        if entry.has(Slot::NS_TOO_LONG) {
             self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
-        let piece = Piece::at(generation, slot.ns)?;
+        let piece = Piece::at(generation, entry.ns)?;
         let whole = piece.whole();
         if whole.octets as usize > self.room {
             self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
-        let part = self.take(slot.ns, &piece, &whole, whole);
+        let part = self.take(entry.ns, &piece, &whole, whole);
         let [ns, _, _] = &mut self.plan.parts;
         *ns = part;
         Ok(())
@@ -287,22 +308,18 @@ impl Body<'_> {
 
     /// Adds the proof; any record of it that is missing means TC=1.
     #[inline(always)]
-    fn add_proof<G: Generation>(
-        &mut self,
-        generation: &G,
-        slot: &index::Slot,
-    ) -> Result<(), Reason> {
+    fn add_proof<G: Generation>(&mut self, generation: &G, entry: &Entry) -> Result<(), Reason> {
         if self.is_truncated() {
             return Ok(());
         }
-        if slot.has(index::Slot::PROOF_TOO_LONG) {
+        if entry.has(Slot::PROOF_TOO_LONG) {
             self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
-        let piece = Piece::at(generation, slot.proof)?;
+        let piece = Piece::at(generation, entry.proof)?;
         let whole = piece.whole();
         let extent = self.fit(&piece, &whole);
-        let part = self.take(slot.proof, &piece, &whole, extent);
+        let part = self.take(entry.proof, &piece, &whole, extent);
         let [_, proof, _] = &mut self.plan.parts;
         *proof = part;
         Ok(())
@@ -313,15 +330,15 @@ impl Body<'_> {
     fn add_glue<G: Generation>(
         &mut self,
         generation: &G,
-        slot: &index::Slot,
+        entry: &Entry,
         signed: bool,
     ) -> Result<(), Reason> {
-        if self.is_truncated() || slot.glue == 0 {
+        if self.is_truncated() || entry.glue == 0 {
             return Ok(());
         }
-        let mut reference = slot.glue;
+        let mut reference = entry.glue;
         let mut piece = Piece::at(generation, reference)?;
-        if signed && slot.has(index::Slot::SIGNED_GLUE) {
+        if signed && entry.has(Slot::SIGNED_GLUE) {
             reference = piece.with_signatures();
             piece = Piece::at(generation, reference)?;
         }
@@ -345,7 +362,7 @@ impl Body<'_> {
             *whole
         } else {
             self.plan.outcome = Reason::ReferralPartial;
-            piece.longest_within(whole, self.room)
+            piece.longest_within(whole, self.room, &mut self.plan.cut_point)
         };
         // Even a whole piece may lack what the compiler had to leave out.
         if extent.flags & Extent::TRUNCATED != 0 {
@@ -367,11 +384,11 @@ impl Body<'_> {
             piece: reference,
             start,
             whole_octets: whole.octets,
-            shift: Shift {
-                cut: self.place.prefix_octets,
+            shift: Shift::new(
+                self.place.prefix_octets,
                 body,
-                own: body.wrapping_add(start).wrapping_sub(piece.base_start()),
-            },
+                body.wrapping_add(start).wrapping_sub(piece.base_start()),
+            ),
             extent,
         }
     }

@@ -39,7 +39,8 @@ pub const BUCKET_SLOTS: usize = 2;
 /// The most entries for which the bound of 2^-100 holds.
 pub const MAX_ENTRIES: usize = 1 << 28;
 
-/// The secret keys: for each word of a name, and one before them, one a lane.
+/// The secret keys, one a lane: the constant terms, then those of each word of
+/// a name.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct HashSecret(pub [[u64; LANES]; MAX_WORDS + 1]);
@@ -67,14 +68,23 @@ const fn scale(uniform: u32, range: u32) -> u32 {
 
 /// Where the secret keys come from.
 pub trait Secret {
-    /// The keys of word `word`. Valid values: 0..=64; 0 is the constant term.
+    /// The constant terms.
+    fn constant_terms(&self) -> [u64; LANES];
+
+    /// The keys of word `word`. Valid values: 0..=63.
     fn keys(&self, word: usize) -> [u64; LANES];
 }
 
 impl Secret for HashSecret {
     #[inline(always)]
+    fn constant_terms(&self) -> [u64; LANES] {
+        let [constant_terms, ..] = self.0;
+        constant_terms
+    }
+
+    #[inline(always)]
     fn keys(&self, word: usize) -> [u64; LANES] {
-        self.0.get(word).copied().unwrap_or_default()
+        self.0.get(1 + word).copied().unwrap_or_default()
     }
 }
 
@@ -86,22 +96,15 @@ pub fn hash_suffix<S: Secret + ?Sized>(
     octets: usize,
     secret: &S,
 ) -> NameKey {
-    let start = HEADER_OCTETS + start;
-    let end = start + octets;
-    let [mut a, mut b, mut c, mut d] = secret.keys(0);
-    let mut offset = start;
-    for word in 1..=MAX_WORDS {
-        if offset >= end {
-            break;
-        }
-        let value = fold_case(message.word(offset, end)) as u64;
+    let [mut a, mut b, mut c, mut d] = secret.constant_terms();
+    message.for_words::<MAX_WORDS>(HEADER_OCTETS + start, octets, |word, value| {
+        let value = fold_case(value) as u64;
         let [ka, kb, kc, kd] = secret.keys(word);
         a = a.wrapping_add(ka.wrapping_mul(value));
         b = b.wrapping_add(kb.wrapping_mul(value));
         c = c.wrapping_add(kc.wrapping_mul(value));
         d = d.wrapping_add(kd.wrapping_mul(value));
-        offset += 4;
-    }
+    });
     NameKey([
         (a >> 32) as u32,
         (b >> 32) as u32,
@@ -215,7 +218,7 @@ pub struct Bucket(pub [Slot; BUCKET_SLOTS]);
 const _: () = assert!(size_of::<Bucket>() == 64);
 
 /// For each number of labels, the largest number of labels up to it that an
-/// entry's owner name has, plus one; 0 if there is none.
+/// entry's owner name has; 0 if there is none. The root is no entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Depths(pub [u8; MAX_LABELS + 1]);

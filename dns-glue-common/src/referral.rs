@@ -29,6 +29,7 @@
 //! little-endian, except in the records.
 
 use crate::frame::checksum::fold;
+use crate::frame::read_back;
 use crate::limits::{MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS};
 use crate::reason::Reason;
 use bytemuck::{Pod, Zeroable};
@@ -135,50 +136,53 @@ impl Extent {
     };
 }
 
-/// How far the pointers of a piece shift, modulo 2^16.
+/// How far the pointers of a piece shift, modulo 2^16: indexed by [`Kind`], the
+/// last without meaning.
+///
+/// # Verifier
+///
+/// An array, so that a pointer's shift is a load and not a branch: with three
+/// ways for each of 128 pointers the verifier would not come to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Shift {
-    /// `Kind::Cut`.
-    pub cut: u16,
-    /// `Kind::Body`.
-    pub body: u16,
-    /// `Kind::Own`.
-    pub own: u16,
-}
+pub struct Shift([u16; 4]);
 
 impl Shift {
     /// Not at all.
-    pub const NONE: Self = Self {
-        cut: 0,
-        body: 0,
-        own: 0,
-    };
+    pub const NONE: Self = Self([0; 4]);
+
+    /// By these, for `Kind::Cut`, `Kind::Body` and `Kind::Own`.
+    #[inline(always)]
+    pub const fn new(cut: u16, body: u16, own: u16) -> Self {
+        Self([cut, body, own, 0])
+    }
 
     /// Whether no pointer shifts.
     #[inline(always)]
-    pub const fn is_none(self) -> bool {
-        self.cut | self.body | self.own == 0
+    pub const fn is_none(&self) -> bool {
+        let [cut, body, own, _] = self.0;
+        cut | body | own == 0
     }
 
     /// By how much a pointer shifts.
     #[inline(always)]
-    pub const fn of(self, relocation: Relocation) -> u16 {
-        match relocation.0 >> 14 {
-            0 => self.cut,
-            1 => self.body,
-            _ => self.own,
-        }
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "two bits index four shifts: no panic is left"
+    )]
+    pub const fn of(&self, relocation: Relocation) -> u16 {
+        self.0[(relocation.0 >> 14) as usize]
     }
 
     /// The sum of the records up to `extent` once its pointers are shifted,
     /// modulo 65535; a number.
     #[inline(always)]
-    pub const fn sum(self, extent: &Extent) -> u16 {
+    pub const fn sum(&self, extent: &Extent) -> u16 {
+        let [cut, body, own, _] = self.0;
         let sum = extent.sum as u64
-            + extent.gain_cut as u64 * residue(self.cut)
-            + extent.gain_body as u64 * residue(self.body)
-            + extent.gain_own as u64 * residue(self.own);
+            + extent.gain_cut as u64 * residue(cut)
+            + extent.gain_body as u64 * residue(body)
+            + extent.gain_own as u64 * residue(own);
         fold(sum)
     }
 }
@@ -262,34 +266,36 @@ impl<'a> Piece<'a> {
         self.number(20) as u32 | (self.number(22) as u32) << 16
     }
 
-    /// Relocation `place`. Valid values: below `whole().relocations`.
+    /// Relocation `place` of those that begin at offset `first`. Valid values:
+    /// below `whole().relocations`.
     #[inline(always)]
-    pub fn relocation(&self, records_octets: u16, place: usize) -> Relocation {
-        Relocation(
-            self.number(relocations_start(records_octets) + 2 * (place & (MAX_RELOCATIONS - 1))),
-        )
+    pub fn relocation(&self, first: usize, place: usize) -> Relocation {
+        Relocation(self.number(first + 2 * (place & (MAX_RELOCATIONS - 1))))
     }
 
     /// The longest part of the piece that has at most `room` octets, of those
     /// that end at a cut point. The first cut point has 0 octets.
+    ///
+    /// # Verifier
+    ///
+    /// `note` is in map memory and holds where the search stands: each step
+    /// reads it back, or there would be a way for each of the cut points.
     #[inline(always)]
-    pub fn longest_within(&self, whole: &Extent, room: usize) -> Extent {
+    pub fn longest_within(&self, whole: &Extent, room: usize, note: &mut u16) -> Extent {
         let count = self.cut_points();
-        let first =
-            relocations_start(whole.octets) + (2 * whole.relocations as usize).next_multiple_of(8);
-        let mut fitting = 0;
+        let first = relocations_start(whole.octets) + padded(2 * whole.relocations as usize);
+        let cut_point = |place: usize| first + size_of::<Extent>() * (place & MAX_CUT_POINTS);
+        *note = 0;
         // Cut points are at most 127, so seven bits tell the last that fits.
         let mut step = 64;
         for _ in 0..7 {
-            let candidate = fitting + step;
-            if candidate < count
-                && self.number(first + 16 * (candidate & MAX_CUT_POINTS)) as usize <= room
-            {
-                fitting = candidate;
+            let candidate = read_back(note) as usize + step;
+            if candidate < count && self.number(cut_point(candidate)) as usize <= room {
+                *note = candidate as u16;
             }
             step >>= 1;
         }
-        self.extent_at(first + 16 * (fitting & MAX_CUT_POINTS))
+        self.extent_at(cut_point(read_back(note) as usize))
     }
 
     #[inline(always)]
@@ -330,5 +336,11 @@ impl<'a> Piece<'a> {
 /// Offset of the relocations in a piece.
 #[inline(always)]
 pub const fn relocations_start(records_octets: u16) -> usize {
-    PIECE_HEAD_OCTETS + (records_octets as usize).next_multiple_of(8)
+    PIECE_HEAD_OCTETS + padded(records_octets as usize)
+}
+
+/// Octets with their padding; without the branch that `next_multiple_of` has.
+#[inline(always)]
+const fn padded(octets: usize) -> usize {
+    (octets + (PIECE_ALIGN - 1)) & !(PIECE_ALIGN - 1)
 }

@@ -6,11 +6,11 @@
 use crate::decide::{self, Generation, Part};
 use crate::frame::checksum::Sum;
 use crate::frame::parse::{self, Host};
-use crate::frame::{Frame, HEAD_ROOM, Scratch, reply};
+use crate::frame::{Frame, HEAD_ROOM, Scratch, read_back, reply};
 use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS};
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::referral::Piece;
+use crate::referral::{Piece, relocations_start};
 use crate::wire::{Message, MessageBuffer, edns, query};
 use network_types::udp::UdpHdr;
 
@@ -59,11 +59,11 @@ fn prepare<F: Frame, H: Host, G: Generation>(
         return Err(Reason::ShortFrame);
     }
     let message = Message::new(&scratch.message, message_octets);
-    let query = query::parse_query(&message, &mut scratch.starts, policy)?;
+    query::parse_query(&message, &mut scratch.starts, policy, &mut scratch.query)?;
     decide::decide(
         &message,
         &scratch.starts,
-        &query,
+        &read_back(&scratch.query),
         generation,
         policy,
         datagram.mtu_octets as usize,
@@ -79,15 +79,11 @@ fn prepare<F: Frame, H: Host, G: Generation>(
 /// Sums octets `start` to `end` of a message; `start` is even.
 #[inline(always)]
 fn sum(message: &Message<'_>, start: usize, end: usize) -> Sum {
+    const MAX_WORDS: usize = MAX_QUERY_OCTETS / 4;
     let mut sum = Sum::ZERO;
-    let mut offset = start;
-    for _ in 0..MAX_QUERY_OCTETS / 4 {
-        if offset >= end {
-            break;
-        }
-        sum = sum.words(message.word(offset, end));
-        offset += 4;
-    }
+    message.for_words::<MAX_WORDS>(start, end.saturating_sub(start), |_, words| {
+        sum = sum.words(words);
+    });
     sum
 }
 
@@ -114,7 +110,8 @@ fn write<F: Frame, G: Generation>(
     );
 
     let head_octets = reply::head_octets(&scratch.datagram);
-    let body_start = head_octets + scratch.plan.question_end as usize;
+    scratch.plan.body_start = head_octets as u16 + scratch.plan.question_end;
+    let body_start = read_back(&scratch.plan.body_start) as usize;
     if !frame.write_head(scratch, HEAD_ROOM - head_octets, body_start) {
         return false;
     }
@@ -189,11 +186,13 @@ fn write_part<F: Frame, G: Generation>(
     if part.shift.is_none() {
         return true;
     }
+    let first = relocations_start(part.whole_octets);
+    let relocations = read_back(&part.extent.relocations) as usize;
     for place in 0..MAX_RELOCATIONS {
-        if place >= part.extent.relocations as usize {
+        if place >= relocations {
             break;
         }
-        let relocation = piece.relocation(part.whole_octets, place);
+        let relocation = piece.relocation(first, place);
         if !frame.add_number(start + relocation.offset(), part.shift.of(relocation)) {
             return false;
         }

@@ -101,11 +101,19 @@ impl Host for Tables {
 
 impl Secret for Tables {
     #[inline(always)]
+    fn constant_terms(&self) -> [u64; 4] {
+        let keys = (&raw const SECRET).cast::<[u64; 4]>();
+        // SAFETY: the first entry. Volatile, because the loader writes it, not
+        // the compiler.
+        unsafe { ptr::read_volatile(keys) }
+    }
+
+    #[inline(always)]
     fn keys(&self, word: usize) -> [u64; 4] {
         let keys = (&raw const SECRET).cast::<[u64; 4]>();
-        // SAFETY: callers count words from 0 to 64, and there are 65 entries.
-        // Volatile, because the loader writes them, not the compiler.
-        unsafe { ptr::read_volatile(keys.add(word & 0x7f)) }
+        // SAFETY: masked to the 64 entries behind the first; volatile as
+        // above.
+        unsafe { ptr::read_volatile(keys.add(1 + (word & 63))) }
     }
 }
 

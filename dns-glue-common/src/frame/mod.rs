@@ -10,6 +10,7 @@ pub mod reply;
 use crate::decide::Plan;
 use crate::limits::MAX_HEAD_OCTETS;
 use crate::referral::Piece;
+use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
 use network_types::eth::EthHdr;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
@@ -106,6 +107,8 @@ pub struct Scratch {
     pub message: MessageBuffer,
     /// Where the labels of QNAME start.
     pub starts: LabelStarts,
+    /// What is asked.
+    pub query: Query,
     /// The way back to the client.
     pub datagram: Datagram,
     /// What is sent.
@@ -118,7 +121,22 @@ impl Scratch {
         head: [0; HEAD_ROOM],
         message: MessageBuffer::EMPTY,
         starts: LabelStarts::EMPTY,
+        query: Query::EMPTY,
         datagram: Datagram::EMPTY,
         plan: Plan::EMPTY,
     };
+}
+
+/// Reads a value anew, whatever the compiler remembers of it.
+///
+/// # Verifier
+///
+/// The verifier knows constants: which way out of a loop was taken, how many
+/// labels a name has then. It would follow the rest of the program once for
+/// each of them. What is read from a map may be anything, so after this one
+/// way is like another, and the rest is followed once.
+#[inline(always)]
+pub fn read_back<T: Copy>(place: &T) -> T {
+    // SAFETY: a reference is aligned and valid for reads.
+    unsafe { core::ptr::read_volatile(place) }
 }

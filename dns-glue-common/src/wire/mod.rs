@@ -115,25 +115,46 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Four octets from `offset`, native byte order, of which those from
-    /// `end` on are zero.
-    ///
-    /// `end` must not lie beyond the message.
+    /// Four octets from `offset`, native byte order; they must be inside.
     #[inline(always)]
-    pub const fn word(&self, offset: usize, end: usize) -> u32 {
+    const fn word(&self, offset: usize) -> u32 {
         let at = offset & (MAX_QUERY_OCTETS - 1);
-        let word = u32::from_ne_bytes([
+        u32::from_ne_bytes([
             self.buffer.0[at],
             self.buffer.0[at + 1],
             self.buffer.0[at + 2],
             self.buffer.0[at + 3],
-        ]);
-        let rest = end.saturating_sub(offset);
-        if rest >= 4 {
-            word
-        } else {
-            // The first `rest` octets in memory stay.
-            word & u32::from_le((1u32 << ((rest & 3) * 8)).wrapping_sub(1))
+        ])
+    }
+
+    /// Calls `each` with every four octets of the `octets` from `start` and
+    /// their number, counted from 0: first with the last, which are zero from
+    /// the end on, then with the others from the left.
+    ///
+    /// The octets must be inside the message, and at most `4 * MAX_WORDS`.
+    ///
+    /// # Verifier
+    ///
+    /// The last come first, and whole or not they are masked: a branch on it
+    /// inside the loop would start a way of its own at every turn, and what is
+    /// computed from the turn behind the loop would end in one for each.
+    #[inline(always)]
+    pub fn for_words<const MAX_WORDS: usize>(
+        &self,
+        start: usize,
+        octets: usize,
+        mut each: impl FnMut(usize, u32),
+    ) {
+        let whole = octets / 4;
+        let last = self.word(start + 4 * whole);
+        // The first octets in memory stay, three at most.
+        let mask = (1u32 << (8 * (octets % 4))).wrapping_sub(1);
+        each(whole, last & u32::from_le(mask));
+        for word in 0..MAX_WORDS {
+            if word >= whole {
+                break;
+            }
+            each(word, self.word(start + 4 * word));
         }
     }
 }
@@ -166,17 +187,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_word_is_zero_from_its_end_on() {
+    fn words_are_zero_from_the_end_on() {
         let content: std::vec::Vec<u8> = (1..=200).collect();
         let buffer = buffer(&content);
         let message = Message::new(&buffer, content.len());
-        for offset in 0..content.len() {
-            for end in offset..=content.len() {
-                let mut expected = [0; 4];
-                for (place, octet) in content[offset..end].iter().take(4).enumerate() {
-                    expected.as_mut_slice()[place] = *octet;
-                }
-                assert_eq!(message.word(offset, end).to_ne_bytes(), expected);
+        for start in 0..content.len() {
+            for end in start..=content.len() {
+                let octets = end - start;
+                let mut found = std::vec![0; 4 * (octets / 4 + 1)];
+                message.for_words::<128>(start, octets, |word, value| {
+                    let place = &mut found.as_mut_slice()[4 * word..4 * word + 4];
+                    assert_eq!(*place, [0; 4], "each word once");
+                    place.copy_from_slice(&value.to_ne_bytes());
+                });
+                let mut expected = content[start..end].to_vec();
+                expected.resize(found.len(), 0);
+                assert_eq!(found, expected);
             }
         }
     }

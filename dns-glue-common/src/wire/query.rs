@@ -1,78 +1,80 @@
 //! A whole query: header, question, and the OPT record if there is one.
 
-use super::edns::{self, Edns};
-use super::header::{self, Header};
 use super::question::{self, Question};
-use super::{LabelStarts, Message};
+use super::{LabelStarts, Message, edns, header};
 use crate::limits::{HEADER_OCTETS, MIN_UDP_OCTETS, QUESTION_FIXED_OCTETS};
 use crate::policy::Policy;
 use crate::reason::Reason;
 
 /// A query that may be answered by a referral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Query {
-    /// Of the header.
-    pub header: Header,
     /// Of the question.
     pub question: Question,
-    /// Of the OPT record, which the reply has if the query has.
-    pub edns: Option<Edns>,
+    /// The second word of the header: QR is clear, OPCODE and RCODE are 0.
+    pub flags: u16,
+    /// Octets that the client takes over UDP. Valid values: 512 and above.
+    pub udp_octets: u16,
+    /// Whether the query has an OPT record, and so the reply.
+    pub has_opt: bool,
+    /// DO: the client wants DNSSEC records.
+    pub dnssec: bool,
 }
 
 impl Query {
+    /// All zeros: nothing is asked.
+    pub const EMPTY: Self = Self {
+        question: Question::EMPTY,
+        flags: 0,
+        udp_octets: 0,
+        has_opt: false,
+        dnssec: false,
+    };
+
     /// Octets from the message's start to the end of the question.
     #[inline(always)]
     pub const fn question_end(&self) -> usize {
         HEADER_OCTETS + self.question.name_octets + QUESTION_FIXED_OCTETS
     }
-
-    /// Octets that the client takes over UDP.
-    #[inline(always)]
-    pub const fn udp_octets(&self) -> usize {
-        match self.edns {
-            Some(edns) => edns.udp_octets,
-            None => MIN_UDP_OCTETS,
-        }
-    }
-
-    /// Whether the client wants DNSSEC records.
-    #[inline(always)]
-    pub const fn dnssec(&self) -> bool {
-        match self.edns {
-            Some(edns) => edns.dnssec,
-            None => false,
-        }
-    }
 }
 
-/// Parses a query down to its last octet.
+/// Parses a query down to its last octet into `query`.
 ///
 /// # Errors
 ///
 /// Whatever keeps it from being a plain query of one question: it passes.
+///
+/// # Verifier
+///
+/// See [`read_back`](crate::frame::read_back) for why the question is read
+/// back from memory.
 #[inline(always)]
 pub fn parse_query(
     message: &Message<'_>,
     starts: &mut LabelStarts,
     policy: &Policy,
-) -> Result<Query, Reason> {
+    query: &mut Query,
+) -> Result<(), Reason> {
     let header = header::parse_header(message)?;
-    let question = question::parse_question(message, starts)?;
-    let end = HEADER_OCTETS + question.name_octets + QUESTION_FIXED_OCTETS;
-    let edns = if header.has_additional {
+    query.flags = header.flags;
+    query.question = question::parse_question(message, starts)?;
+    let name_octets = crate::frame::read_back(&query.question.name_octets);
+    let end = HEADER_OCTETS + name_octets + QUESTION_FIXED_OCTETS;
+    if header.has_additional {
         let edns = edns::parse_opt(message, end, policy)?;
         if edns.deleg && policy.has(Policy::HOLDS_DELEG) {
             return Err(Reason::DelegAware);
         }
-        Some(edns)
+        query.udp_octets = edns.udp_octets as u16;
+        query.has_opt = true;
+        query.dnssec = edns.dnssec;
     } else if message.octets() > end {
         return Err(Reason::TrailingOctets);
     } else {
-        None
-    };
-    Ok(Query {
-        header,
-        question,
-        edns,
-    })
+        query.udp_octets = MIN_UDP_OCTETS as u16;
+        query.has_opt = false;
+        query.dnssec = false;
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ const CLASS_IN: u16 = 1;
 
 /// Where a question ends and what it asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Question {
     /// Octets of QNAME, root label included. Valid values: 1..=255.
     pub name_octets: usize,
@@ -16,6 +17,15 @@ pub struct Question {
     pub labels: usize,
     /// QTYPE.
     pub qtype: u16,
+}
+
+impl Question {
+    /// All zeros: of no query.
+    pub const EMPTY: Self = Self {
+        name_octets: 0,
+        labels: 0,
+        qtype: 0,
+    };
 }
 
 /// Parses the question, and notes where each label of QNAME starts.

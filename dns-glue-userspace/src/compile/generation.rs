@@ -22,6 +22,10 @@ pub struct Generation {
 }
 
 impl Secret for Generation {
+    fn constant_terms(&self) -> [u64; 4] {
+        self.secret.constant_terms()
+    }
+
     fn keys(&self, word: usize) -> [u64; 4] {
         self.secret.keys(word)
     }

@@ -233,7 +233,7 @@ impl ChosenDepths {
         let mut deepest = 0;
         for (labels, chosen) in self.0.iter().enumerate() {
             if *chosen {
-                deepest = u8::try_from(labels + 1).expect("127 labels at most");
+                deepest = u8::try_from(labels).expect("127 labels at most");
             }
             table.0[labels] = deepest;
         }

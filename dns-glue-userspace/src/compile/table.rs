@@ -139,6 +139,9 @@ mod tests {
     struct InMemory(Vec<Bucket>, HashSecret);
 
     impl Secret for InMemory {
+        fn constant_terms(&self) -> [u64; 4] {
+            self.1.constant_terms()
+        }
         fn keys(&self, word: usize) -> [u64; 4] {
             self.1.keys(word)
         }
