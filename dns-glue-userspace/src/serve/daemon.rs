@@ -139,22 +139,23 @@ where
     let network = Network::connect()?;
     interfaces::choose(&config.interfaces, &network.snapshot().await?)?;
 
+    let (calls, mut queue) = mpsc::channel(16);
+    let server = control
+        .serve(calls)
+        .map_err(system("serve the control socket"))?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server);
+
     let compiled = tokio::select! {
         compiled = spawn_blocking(compile) => compiled.map_err(DaemonError::Compiler)??,
-        name = signals.next() => {
-            log::info!("{name}: nothing was attached yet");
+        who = told_to_stop(&mut signals, &mut queue) => {
+            log::info!("{who}: nothing was attached yet");
             return Ok(());
         }
     };
     let fallback = fallback(&config, &compiled)?;
     let addresses = ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
-    let (calls, queue) = mpsc::channel(16);
-    let mut daemon = Daemon::start(config, network, addresses, compiled).await?;
-    daemon.tasks.spawn(
-        control
-            .serve(calls)
-            .map_err(system("serve the control socket"))?,
-    );
+    let mut daemon = Daemon::start(config, network, addresses, tasks, compiled).await?;
     let result = daemon.follow(signals, queue).await;
     daemon.stop().await;
     drop(control);
@@ -185,6 +186,34 @@ impl Signals {
     }
 }
 
+/// Waits for the end of a daemon that does not serve yet; says who wants it.
+async fn told_to_stop(signals: &mut Signals, calls: &mut mpsc::Receiver<Call>) -> &'static str {
+    loop {
+        tokio::select! {
+            name = signals.next() => return name,
+            Some(Call { request, reply }) = calls.recv() => {
+                let (answer, stops) = match request {
+                    Request::Stop => (stopping(), true),
+                    Request::Status => (Reply::Error {
+                        message: String::from("the zones are being compiled"),
+                    }, false),
+                };
+                // A client that has gone away needs no answer.
+                let _gone = reply.send(answer);
+                if stops {
+                    return "stop";
+                }
+            }
+        }
+    }
+}
+
+fn stopping() -> Reply {
+    Reply::Stopping {
+        pid: std::process::id(),
+    }
+}
+
 /// Everything that runs. Fields are dropped in this order: the program leaves
 /// the interfaces before anything that answers in its place is closed.
 struct Daemon {
@@ -208,6 +237,7 @@ impl Daemon {
         config: Config,
         network: Network,
         mut addresses: ServiceAddresses,
+        mut tasks: JoinSet<()>,
         compiled: Compiled,
     ) -> Result<Self, DaemonError> {
         let options = LoadOptions {
@@ -218,7 +248,6 @@ impl Daemon {
         let (mut loaded, mut host_maps, counters) =
             block_in_place(|| load(&compiled.generation, &options))?;
         log_program(&loaded);
-        let mut tasks = JoinSet::new();
         match log_records::follow(&mut loaded) {
             Ok(records) => {
                 tasks.spawn(records);
@@ -313,9 +342,7 @@ impl Daemon {
     fn answer(&self, call: Call) -> bool {
         let stops = call.request == Request::Stop;
         let reply = match call.request {
-            Request::Stop => Reply::Stopping {
-                pid: std::process::id(),
-            },
+            Request::Stop => stopping(),
             Request::Status => match self.status() {
                 Ok(status) => Reply::Status(Box::new(status)),
                 Err(error) => Reply::Error {
