@@ -87,7 +87,7 @@ pub struct Tables;
 impl Host for Tables {
     #[inline(always)]
     fn interface(&self, index: u32) -> Option<Interface> {
-        let interface = INTERFACES.get_ptr(&index)?;
+        let interface = INTERFACES.get_ptr(index)?;
         // SAFETY: an entry that is replaced under us is eight octets, read at
         // once; a MAC and MTU of one moment before is as good.
         Some(unsafe { ptr::read_volatile(interface) })

@@ -16,7 +16,8 @@ use domain::base::{Name, Rtype};
 use fallback_support::knot::Knot;
 use fallback_support::reply::{Record, Reply};
 use fallback_support::{
-    Edns, Random, ZoneFile, below, load, load_zone, name, own_zones, query, real_zones,
+    Edns, Random, ZoneFile, below, data, load, load_zone, name, own_zones, query, real_zones,
+    unpack,
 };
 
 /// The differences from Knot 3.2 that are allowed.
@@ -44,6 +45,10 @@ enum Difference {
     /// name with its signatures (RFC 8482 section 4.1). Knot counts all RRSIG
     /// records of the name as an RRset and sends these.
     AnyGivesSignatures,
+    /// The target of a service binding lies under a wildcard: its addresses
+    /// have the target as owner (RFC 4592 section 4.1 takes it for a query).
+    /// Knot sends the wildcard itself.
+    StarOfService,
     /// The SOA or the proof of a negative or wildcard answer does not fit: TC
     /// is set, since the resolver can neither cache nor validate without them
     /// (RFC 2308 section 3, RFC 4035 section 3.1.3). Knot leaves them out
@@ -82,7 +87,13 @@ struct Pair {
 }
 
 impl Pair {
-    fn ask(&mut self, qname: &Name<Vec<u8>>, qtype: Rtype, edns: Option<Edns>, transport: Transport) {
+    fn ask(
+        &mut self,
+        qname: &Name<Vec<u8>>,
+        qtype: Rtype,
+        edns: Option<Edns>,
+        transport: Transport,
+    ) {
         let count = self.tally.equal + self.tally.wrong_count;
         let request = query(count as u16, qname.for_slice(), qtype, edns);
         let reply = |transport| {
@@ -99,7 +110,11 @@ impl Pair {
             Transport::Udp => edns.map_or(512, |edns| usize::from(edns.size).clamp(512, 1232)),
             Transport::Tcp => usize::from(u16::MAX),
         };
-        assert!(ours.length <= limit, "{} octets for a limit of {limit}", ours.length);
+        assert!(
+            ours.length <= limit,
+            "{} octets for a limit of {limit}",
+            ours.length
+        );
         let full = Reply::parse(&reply(Transport::Tcp));
         let knot = &mut self.knot;
         let mut knots_full = || Reply::parse(&knot.ask_tcp(&request));
@@ -170,12 +185,16 @@ fn judge(
         return Verdict::Wrong("flags");
     }
     if ours.sections[0] != knots.sections[0] {
-        let only_signatures = knots.sections[0].iter().all(|record| record.rtype == Rtype::RRSIG);
+        let only_signatures = knots.sections[0]
+            .iter()
+            .all(|record| record.rtype == Rtype::RRSIG);
         let above = |record: &Record| record.rtype.to_int() > Rtype::RRSIG.to_int();
         return if asks_for(ours, Rtype::ANY)
             && only_signatures
             && ours.sections[0].iter().any(above)
-            && ours.sections[0].iter().all(|record| above(record) || record.rtype == Rtype::RRSIG)
+            && ours.sections[0]
+                .iter()
+                .all(|record| above(record) || record.rtype == Rtype::RRSIG)
         {
             Verdict::Allowed(Difference::AnyGivesSignatures)
         } else {
@@ -198,7 +217,9 @@ fn judge(
     if ours.sections[2] != knots.sections[2] {
         // Which of the optional addresses are left out may differ; but only
         // where not all fit, and never those that are required.
-        return if (full.length > limit || knots_full().length > limit)
+        return if without_stars(ours).is_some() && without_stars(ours) == without_stars(knots) {
+            Verdict::Allowed(Difference::StarOfService)
+        } else if (full.length > limit || knots_full().length > limit)
             && ours.sections[2].is_subset(&full.sections[2])
             && knots.sections[2].is_subset(&full.sections[2])
             && has_all_required(ours, full)
@@ -210,7 +231,10 @@ fn judge(
     }
     // Names in SRV data are not to be compressed (RFC 3597 section 4); Knot
     // does.
-    if ours.sections[0].iter().any(|record| record.rtype == Rtype::SRV) {
+    if ours.sections[0]
+        .iter()
+        .any(|record| record.rtype == Rtype::SRV)
+    {
         return Verdict::Equal;
     }
     // Spec: never larger than Knot's by more than 8 octets, the pointers into
@@ -245,7 +269,9 @@ fn lacks_authority(knots: &Reply, full: &Reply) -> bool {
     knots.sections[0] == full.sections[0]
         && knots.sections[1].is_subset(&full.sections[1])
         && knots.sections[1].len() < full.sections[1].len()
-        && full.sections[1].iter().all(|record| record.rtype != Rtype::NS)
+        && full.sections[1]
+            .iter()
+            .all(|record| record.rtype != Rtype::NS)
 }
 
 /// Knot had to truncate, we not: our encoding is shorter, and what we sent is
@@ -270,7 +296,9 @@ fn judge_only_knots_truncated(
 /// Whether a reply lacks nothing of the full one but addresses that are not
 /// in-domain glue (RFC 9471 section 3.1).
 fn has_all_required(reply: &Reply, full: &Reply) -> bool {
-    let referral = full.sections[1].iter().find(|record| record.rtype == Rtype::NS);
+    let referral = full.sections[1]
+        .iter()
+        .find(|record| record.rtype == Rtype::NS);
     let cut = referral.map(|record| record.owner.as_str());
     let in_domain = |record: &&Record| {
         let owner = record.owner.as_str();
@@ -278,9 +306,34 @@ fn has_all_required(reply: &Reply, full: &Reply) -> bool {
             && cut.is_some_and(|cut| owner == cut || owner.ends_with(&format!(".{cut}")))
     };
     let glue = |reply: &Reply| {
-        reply.sections[2].iter().filter(in_domain).cloned().collect::<Vec<Record>>()
+        reply.sections[2]
+            .iter()
+            .filter(in_domain)
+            .cloned()
+            .collect::<Vec<Record>>()
     };
     reply.sections[..2] == full.sections[..2] && glue(reply) == glue(full)
+}
+
+/// The addresses and signatures of the additional section, their owners left
+/// away; nothing if the answer has no service binding.
+fn without_stars(reply: &Reply) -> Option<Vec<(Rtype, u32, &[u8])>> {
+    let service = |record: &Record| matches!(record.rtype, Rtype::HTTPS | Rtype::SVCB);
+    let starred =
+        |record: &Record| record.owner.starts_with("*.") || record.owner.starts_with("any.wild.");
+    if !reply.sections[0].iter().any(service) || !reply.sections[2].iter().all(starred) {
+        return None;
+    }
+    let nsec = Rtype::NSEC.to_int().to_be_bytes();
+    let proof = |record: &&Record| {
+        record.rtype == Rtype::NSEC
+            || record.rtype == Rtype::RRSIG && record.data.starts_with(&nsec)
+    };
+    let rest = reply.sections[2].iter().filter(|record| !proof(record));
+    Some(
+        rest.map(|record| (record.rtype, record.ttl, record.data.as_slice()))
+            .collect(),
+    )
 }
 
 /// Whether a reply is to a query for that type.
@@ -291,13 +344,22 @@ fn asks_for(reply: &Reply, qtype: Rtype) -> bool {
 
 /// Which of Knot's missing proofs our reply has.
 fn kind_of_proof(ours: &Reply) -> Difference {
-    if ours.sections[1].iter().any(|record| record.rtype == Rtype::SOA) {
+    if ours.sections[1]
+        .iter()
+        .any(|record| record.rtype == Rtype::SOA)
+    {
         Difference::EmptyWildcard
-    } else if asks_for(ours, Rtype::NSEC) && ours.sections[0].iter().any(|record| record.rtype == Rtype::NSEC) {
+    } else if asks_for(ours, Rtype::NSEC)
+        && ours.sections[0]
+            .iter()
+            .any(|record| record.rtype == Rtype::NSEC)
+    {
         Difference::NsecOfWildcard
     } else {
         assert!(
-            ours.sections[0].iter().any(|record| record.owner.starts_with("*.")),
+            ours.sections[0]
+                .iter()
+                .any(|record| record.owner.starts_with("*.")),
             "a proof of no known kind: {ours}"
         );
         Difference::StarUnderWildcard
@@ -307,7 +369,10 @@ fn kind_of_proof(ours: &Reply) -> Difference {
 /// Whether ours has one NSEC (and its signatures) more.
 fn has_one_more_proof(ours: &Reply, knots: &Reply) -> bool {
     let more: Vec<_> = ours.sections[1].difference(&knots.sections[1]).collect();
-    let proofs = more.iter().filter(|record| record.rtype == Rtype::NSEC).count();
+    let proofs = more
+        .iter()
+        .filter(|record| record.rtype == Rtype::NSEC)
+        .count();
     ours.sections[1].is_superset(&knots.sections[1])
         && proofs == 1
         && more.iter().all(|record| {
@@ -344,7 +409,13 @@ fn ways() -> Vec<(Option<Edns>, Transport)> {
         for size in [0, 512, 1232, 4096] {
             ways.push((Some(Edns { size, dnssec_ok }), Transport::Udp));
         }
-        ways.push((Some(Edns { size: 4096, dnssec_ok }), Transport::Tcp));
+        ways.push((
+            Some(Edns {
+                size: 4096,
+                dnssec_ok,
+            }),
+            Transport::Tcp,
+        ));
     }
     ways
 }
@@ -384,6 +455,19 @@ fn names(files: &[ZoneFile], random: &mut Random) -> Vec<Name<Vec<u8>>> {
     names
 }
 
+/// What a root server was asked: every fifth name of a list of 2001.
+fn names_of_2001() -> Vec<(Name<Vec<u8>>, Rtype)> {
+    let text = unpack(&data().join("root-query-names-2001.txt.xz"));
+    let text = String::from_utf8(text).expect("text");
+    let parse = |line: &str| {
+        let (qname, qtype) = line.rsplit_once(' ')?;
+        Some((Name::vec_from_str(qname).ok()?, qtype.parse().ok()?))
+    };
+    let names: Vec<_> = text.lines().step_by(5).filter_map(parse).collect();
+    assert!(names.len() > 9000, "{} names only", names.len());
+    names
+}
+
 fn folder(of: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(of);
     std::fs::create_dir_all(&folder).expect("make a folder");
@@ -406,14 +490,20 @@ fn report(what: &str, tally: &Tally) {
     }
 }
 
-/// Every kind of name, exhaustively, in the project's own zones.
+/// Every owner of the project's own zones and names around it, with every type.
 #[test]
 fn own_zones_answer_as_knot() {
     let files = own_zones();
     let folder = folder("fallback-knot-own");
-    let Some(knot) = Knot::start(&folder, &files) else { return };
-    let mut pair =
-        Pair { zones: load(&files), settings: Settings::default(), knot, tally: Tally::default() };
+    let Some(knot) = Knot::start(&folder, &files) else {
+        return;
+    };
+    let mut pair = Pair {
+        zones: load(&files),
+        settings: Settings::default(),
+        knot,
+        tally: Tally::default(),
+    };
     let mut random = Random(1);
     let names = names(&files, &mut random);
     let ways = ways();
@@ -421,6 +511,14 @@ fn own_zones_answer_as_knot() {
         for qtype in TYPES {
             let (edns, transport) = *random.pick(&ways);
             pair.ask(qname, qtype, edns, transport);
+        }
+        // Every proof, whatever chance leaves out.
+        for qtype in [Rtype::A, Rtype::TXT, Rtype::DS, Rtype::NSEC] {
+            let edns = Some(Edns {
+                size: 1232,
+                dnssec_ok: true,
+            });
+            pair.ask(qname, qtype, edns, Transport::Udp);
         }
     }
     report("own zones", &pair.tally);
@@ -431,10 +529,18 @@ fn own_zones_answer_as_knot() {
 #[test]
 fn real_zones_answer_as_knot() {
     let folder = folder("fallback-knot-real");
-    let Some(files) = real_zones(&folder) else { return };
-    let Some(knot) = Knot::start(&folder, &files) else { return };
-    let mut pair =
-        Pair { zones: load(&files), settings: Settings::default(), knot, tally: Tally::default() };
+    let Some(files) = real_zones(&folder) else {
+        return;
+    };
+    let Some(knot) = Knot::start(&folder, &files) else {
+        return;
+    };
+    let mut pair = Pair {
+        zones: load(&files),
+        settings: Settings::default(),
+        knot,
+        tally: Tally::default(),
+    };
     let mut random = Random(2);
     let names = names(&files, &mut random);
     let ways = ways();
@@ -442,6 +548,11 @@ fn real_zones_answer_as_knot() {
         let (edns, transport) = *random.pick(&ways);
         let (qname, qtype) = (random.pick(&names).clone(), *random.pick(&TYPES));
         pair.ask(&qname, qtype, edns, transport);
+    }
+    for (qname, qtype) in names_of_2001() {
+        for (edns, transport) in [*random.pick(&ways), (None, Transport::Udp)] {
+            pair.ask(&qname, qtype, edns, transport);
+        }
     }
     report("real zones", &pair.tally);
     assert_eq!(pair.tally.wrong_count, 0, "replies differ from Knot's");

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use dns_glue::zone::cuts::{GlueKind, Proof, StopReason, find_cuts};
+use dns_glue::zone::faults::FaultKind;
+use dns_glue::zone::inspect::inspect;
 use dns_glue::zone::master_file::read_text;
 use dns_glue::zone::records::{Denial, Rrset, Zone};
 use domain::base::Name;
@@ -198,6 +200,24 @@ fn three_zones_on_one_host() {
     assert_eq!(of_zone("."), 1437);
     assert!(of_zone("arpa.") > 5);
     assert_eq!(of_zone("root-servers.net."), 0);
+}
+
+#[test]
+fn the_root_zone_is_sound_until_its_signatures_expire() {
+    let Some(zone) = real_zone(".", "root-2026010500.zone.xz") else {
+        return;
+    };
+    let zones = [zone];
+    let cuts = find_cuts(&zones, &[]);
+    // 2026-01-05 08:00:00 UTC, the day of the zone; and half a year later.
+    assert!(inspect(&zones, &cuts, 1_767_600_000).is_empty());
+    let late = inspect(&zones, &cuts, 1_783_000_000);
+    assert_eq!(late.len(), 1);
+    assert!(
+        matches!(late[0].kind, FaultKind::InvalidSignatures { rrsets: 1438 }),
+        "{}",
+        late[0]
+    );
 }
 
 /// Reading is linear: ten root zones' worth of records takes not much more

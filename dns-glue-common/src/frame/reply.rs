@@ -1,6 +1,6 @@
 //! The headers of a reply: Ethernet, VLAN tags, IP, UDP.
 //!
-//! They end where the message begins, at the end of [`Scratch::head`], so every
+//! They end where the message begins, at the end of the head of a [`Scratch`](super::Scratch), so every
 //! field but the MAC addresses has a constant offset for its family.
 
 use super::HEAD_ROOM;

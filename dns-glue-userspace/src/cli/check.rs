@@ -12,7 +12,7 @@ pub struct CheckArgs {
 }
 
 pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
-    let compiled = crate::serve::compiled::compile(&args.zones.choice(), &())?;
+    let compiled = crate::serve::compiled::compile_zones(&args.zones.choice(), &())?;
     for zone in &compiled.summaries {
         println!(
             "{} serial {}: {} delegations",

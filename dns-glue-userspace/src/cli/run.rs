@@ -13,7 +13,7 @@ use log::LevelFilter;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ZoneArgs};
 use crate::kernel::attach::{AttachMode, ModeChoice};
-use crate::serve::compiled::compile;
+use crate::serve::compiled::compile_zones;
 use crate::serve::daemon::{self, Config, FallbackChoice};
 
 /// Compile zones, attach the program, and stay until stopped
@@ -139,8 +139,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
     let compile = move || {
         let bar = std::io::stderr().is_terminal().then(ProgressBar::new);
         match &bar {
-            Some(bar) => compile(&choice, bar),
-            None => compile(&choice, &()),
+            Some(bar) => compile_zones(&choice, bar),
+            None => compile_zones(&choice, &()),
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

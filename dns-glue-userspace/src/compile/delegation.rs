@@ -45,6 +45,13 @@ pub struct Octets {
     pub signed_glue: usize,
 }
 
+impl Octets {
+    /// The longest body: with DNSSEC records, where there are any.
+    pub const fn largest(&self) -> usize {
+        self.ns + self.proof + self.signed_glue
+    }
+}
+
 /// What fits into no reply of any size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {

@@ -14,6 +14,7 @@ mod table;
 pub use delegation::{Loss, Octets};
 pub use generation::Generation;
 
+use crate::progress::Progress;
 use crate::zone::cuts::{Cuts, Stop, StopReason};
 use crate::zone::records::{NameRef, Zone};
 use bytemuck::Zeroable;
@@ -74,8 +75,8 @@ pub enum Error {
     NoTable,
 }
 
-/// Told how far the compiler is: delegations done, of how many.
-pub type Progress<'p> = dyn FnMut(usize, usize) + 'p;
+/// Delegations after which the one who watches is told.
+const PROGRESS_STEP: usize = 1024;
 
 /// Compiles the cuts of `zones`.
 ///
@@ -85,19 +86,20 @@ pub type Progress<'p> = dyn FnMut(usize, usize) + 'p;
 pub fn compile<'z>(
     zones: &[Zone],
     cuts: &Cuts<'z>,
-    progress: &mut Progress<'_>,
+    progress: &dyn Progress,
 ) -> Result<Compilation<'z>, Error> {
     let entry_count = cuts.delegations.len() + cuts.stops.len();
     if entry_count > MAX_ENTRIES {
         return Err(Error::TooManyEntries(entry_count));
     }
     let depths = choose_depths(cuts)?;
+    progress.begin("compiling referrals", cuts.delegations.len() as u64);
     let mut pieces = Pieces::default();
     let mut compiled = Vec::with_capacity(cuts.delegations.len());
     let mut reports = Vec::with_capacity(cuts.delegations.len());
     for (place, delegation) in cuts.delegations.iter().enumerate() {
-        if place % 1024 == 0 {
-            progress(place, cuts.delegations.len());
+        if place % PROGRESS_STEP == PROGRESS_STEP - 1 {
+            progress.advance(PROGRESS_STEP as u64);
         }
         let too_deep = !depths.holds(delegation.cut);
         let one = delegation::compile(delegation, &mut pieces);
@@ -117,8 +119,8 @@ pub fn compile<'z>(
         name,
         slot: delegation_slot(one, &references),
     }));
+    progress.begin("building the index", 0);
     let (buckets, secret) = build_table(&entries)?;
-    progress(cuts.delegations.len(), cuts.delegations.len());
     Ok(Compilation {
         generation: Generation {
             buckets,

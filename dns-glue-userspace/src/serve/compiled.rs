@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::base::Name;
 
 use super::status::ZoneStatus;
-use crate::compile::Generation;
+use crate::compile::{self, Generation};
 use crate::progress::Progress;
 use crate::zone::cuts::{Cuts, find_cuts};
 use crate::zone::errors::ZoneErrors;
@@ -44,6 +44,9 @@ pub enum CompileError {
     /// The same zone twice.
     #[error("--zone: {0} is given twice")]
     Twice(String),
+    /// Zones that cannot be compiled together.
+    #[error(transparent)]
+    Compile(#[from] compile::Error),
     /// Faults of delegations, with `--strict`.
     #[error("--strict: {} faults of delegations:\n{}", .0.len(), .0.join("\n"))]
     Faults(Vec<String>),
@@ -59,7 +62,10 @@ fn join(errors: &[ZoneErrors]) -> String {
 /// # Errors
 ///
 /// Everything that is wrong with any of them.
-pub fn compile(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+pub fn compile_zones(
+    choice: &ZoneChoice,
+    progress: &dyn Progress,
+) -> Result<Compiled, CompileError> {
     let zones = read(choice, progress)?;
     progress.begin("finding zone cuts", 0);
     let cuts = find_cuts(&zones, &choice.also_served);
@@ -67,13 +73,15 @@ pub fn compile(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Compiled,
         refuse_faults(&cuts)?;
     }
     let summaries = summaries(choice, &zones, &cuts);
-    let (generation, largest_body) = build(&cuts, progress);
-    drop(cuts);
+    let compilation = compile::compile(&zones, &cuts, progress)?;
+    let bodies = compilation.delegations.iter();
+    let largest_body = bodies.map(|report| report.octets.largest()).max();
+    let generation = compilation.generation;
     Ok(Compiled {
         generation,
         zones: zones.into_iter().map(Arc::new).collect(),
         summaries,
-        largest_body,
+        largest_body: largest_body.unwrap_or(0),
     })
 }
 
@@ -128,20 +136,4 @@ fn summaries(choice: &ZoneChoice, zones: &[Zone], cuts: &Cuts<'_>) -> Vec<ZoneSt
             file: source.path.clone(),
         })
         .collect()
-}
-
-/// The generation, and the octets of its longest body.
-fn build(_cuts: &Cuts<'_>, progress: &dyn Progress) -> (Generation, usize) {
-    use bytemuck::Zeroable as _;
-    use dns_glue_common::index::{Bucket, Depths, HashSecret};
-
-    progress.begin("compiling referrals", 0);
-    let generation = Generation {
-        buckets: vec![Bucket::zeroed()],
-        slabs: Vec::new(),
-        secret: Box::new(HashSecret::zeroed()),
-        depths: Depths::zeroed(),
-        policy_flags: 0,
-    };
-    (generation, 0)
 }

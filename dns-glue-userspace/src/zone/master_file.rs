@@ -16,6 +16,7 @@ use super::name_text::read_name;
 use super::position::Position;
 use super::rdata_scanner::read_rdata;
 use super::records::Zone;
+use super::ttl_text::read_seconds;
 
 /// Levels of files within files.
 const MAX_INCLUDE_DEPTH: usize = 16;
@@ -423,39 +424,12 @@ fn read_head(entry: Entry, tokens: &[Token], text: &[u8]) -> Result<Head, Refusa
     Err(syntax(entry.end, "type of the record is missing"))
 }
 
-/// Reads a TTL: seconds, or numbers with the units w, d, h, m and s as in
-/// `1h30m`.
+/// Reads a TTL: seconds, or numbers with units.
 fn read_ttl(token: &Token, text: &[u8]) -> Result<u32, Refusal> {
-    let raw = token.raw(text);
-    let bad = || {
-        syntax(
-            token.position,
-            "bad TTL: want seconds, or numbers with units as in 1h30m",
-        )
+    let Some(ttl) = read_seconds(token.raw(text)) else {
+        let what = "bad TTL: want seconds, or numbers with units as in 1h30m";
+        return Err(syntax(token.position, what));
     };
-    let mut seconds = 0_u64;
-    let mut number: Option<u64> = None;
-    for octet in raw {
-        let unit = match octet.to_ascii_lowercase() {
-            digit @ b'0'..=b'9' => {
-                let digit = u64::from(digit - b'0');
-                number = Some(number.unwrap_or(0).saturating_mul(10).saturating_add(digit));
-                continue;
-            }
-            b'w' => 604_800,
-            b'd' => 86_400,
-            b'h' => 3_600,
-            b'm' => 60,
-            b's' => 1,
-            _ => return Err(bad()),
-        };
-        let number = number.take().ok_or_else(bad)?;
-        seconds = seconds.saturating_add(number.saturating_mul(unit));
-    }
-    if raw.is_empty() {
-        return Err(bad());
-    }
-    let ttl = seconds.saturating_add(number.unwrap_or(0));
     match u32::try_from(ttl) {
         Ok(ttl) if ttl <= MAX_TTL => Ok(ttl),
         _ => Err((token.position, BuildErrorKind::TtlOutOfRange { ttl }.into())),
@@ -577,6 +551,29 @@ mod tests {
         );
         let (_, rdata) = record(&zone, "a.example.", Rtype::SVCB);
         assert!(rdata.starts_with(b"\0\x01\0\0\x01\0\x06\x02h2\x02h3\0\x03\0\x02\0\x35"));
+    }
+
+    #[test]
+    fn soa_with_units_and_without_names_of_its_own() {
+        let zone = good("@ 60 SOA @ . ( 4294967295 2h 15m 2w 1h )\n@ 60 NS n\n");
+        let (_, rdata) = record(&zone, "example.", Rtype::SOA);
+        let words: Vec<_> = rdata[10..]
+            .chunks(4)
+            .map(|w| u32::from_be_bytes(w.try_into().expect("4")))
+            .collect();
+        assert_eq!(words, [u32::MAX, 7200, 900, 1_209_600, 3600]);
+        assert_eq!(zone.negative_ttl(), 60);
+        for bad in [
+            "@ . 1h 2 3 4 5",
+            "@ . 1 2 3 4",
+            "@ . 1 2 3 4 9999999999",
+            "@ . 1 2 3 4 5 6",
+        ] {
+            assert!(
+                read(format!("@ 60 SOA {bad}\n@ 60 NS n\n").as_bytes()).is_err(),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

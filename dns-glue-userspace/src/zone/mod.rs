@@ -19,3 +19,4 @@ pub mod position;
 mod rdata_scanner;
 pub mod records;
 pub mod source;
+mod ttl_text;

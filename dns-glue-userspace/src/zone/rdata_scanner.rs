@@ -7,7 +7,7 @@ use domain::base::charstr::CharStr;
 use domain::base::iana::Rtype;
 use domain::base::name::Name;
 use domain::base::rdata::ComposeRecordData;
-use domain::base::scan::{ConvertSymbols, EntrySymbol, Scanner, ScannerError, Symbol};
+use domain::base::scan::{ConvertSymbols, EntrySymbol, Scan, Scanner, ScannerError, Symbol};
 use domain::dep::octseq::str::Str;
 use domain::rdata::ZoneRecordData;
 
@@ -15,6 +15,7 @@ use super::lexer::Token;
 use super::name_text::read_name;
 use super::position::Position;
 use super::records::NameRef;
+use super::ttl_text::read_seconds;
 
 /// What is wrong with the data of a record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,6 +58,10 @@ impl ScannerError for ScanError {
 /// A token, as the end of the data, that stands where it should not.
 const BAD_CHARACTER: ScanError = ScanError::Other("character not allowed here");
 
+/// The `domain` crate refuses a type without looking at any token.
+const NO_READER: ScanError =
+    ScanError::Other("data of this type can only be read in the form \\# LENGTH HEX of RFC 3597");
+
 /// Reads the data of a record of type `rtype` from `tokens` and appends it,
 /// uncompressed, to `rdata`. `end` is the place after the last token.
 ///
@@ -80,17 +85,12 @@ pub(super) fn read_rdata(
     let place = |scanner: &TokenScanner<'_>, error: &ScanError| match error {
         ScanError::EndOfEntry => end,
         // The token that was being read is the one before the next.
-        ScanError::Other(_) => scanner
-            .next
-            .checked_sub(1)
-            .map_or(end, |index| tokens[index].position),
+        ScanError::Other(_) => tokens
+            .get(scanner.next.saturating_sub(1))
+            .map_or(end, |token| token.position),
     };
-    match ZoneRecordData::scan(rtype, &mut scanner) {
-        Ok(data) => match data.compose_rdata(rdata) {
-            Ok(()) => {}
-            Err(never) => match never {},
-        },
-        Err(error) => return Err((place(&scanner, &error), error)),
+    if let Err(error) = scanner.read_any(rtype, rdata) {
+        return Err((place(&scanner, &error), error));
     }
     match tokens.get(scanner.next) {
         None => Ok(()),
@@ -107,6 +107,43 @@ struct TokenScanner<'t> {
 }
 
 impl<'t> TokenScanner<'t> {
+    /// Reads the data of a type, or data in the form of RFC 3597.
+    fn read_any(&mut self, rtype: Rtype, rdata: &mut Vec<u8>) -> Result<(), ScanError> {
+        let unknown = self
+            .tokens
+            .first()
+            .is_some_and(|token| token.raw(self.text) == b"\\#");
+        if rtype == Rtype::SOA && !unknown {
+            return self.read_soa(rdata);
+        }
+        let data = ZoneRecordData::scan(rtype, self).map_err(|error| {
+            if self.next == 0 && self.continues() {
+                NO_READER
+            } else {
+                error
+            }
+        })?;
+        match data.compose_rdata(rdata) {
+            Ok(()) => Ok(()),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Reads an SOA. The `domain` crate takes its times in seconds only, where
+    /// people write `2h`.
+    fn read_soa(&mut self, rdata: &mut Vec<u8>) -> Result<(), ScanError> {
+        for _ in 0..2 {
+            rdata.extend_from_slice(self.scan_name()?.as_slice());
+        }
+        rdata.extend(u32::scan(self)?.to_be_bytes());
+        for _ in 0..4 {
+            let seconds = read_seconds(self.take()?.raw(self.text));
+            let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+            rdata.extend(seconds.ok_or(ScanError::Other("bad time"))?.to_be_bytes());
+        }
+        Ok(())
+    }
+
     /// Takes the next token.
     fn take(&mut self) -> Result<&'t Token, ScanError> {
         let token = self.tokens.get(self.next).ok_or(ScanError::EndOfEntry)?;

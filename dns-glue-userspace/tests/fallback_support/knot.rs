@@ -47,20 +47,35 @@ impl Knot {
             .expect("start knotd");
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a socket");
         udp.connect(address).expect("connect a datagram socket");
-        udp.set_read_timeout(Some(Duration::from_millis(200))).expect("set a timeout");
+        udp.set_read_timeout(Some(Duration::from_millis(200)))
+            .expect("set a timeout");
         wait_for_zones(&udp, zones, folder);
-        udp.set_read_timeout(Some(Duration::from_secs(2))).expect("set a timeout");
+        udp.set_read_timeout(Some(Duration::from_secs(2)))
+            .expect("set a timeout");
         let tcp = connect(address);
-        Some(Self { child, folder: folder.to_owned(), udp, tcp })
+        Some(Self {
+            child,
+            folder: folder.to_owned(),
+            udp,
+            tcp,
+        })
     }
 
     /// The reply over UDP; `None` if there is none within a short time.
     pub fn ask_udp_or_nothing(&self, request: &[u8]) -> Option<Vec<u8>> {
-        self.udp.set_read_timeout(Some(Duration::from_millis(300))).expect("set a timeout");
+        self.udp
+            .set_read_timeout(Some(Duration::from_millis(300)))
+            .expect("set a timeout");
         self.udp.send(request).expect("send to knotd");
         let mut buffer = [0; 65_535];
-        let reply = self.udp.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec());
-        self.udp.set_read_timeout(Some(Duration::from_secs(2))).expect("set a timeout");
+        let reply = self
+            .udp
+            .recv(&mut buffer)
+            .ok()
+            .map(|length| buffer[..length].to_vec());
+        self.udp
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .expect("set a timeout");
         reply
     }
 
@@ -76,7 +91,10 @@ impl Knot {
                 }
             }
         }
-        panic!("knotd does not answer; see {}", self.folder.join("knot.log").display());
+        panic!(
+            "knotd does not answer; see {}",
+            self.folder.join("knot.log").display()
+        );
     }
 
     /// The reply over TCP, on one connection for all.
@@ -107,7 +125,10 @@ impl Drop for Knot {
 
 /// One request and its reply on a stream (RFC 1035 section 4.2.2).
 pub fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut framed = u16::try_from(request.len()).expect("a DNS message").to_be_bytes().to_vec();
+    let mut framed = u16::try_from(request.len())
+        .expect("a DNS message")
+        .to_be_bytes()
+        .to_vec();
     framed.extend_from_slice(request);
     stream.write_all(&framed)?;
     read_message(stream)
@@ -125,7 +146,9 @@ pub fn read_message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("connect to knotd");
     stream.set_nodelay(true).expect("set TCP_NODELAY");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("set a timeout");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("set a timeout");
     stream
 }
 
@@ -168,7 +191,9 @@ fn wait_for_zones(udp: &UdpSocket, zones: &[ZoneFile], folder: &Path) {
         loop {
             // Sending fails while nothing listens.
             let _ = udp.send(&request);
-            let answered = udp.recv(&mut buffer).is_ok_and(|length| length > 12 && buffer[7] == 1);
+            let answered = udp
+                .recv(&mut buffer)
+                .is_ok_and(|length| length > 12 && buffer[7] == 1);
             if answered {
                 break;
             }

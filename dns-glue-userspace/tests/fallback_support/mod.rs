@@ -39,29 +39,45 @@ pub fn own_zones() -> Vec<ZoneFile> {
         ("child.signed.example.", "child.zone"),
         ("other.example.", "other.zone"),
     ]
-    .map(|(apex, file)| ZoneFile { apex, path: testdata().join(file) })
+    .map(|(apex, file)| ZoneFile {
+        apex,
+        path: testdata().join(file),
+    })
     .into()
+}
+
+/// The folder of real zones, which are not part of the repository.
+pub fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data")
+}
+
+/// The contents of an xz file.
+pub fn unpack(packed: &Path) -> Vec<u8> {
+    let output = std::process::Command::new("xz")
+        .arg("-dc")
+        .arg(packed)
+        .output()
+        .expect("run xz");
+    assert!(output.status.success(), "xz -dc {}", packed.display());
+    output.stdout
 }
 
 /// The root, arpa and root-servers.net, unpacked into `folder`; `None` with a
 /// printed reason when the data is not there.
 pub fn real_zones(folder: &Path) -> Option<Vec<ZoneFile>> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let mut zones = Vec::new();
     for (apex, file) in [
         (".", "root-2026010500.zone"),
         ("arpa.", "arpa-20260106.zone"),
         ("root-servers.net.", "root-servers.net-20260106.zone"),
     ] {
-        let packed = data.join(format!("{file}.xz"));
+        let packed = data().join(format!("{file}.xz"));
         if !packed.exists() {
             println!("SKIPPED: no {}", packed.display());
             return None;
         }
-        let output = std::process::Command::new("xz").arg("-dc").arg(&packed).output().expect("run xz");
-        assert!(output.status.success(), "xz -dc {}", packed.display());
         let path = folder.join(file);
-        std::fs::write(&path, output.stdout).expect("write the unpacked zone");
+        std::fs::write(&path, unpack(&packed)).expect("write the unpacked zone");
         zones.push(ZoneFile { apex, path });
     }
     Some(zones)

@@ -28,7 +28,11 @@ pub struct Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.owner, self.ttl, self.rtype, self.text)
+        write!(
+            f,
+            "{} {} {} {}",
+            self.owner, self.ttl, self.rtype, self.text
+        )
     }
 }
 
@@ -69,14 +73,14 @@ impl Reply {
         let message = Message::from_octets(octets).expect("a header");
         let header = message.header();
         assert!(header.qr(), "a reply has QR set");
-        assert_eq!(header.z(), false, "Z is clear");
+        assert!(!header.z(), "Z is clear");
         let (_, answer, authority, additional) = message.sections().expect("sections");
         let question_end = answer.pos();
         let mut opt = None;
         let mut end = question_end;
         let mut sections: [BTreeSet<Record>; 3] = Default::default();
         for (index, mut section) in [answer, authority, additional].into_iter().enumerate() {
-            while let Some(record) = section.next() {
+            for record in section.by_ref() {
                 let record = record.expect("a record");
                 assert!(opt.is_none(), "OPT is the last record");
                 if record.rtype() == Rtype::OPT {
@@ -98,9 +102,19 @@ impl Reply {
                     .to_any_record::<AllRecordData<&[u8], ParsedName<&[u8]>>>()
                     .expect("record data");
                 let mut data = Vec::new();
-                record.data().compose_canonical_rdata(&mut data).expect("a vector has room");
+                record
+                    .data()
+                    .compose_canonical_rdata(&mut data)
+                    .expect("a vector has room");
                 let text = record.data().to_string().to_ascii_lowercase();
-                let new = sections[index].insert(Record { owner, rtype, class, ttl, data, text });
+                let new = sections[index].insert(Record {
+                    owner,
+                    rtype,
+                    class,
+                    ttl,
+                    data,
+                    text,
+                });
                 assert!(new, "a record twice in a section: {octets:02x?}");
             }
             end = section.pos();
@@ -109,7 +123,13 @@ impl Reply {
         Self {
             rcode: message.opt_rcode(),
             opcode: header.opcode(),
-            flags: [header.aa(), header.tc(), header.rd(), header.ra(), header.ad()],
+            flags: [
+                header.aa(),
+                header.tc(),
+                header.rd(),
+                header.ra(),
+                header.ad(),
+            ],
             question: octets[12..question_end].to_vec(),
             sections,
             opt,
@@ -136,7 +156,10 @@ impl fmt::Display for Reply {
             "{} {} aa={aa} tc={tc} rd={rd} ra={ra} ad={ad} {} octets, opt {:?}",
             self.opcode, self.rcode, self.length, self.opt
         )?;
-        for (title, section) in ["answer", "authority", "additional"].iter().zip(&self.sections) {
+        for (title, section) in ["answer", "authority", "additional"]
+            .iter()
+            .zip(&self.sections)
+        {
             for record in section {
                 writeln!(f, "  {title}: {record}")?;
             }

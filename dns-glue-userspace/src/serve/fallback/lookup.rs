@@ -171,7 +171,10 @@ fn place<'a>(zone: &'a Zone, name: &NameRef) -> Place<'a> {
         last = zone.find(name);
         match &last {
             Some(node) if node.rrset(Rtype::NS).is_some() => {
-                return Place::Cut { node: *node, at: below == 0 };
+                return Place::Cut {
+                    node: *node,
+                    at: below == 0,
+                };
             }
             Some(node) if below > 0 && node.rrset(Rtype::DNAME).is_some() => {
                 return Place::Dname(*node);
@@ -194,10 +197,14 @@ fn wildcard_place<'a>(zone: &'a Zone, encloser: &NameRef) -> Place<'a> {
     // there was no longer name that could have led here.
     let wildcard = Name::from_octets(octets).expect("shorter than the name that does not exist");
     match zone.find(wildcard.for_slice()) {
-        Some(node) => Place::Wildcard { node: Some(node), wildcard },
-        None if has_descendants(zone, wildcard.for_slice()) => {
-            Place::Wildcard { node: None, wildcard }
-        }
+        Some(node) => Place::Wildcard {
+            node: Some(node),
+            wildcard,
+        },
+        None if has_descendants(zone, wildcard.for_slice()) => Place::Wildcard {
+            node: None,
+            wildcard,
+        },
         None => Place::Missing { wildcard },
     }
 }
@@ -246,9 +253,7 @@ impl<'a> Search<'a> {
             }
             Place::Dname(node) => self.substitute(name, node),
             Place::Exact(node) => self.data(name, node, None),
-            Place::Wildcard { node, wildcard } => {
-                self.data(name, node, Some(wildcard.for_slice()))
-            }
+            Place::Wildcard { node, wildcard } => self.data(name, node, Some(wildcard.for_slice())),
             Place::Missing { wildcard } => {
                 self.answer.rcode = Rcode::NXDOMAIN;
                 self.negative();
@@ -284,14 +289,18 @@ impl<'a> Search<'a> {
             // itself is missing (RFC 4035 section 3.1.3.3).
             self.prove_none(name.name());
         }
-        let owner = if wildcard.is_some() { name } else { Owner::Borrowed(rrset.owner()) };
+        let owner = if wildcard.is_some() {
+            name
+        } else {
+            Owner::Borrowed(rrset.owner())
+        };
         if only_signatures {
             let part = signatures_of(owner, rrset, Need::Required);
             self.answer.answer.push(part);
             return None;
         }
-        let alias = rrset.rtype() == Rtype::CNAME
-            && !matches!(self.qtype, Rtype::CNAME | Rtype::ANY);
+        let alias =
+            rrset.rtype() == Rtype::CNAME && !matches!(self.qtype, Rtype::CNAME | Rtype::ANY);
         if alias && self.has_alias(owner.name()) {
             return None;
         }
@@ -314,7 +323,10 @@ impl<'a> Search<'a> {
     fn wanted(&self, node: Node<'a>) -> Option<(Rrset<'a>, bool)> {
         match self.qtype {
             Rtype::ANY => node.rrsets().next().map(|rrset| (rrset, false)),
-            Rtype::RRSIG => node.rrsets().find(Rrset::is_signed).map(|rrset| (rrset, true)),
+            Rtype::RRSIG => node
+                .rrsets()
+                .find(Rrset::is_signed)
+                .map(|rrset| (rrset, true)),
             Rtype::NSEC => node.rrset(Rtype::NSEC).map(|rrset| (rrset, false)),
             qtype => node
                 .rrset(Rtype::CNAME)
@@ -326,9 +338,12 @@ impl<'a> Search<'a> {
     /// The name lies below the owner of a DNAME: RFC 6672 section 3.2, step 3C.
     fn substitute(&mut self, name: Owner<'a>, node: Node<'a>) -> Option<Owner<'a>> {
         let dname = node.rrset(Rtype::DNAME)?;
-        if self.answer.answer.iter().any(|part| {
-            part.data.rtype() == Rtype::DNAME && part.owner.name() == dname.owner()
-        }) {
+        if self
+            .answer
+            .answer
+            .iter()
+            .any(|part| part.data.rtype() == Rtype::DNAME && part.owner.name() == dname.owner())
+        {
             // Seen before on this chain: the resolver goes on from here.
             return None;
         }
@@ -350,7 +365,9 @@ impl<'a> Search<'a> {
         self.answer.answer.push(Part {
             owner: name,
             ttl,
-            data: Data::Synthesised { target: made.clone() },
+            data: Data::Synthesised {
+                target: made.clone(),
+            },
             need: Need::Required,
         });
         // The CNAME is itself what was asked for.
@@ -371,8 +388,12 @@ impl<'a> Search<'a> {
         if self.answer.answer.is_empty() {
             self.answer.authoritative = false;
         }
-        let Some(ns) = node.rrset(Rtype::NS) else { return };
-        self.answer.authority.push(records_of(Owner::Borrowed(ns.owner()), ns, Need::Required));
+        let Some(ns) = node.rrset(Rtype::NS) else {
+            return;
+        };
+        self.answer
+            .authority
+            .push(records_of(Owner::Borrowed(ns.owner()), ns, Need::Required));
         if self.sign {
             match node.rrset(Rtype::DS) {
                 Some(ds) => self.push_authority(ds),
@@ -413,9 +434,15 @@ impl<'a> Search<'a> {
         let soa = self.zone.soa();
         let ttl = self.zone.negative_ttl();
         let owner = || Owner::Borrowed(soa.owner());
-        self.answer.authority.push(Part { ttl, ..records_of(owner(), soa, Need::Required) });
+        self.answer.authority.push(Part {
+            ttl,
+            ..records_of(owner(), soa, Need::Required)
+        });
         if self.sign && soa.is_signed() {
-            self.answer.authority.push(Part { ttl, ..signatures_of(owner(), soa, Need::Required) });
+            self.answer.authority.push(Part {
+                ttl,
+                ..signatures_of(owner(), soa, Need::Required)
+            });
         }
     }
 
@@ -439,9 +466,11 @@ impl<'a> Search<'a> {
 
     /// Adds an NSEC and its signatures to the authority section, once.
     fn push_proof(&mut self, nsec: Rrset<'a>) {
-        let present = self.answer.authority.iter().any(|part| {
-            part.data.rtype() == Rtype::NSEC && part.owner.name() == nsec.owner()
-        });
+        let present = self
+            .answer
+            .authority
+            .iter()
+            .any(|part| part.data.rtype() == Rtype::NSEC && part.owner.name() == nsec.owner());
         if !present {
             self.push_authority(nsec);
         }
@@ -460,12 +489,20 @@ impl<'a> Search<'a> {
 
     /// Adds an RRset and its signatures to the answer section.
     fn push_answer(&mut self, owner: Owner<'a>, rrset: Rrset<'a>) {
-        push_signed(&mut self.answer.answer, owner, rrset, Need::Required, self.sign);
+        push_signed(
+            &mut self.answer.answer,
+            owner,
+            rrset,
+            Need::Required,
+            self.sign,
+        );
     }
 
     /// Adds the addresses of the names that an answer's records point to.
     fn add_addresses(&mut self, rrset: Rrset<'a>) {
-        let Some(offset) = target_offset(rrset.rtype()) else { return };
+        let Some(offset) = target_offset(rrset.rtype()) else {
+            return;
+        };
         let service = matches!(rrset.rtype(), Rtype::SVCB | Rtype::HTTPS).then(|| rrset.rtype());
         for rdata in rrset.records() {
             if let Some(target) = name_at(rdata, offset)
@@ -481,23 +518,34 @@ impl<'a> Search<'a> {
     /// of that type, and the proof of those that do not exist (RFC 9460
     /// section 4.1).
     fn push_addresses(&mut self, target: &'a NameRef, need: Need, service: Option<Rtype>) {
-        if self.answer.additional.iter().any(|part| part.owner.name() == target) {
+        if self
+            .answer
+            .additional
+            .iter()
+            .any(|part| part.owner.name() == target)
+        {
             return;
         }
         let (node, owner) = match self.zone.find(target) {
             Some(node) => (node, Owner::Borrowed(node.name())),
             None => match place(self.zone, target) {
-                Place::Wildcard { node: Some(node), .. } => (node, Owner::Borrowed(target)),
+                Place::Wildcard {
+                    node: Some(node), ..
+                } => (node, Owner::Borrowed(target)),
                 _ => return,
             },
         };
         let wanted = || [Rtype::A, Rtype::AAAA].into_iter().chain(service);
         let mut rrsets: Vec<Rrset<'a>> = wanted().filter_map(|rtype| node.rrset(rtype)).collect();
-        if service.is_some() && self.prove && rrsets.len() < wanted().count() {
+        // A wildcard's own NSEC would say nothing about the name.
+        let proves = self.prove && node.name() == target;
+        if service.is_some() && proves && rrsets.len() < wanted().count() {
             rrsets.extend(node.rrset(Rtype::NSEC));
         }
         for rrset in &rrsets {
-            self.answer.additional.push(records_of(owner.clone(), *rrset, need));
+            self.answer
+                .additional
+                .push(records_of(owner.clone(), *rrset, need));
         }
         for rrset in rrsets.iter().filter(|rrset| self.sign && rrset.is_signed()) {
             let part = signatures_of(owner.clone(), *rrset, Need::Optional);
@@ -551,12 +599,22 @@ fn push_signed<'a>(
 
 /// The part of an RRset's records.
 fn records_of<'a>(owner: Owner<'a>, rrset: Rrset<'a>, need: Need) -> Part<'a> {
-    Part { owner, ttl: rrset.ttl(), data: Data::Records(rrset), need }
+    Part {
+        owner,
+        ttl: rrset.ttl(),
+        data: Data::Records(rrset),
+        need,
+    }
 }
 
 /// The part of an RRset's signatures.
 fn signatures_of<'a>(owner: Owner<'a>, rrset: Rrset<'a>, need: Need) -> Part<'a> {
-    Part { owner, ttl: rrset.signature_ttl(), data: Data::Signatures(rrset), need }
+    Part {
+        owner,
+        ttl: rrset.signature_ttl(),
+        data: Data::Signatures(rrset),
+        need,
+    }
 }
 
 /// Where in its data a type names a host whose addresses go into the
@@ -573,4 +631,363 @@ fn target_offset(rtype: Rtype) -> Option<usize> {
 /// The uncompressed name that starts at `offset` of `rdata`.
 fn name_at(rdata: &[u8], offset: usize) -> Option<&NameRef> {
     split_name(rdata.get(offset..)?).map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::zone::master_file;
+
+    /// The contents of body.inc, signed or not.
+    fn zone(apex: &str, file: &str) -> Zone {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("testdata/fallback")
+            .join(file);
+        let apex = Name::vec_from_str(apex).expect("a name");
+        master_file::read_file(&apex, &path).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    /// A part in one line: section, owner without the zone's name, type (that
+    /// covered, with `sig:`), records, and a `?` if it is optional.
+    fn line(section: &str, part: &Part<'_>, apex: &str) -> String {
+        let owner = part.owner.name().to_string();
+        let owner = owner.strip_suffix(apex).unwrap_or(&owner);
+        let (what, count) = match &part.data {
+            Data::Records(rrset) => (rrset.rtype().to_string(), rrset.len()),
+            Data::Signatures(rrset) => {
+                (format!("sig:{}", rrset.rtype()), rrset.signatures().count())
+            }
+            Data::Synthesised { target } => (format!("CNAME={}", target.name()), 1),
+        };
+        let optional = if part.need == Need::Optional { "?" } else { "" };
+        format!(
+            "{section} {} {what} {count}{optional}",
+            owner.strip_suffix('.').unwrap_or(owner)
+        )
+    }
+
+    /// What a lookup gives, as lines; the first has code and AA.
+    fn found(zone: &Zone, qname: &str, qtype: Rtype, dnssec_ok: bool) -> Vec<String> {
+        let apex = zone.apex().to_string();
+        let qname = if qname.is_empty() {
+            apex.clone()
+        } else {
+            format!("{qname}.{apex}")
+        };
+        let qname = Name::vec_from_str(&qname).expect("a name");
+        let answer = lookup(zone, qname.for_slice(), qtype, dnssec_ok);
+        let aa = if answer.authoritative { " aa" } else { "" };
+        let mut lines = vec![format!("{}{aa}", answer.rcode)];
+        for (section, parts) in [
+            ("an", &answer.answer),
+            ("ns", &answer.authority),
+            ("ar", &answer.additional),
+        ] {
+            lines.extend(parts.iter().map(|part| line(section, part, &apex)));
+        }
+        lines
+    }
+
+    fn plain() -> Zone {
+        zone("plain.example.", "plain.zone")
+    }
+
+    fn signed() -> Zone {
+        zone("signed.example.", "signed.zone")
+    }
+
+    #[test]
+    fn an_existing_rrset_is_answered() {
+        assert_eq!(
+            found(&plain(), "host", Rtype::A, true),
+            ["NOERROR aa", "an host A 2"]
+        );
+        assert_eq!(
+            found(&signed(), "host", Rtype::A, true),
+            ["NOERROR aa", "an host A 2", "an host sig:A 1"]
+        );
+        assert_eq!(
+            found(&signed(), "host", Rtype::A, false),
+            ["NOERROR aa", "an host A 2"]
+        );
+    }
+
+    #[test]
+    fn addresses_of_targets_go_with_the_answer() {
+        assert_eq!(
+            found(&plain(), "", Rtype::NS, false),
+            [
+                "NOERROR aa",
+                "an  NS 3",
+                "ar ns1.deleg A 1?",
+                "ar ns1.deleg AAAA 1?",
+                "ar ns1 A 1?",
+                "ar ns1 AAAA 1?",
+            ]
+        );
+        // Glue, and the address that a wildcard has for the target; none for
+        // an alias (RFC 2181 section 10.3) or another zone's name.
+        assert_eq!(
+            found(&plain(), "", Rtype::MX, false),
+            [
+                "NOERROR aa",
+                "an  MX 5",
+                "ar mail A 1?",
+                "ar mx.deleg A 1?",
+                "ar any.wild A 1?"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_referral_has_its_glue_in_order() {
+        let referral = [
+            "NOERROR",
+            "ns deleg NS 5",
+            "ar ns1.deleg A 1",
+            "ar ns1.deleg AAAA 1",
+            "ar ns2.deleg A 1",
+            "ar ns.sib A 1?",
+            "ar ns.sib AAAA 1?",
+            "ar ns1 A 1?",
+            "ar ns1 AAAA 1?",
+        ];
+        assert_eq!(found(&plain(), "deleg", Rtype::A, true), referral);
+        assert_eq!(found(&plain(), "mx.deleg", Rtype::A, true), referral);
+        // A cut below the cut is occluded.
+        assert_eq!(found(&plain(), "ns.sub.deleg", Rtype::NS, true), referral);
+        let signed = found(&signed(), "x.deleg", Rtype::DS, true);
+        assert_eq!(
+            signed[1..4],
+            ["ns deleg NS 5", "ns deleg NSEC 1", "ns deleg sig:NSEC 1"]
+        );
+        assert_eq!(
+            signed[9..],
+            [
+                "ar ns1 A 1?",
+                "ar ns1 AAAA 1?",
+                "ar ns1 sig:A 1?",
+                "ar ns1 sig:AAAA 1?"
+            ]
+        );
+    }
+
+    #[test]
+    fn ds_at_a_cut_is_the_parents() {
+        assert_eq!(
+            found(&signed(), "secure", Rtype::DS, true),
+            ["NOERROR aa", "an secure DS 1", "an secure sig:DS 1"]
+        );
+        assert_eq!(
+            found(&signed(), "deleg", Rtype::DS, true),
+            [
+                "NOERROR aa",
+                "ns  SOA 1",
+                "ns  sig:SOA 1",
+                "ns deleg NSEC 1",
+                "ns deleg sig:NSEC 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn negative_answers_have_soa_and_proof() {
+        let zone = signed();
+        let soa = ["ns  SOA 1", "ns  sig:SOA 1"];
+        let missing = found(&zone, "nosuch", Rtype::A, true);
+        assert_eq!(missing[0], "NXDOMAIN aa");
+        assert_eq!(missing[1..3], soa);
+        assert_eq!(
+            missing[3..],
+            [
+                "ns noglue NSEC 1",
+                "ns noglue sig:NSEC 1",
+                "ns  NSEC 1",
+                "ns  sig:NSEC 1"
+            ]
+        );
+        // The encloser is an owner below an empty non-terminal; the proof of
+        // both names is one record.
+        let missing = found(&zone, "x.a.ent", Rtype::A, true);
+        assert_eq!(missing[3..], ["ns a.ent NSEC 1", "ns a.ent sig:NSEC 1"]);
+        let no_data = found(&zone, "host", Rtype::MX, true);
+        assert_eq!(no_data[0], "NOERROR aa");
+        assert_eq!(no_data[3..], ["ns host NSEC 1", "ns host sig:NSEC 1"]);
+        let empty = found(&zone, "ent.ents", Rtype::A, true);
+        assert_eq!(empty[0], "NOERROR aa");
+        assert_eq!(empty[3..], ["ns a.ent NSEC 1", "ns a.ent sig:NSEC 1"]);
+        // Without DO, and in an unsigned zone, only the SOA.
+        assert_eq!(
+            found(&zone, "nosuch", Rtype::A, false),
+            ["NXDOMAIN aa", "ns  SOA 1"]
+        );
+        assert_eq!(
+            found(&plain(), "nosuch", Rtype::A, true),
+            ["NXDOMAIN aa", "ns  SOA 1"]
+        );
+    }
+
+    #[test]
+    fn the_negative_ttl_is_the_lower_one() {
+        let zone = signed();
+        let qname = Name::vec_from_str("nosuch.signed.example").expect("a name");
+        let answer = lookup(&zone, qname.for_slice(), Rtype::A, true);
+        // SOA: TTL 3600, MINIMUM 300.
+        assert_eq!(
+            [answer.authority[0].ttl, answer.authority[1].ttl],
+            [300, 300]
+        );
+    }
+
+    #[test]
+    fn glue_in_front_of_a_name_does_not_spoil_its_proof() {
+        // Before this name in canonical order stands glue, without an NSEC.
+        let proof = &found(&signed(), "bigger", Rtype::A, true)[3..];
+        assert_eq!(proof[0], "ns big NSEC 1");
+    }
+
+    #[test]
+    fn wildcards_stand_in_for_missing_names() {
+        assert_eq!(
+            found(&signed(), "foo.bar.wild", Rtype::A, true),
+            [
+                "NOERROR aa",
+                "an foo.bar.wild A 1",
+                "an foo.bar.wild sig:A 1",
+                "ns b.wild NSEC 1",
+                "ns b.wild sig:NSEC 1",
+            ]
+        );
+        let no_data = found(&signed(), "foo.wild", Rtype::AAAA, true);
+        assert_eq!(
+            no_data[3..],
+            [
+                "ns *.wild NSEC 1",
+                "ns *.wild sig:NSEC 1",
+                "ns b.wild NSEC 1",
+                "ns b.wild sig:NSEC 1"
+            ]
+        );
+        // An owner below the wildcard's parent takes its own descendants out.
+        assert_eq!(
+            found(&plain(), "foo.b.wild", Rtype::A, true)[0],
+            "NXDOMAIN aa"
+        );
+        // The wildcard itself is an ordinary name.
+        assert_eq!(
+            found(&plain(), "*.wild", Rtype::A, true),
+            ["NOERROR aa", "an *.wild A 1"]
+        );
+        // An empty non-terminal: the NSEC before `*.we` shows that it has no
+        // types, that before `foo.we` that no closer name exists.
+        let empty = found(&signed(), "foo.we", Rtype::A, true);
+        assert_eq!(empty[0], "NOERROR aa");
+        assert_eq!(
+            empty[3..],
+            [
+                "ns *.wc NSEC 1",
+                "ns *.wc sig:NSEC 1",
+                "ns deep.*.we NSEC 1",
+                "ns deep.*.we sig:NSEC 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn aliases_are_followed_in_the_zone() {
+        let zone = plain();
+        assert_eq!(
+            found(&zone, "alias1", Rtype::A, false),
+            [
+                "NOERROR aa",
+                "an alias1 CNAME 1",
+                "an alias2 CNAME 1",
+                "an alias3 CNAME 1",
+                "an host A 2"
+            ]
+        );
+        assert_eq!(
+            found(&zone, "alias1", Rtype::CNAME, false),
+            ["NOERROR aa", "an alias1 CNAME 1"]
+        );
+        assert_eq!(
+            found(&zone, "alias1", Rtype::ANY, false),
+            ["NOERROR aa", "an alias1 CNAME 1"]
+        );
+        assert_eq!(
+            found(&zone, "to-none", Rtype::A, false),
+            ["NXDOMAIN aa", "an to-none CNAME 1", "ns  SOA 1"]
+        );
+        assert_eq!(
+            found(&zone, "to-ent", Rtype::A, false),
+            ["NOERROR aa", "an to-ent CNAME 1", "ns  SOA 1"]
+        );
+        assert_eq!(
+            found(&zone, "to-out", Rtype::A, false),
+            ["NOERROR aa", "an to-out CNAME 1"]
+        );
+        // Below a cut: AA for the alias, and the referral.
+        let below = found(&zone, "to-below", Rtype::A, false);
+        assert_eq!(
+            below[..3],
+            ["NOERROR aa", "an to-below CNAME 1", "ns deleg NS 5"]
+        );
+    }
+
+    #[test]
+    fn alias_loops_end() {
+        let zone = plain();
+        let loop1 = ["NOERROR aa", "an loop1 CNAME 1", "an loop2 CNAME 1"];
+        assert_eq!(found(&zone, "loop1", Rtype::A, false), loop1);
+        assert_eq!(
+            found(&zone, "self", Rtype::A, false),
+            ["NOERROR aa", "an self CNAME 1"]
+        );
+        assert_eq!(
+            found(&zone, "q.wl", Rtype::A, false),
+            ["NOERROR aa", "an q.wl CNAME 1", "an a.wl CNAME 1"]
+        );
+    }
+
+    #[test]
+    fn names_below_a_dname_are_substituted() {
+        let zone = plain();
+        assert_eq!(
+            found(&zone, "x.dn", Rtype::A, false),
+            [
+                "NOERROR aa",
+                "an dn DNAME 1",
+                "an x.dn CNAME=x.target.plain.example 1",
+                "an x.target A 1",
+            ]
+        );
+        // Not its owner.
+        assert_eq!(
+            found(&zone, "dn", Rtype::A, false),
+            ["NOERROR aa", "an dn A 1"]
+        );
+        let long = "y".repeat(60);
+        assert_eq!(
+            found(&zone, &format!("{long}.dn-long"), Rtype::A, false),
+            ["YXDOMAIN aa", "an dn-long DNAME 1"]
+        );
+    }
+
+    #[test]
+    fn any_and_rrsig_get_one_rrset() {
+        assert_eq!(
+            found(&signed(), "host", Rtype::ANY, true),
+            ["NOERROR aa", "an host A 2", "an host sig:A 1"]
+        );
+        assert_eq!(
+            found(&signed(), "host", Rtype::RRSIG, false),
+            ["NOERROR aa", "an host sig:A 1"]
+        );
+        assert_eq!(
+            found(&plain(), "host", Rtype::RRSIG, false),
+            ["NOERROR aa", "ns  SOA 1"]
+        );
+    }
 }

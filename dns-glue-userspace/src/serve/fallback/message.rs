@@ -55,7 +55,10 @@ impl MessageWriter {
     pub(super) fn new(limit: usize, reserved: usize) -> Self {
         let mut octets = HashCompressor::new(Vec::with_capacity(limit.min(1500)));
         append(&mut octets, &[0; HEADER_OCTETS]);
-        Self { octets, limit: limit.saturating_sub(reserved) }
+        Self {
+            octets,
+            limit: limit.saturating_sub(reserved),
+        }
     }
 
     /// The header, to be filled in.
@@ -92,15 +95,25 @@ impl MessageWriter {
 
     /// Adds an OPT record, into the room that was kept for it: own UDP size,
     /// extended code, DO, and options as they are on the wire.
-    pub(super) fn push_opt(&mut self, udp_size: u16, extended_rcode: u8, dnssec_ok: bool, options: &[u8]) {
+    pub(super) fn push_opt(
+        &mut self,
+        udp_size: u16,
+        extended_rcode: u8,
+        dnssec_ok: bool,
+        options: &[u8],
+    ) {
         append(&mut self.octets, &[0]);
         append(&mut self.octets, &Rtype::OPT.to_int().to_be_bytes());
         append(&mut self.octets, &udp_size.to_be_bytes());
-        append(&mut self.octets, &[extended_rcode, 0, u8::from(dnssec_ok) << 7, 0]);
+        append(
+            &mut self.octets,
+            &[extended_rcode, 0, u8::from(dnssec_ok) << 7, 0],
+        );
         let length = u16::try_from(options.len()).expect("own options are short");
         append(&mut self.octets, &length.to_be_bytes());
         append(&mut self.octets, options);
-        self.add_to_count(Section::Additional, 1).expect("a reply has no 65,535 records");
+        self.add_to_count(Section::Additional, 1)
+            .expect("a reply has no 65,535 records");
     }
 
     /// The finished message.
@@ -111,7 +124,9 @@ impl MessageWriter {
     /// Adds all records of a part, or none.
     fn push_part(&mut self, section: Section, part: &Part<'_>) -> Result<(), Full> {
         let start = self.octets.as_slice().len();
-        let pushed = self.push_records(part).and_then(|count| self.add_to_count(section, count));
+        let pushed = self
+            .push_records(part)
+            .and_then(|count| self.add_to_count(section, count));
         if pushed.is_err() {
             self.octets.truncate(start);
         }
@@ -162,7 +177,9 @@ impl MessageWriter {
             append(&mut self.octets, head);
             rest = tail;
             for _ in 0..names {
-                let Some((name, tail)) = split_name(rest) else { break };
+                let Some((name, tail)) = split_name(rest) else {
+                    break;
+                };
                 append_name(&mut self.octets, name);
                 rest = tail;
             }

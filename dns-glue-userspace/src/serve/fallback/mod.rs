@@ -87,11 +87,6 @@ impl FallbackZones {
         }
         None
     }
-
-    /// The zone with exactly this apex.
-    fn exact(&self, apex: &NameRef) -> Option<&Zone> {
-        self.by_apex.get(apex).map(AsRef::as_ref)
-    }
 }
 
 /// `name` without its first label; `None` for the root.

@@ -2,17 +2,17 @@
 //!
 //! What is refused, and how, follows Knot where the RFCs leave it open. In
 //! order: no reply to responses and to less than a header; FORMERR for what
-//! does not parse; NOTIMP for opcodes other than QUERY; BADVERS for EDNS
-//! versions other than 0 (RFC 6891 section 6.1.3); REFUSED for names outside
-//! all zones and for classes other than IN; no transfers.
+//! does not parse; BADVERS for EDNS versions other than 0 (RFC 6891 section
+//! 6.1.3); NOTAUTH for NOTIFY and UPDATE, NOTIMP for other opcodes but QUERY;
+//! REFUSED for classes other than IN; NOTAUTH for TSIG and for transfers
+//! (NOTIMP for AXFR over UDP); REFUSED for names outside all zones.
 
 use domain::base::Rtype;
-use domain::base::iana::{Class, OptRcode, OptionCode};
+use domain::base::iana::{Class, Opcode, OptRcode, OptionCode};
 
-use super::FallbackZones;
 use super::lookup::lookup;
 use super::message::{HEADER_OCTETS, MessageWriter, OPT_OCTETS, split_name};
-use super::parent;
+use super::{FallbackZones, parent};
 use crate::zone::records::{NameRef, Zone};
 
 /// The longest reply to a client that does not say what it takes, octets
@@ -33,7 +33,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_udp: 1232, nsid: None, copy_cd: false }
+        Self {
+            max_udp: 1232,
+            nsid: None,
+            copy_cd: false,
+        }
     }
 }
 
@@ -56,7 +60,11 @@ pub fn answer(
 ) -> Option<Vec<u8>> {
     let header = RequestHeader::parse(request)?;
     let parsed = Request::parse(&header, request);
-    let reply = Reply { settings, header, transport };
+    let reply = Reply {
+        settings,
+        header,
+        transport,
+    };
     Some(match parsed {
         Err(Malformed { question }) => reply.error(question, None, OptRcode::FORMERR),
         Ok(request) => reply.to(zones, &request),
@@ -83,6 +91,12 @@ impl RequestHeader {
     const RD: u16 = 0x0100;
     /// The CD flag.
     const CD: u16 = 0x0010;
+
+    /// The opcode.
+    fn opcode(&self) -> Opcode {
+        let [first, _] = self.flags.to_be_bytes();
+        Opcode::from_int(first >> 3 & 0x0F)
+    }
 
     /// Reads a header; `None` for a response and for less than a header.
     fn parse(request: &[u8]) -> Option<Self> {
@@ -150,9 +164,15 @@ impl<'a> Request<'a> {
         }
         let rest = request.get(HEADER_OCTETS..).ok_or_else(unreadable)?;
         let (question, mut rest) = parse_question(rest).ok_or_else(unreadable)?;
-        let malformed = || Malformed { question: Some(question) };
+        let malformed = || Malformed {
+            question: Some(question),
+        };
 
-        let mut parsed = Self { question, edns: None, tsig: false };
+        let mut parsed = Self {
+            question,
+            edns: None,
+            tsig: false,
+        };
         let elsewhere = usize::from(answers) + usize::from(authorities);
         let records = elsewhere + usize::from(additionals);
         for index in 0..records {
@@ -176,7 +196,11 @@ impl<'a> Request<'a> {
                 _ => {}
             }
         }
-        if rest.is_empty() { Ok(parsed) } else { Err(malformed()) }
+        if rest.is_empty() {
+            Ok(parsed)
+        } else {
+            Err(malformed())
+        }
     }
 }
 
@@ -236,7 +260,12 @@ impl<'a> Record<'a> {
             nsid |= u16::from_be_bytes([head[0], head[1]]) == OptionCode::NSID.to_int();
         }
         let [_extended_rcode, version, flags, _] = self.ttl;
-        Some(Edns { udp_size: self.class, version, dnssec_ok: flags & 0x80 != 0, nsid })
+        Some(Edns {
+            udp_size: self.class,
+            version,
+            dnssec_ok: flags & 0x80 != 0,
+            nsid,
+        })
     }
 }
 
@@ -268,13 +297,21 @@ struct Reply<'a> {
 impl Reply<'_> {
     /// Replies to a request that parsed.
     fn to(&self, zones: &FallbackZones, request: &Request<'_>) -> Vec<u8> {
-        let Request { question, edns, tsig } = request;
+        let Request {
+            question,
+            edns,
+            tsig,
+        } = request;
         let error = |rcode| self.error(Some(*question), *edns, rcode);
-        if self.header.flags & RequestHeader::OPCODE != 0 {
-            return error(OptRcode::NOTIMP);
-        }
         if edns.is_some_and(|edns| edns.version != 0) {
             return error(OptRcode::BADVERS);
+        }
+        match self.header.opcode() {
+            Opcode::QUERY => {}
+            // Not this server's to take (RFC 1996 section 3.10, RFC 2136
+            // section 3.1): its zones come from the daemon's own sources.
+            Opcode::NOTIFY | Opcode::UPDATE => return error(OptRcode::NOTAUTH),
+            _ => return error(OptRcode::NOTIMP),
         }
         if !matches!(question.qclass, Class::IN | Class::ANY) {
             return error(OptRcode::REFUSED);
@@ -284,10 +321,9 @@ impl Reply<'_> {
             return error(OptRcode::NOTAUTH);
         }
         match question.qtype {
-            Rtype::AXFR | Rtype::IXFR => match self.transport {
-                Transport::Udp => return error(OptRcode::NOTIMP),
-                Transport::Tcp => return error(OptRcode::NOTAUTH),
-            },
+            // RFC 5936 section 4.2 leaves AXFR over UDP undefined.
+            Rtype::AXFR if self.transport == Transport::Udp => return error(OptRcode::NOTIMP),
+            Rtype::AXFR | Rtype::IXFR => return error(OptRcode::NOTAUTH),
             qtype if qtype.to_int() == 0 => return error(OptRcode::NOTIMP),
             _ => {}
         }
@@ -325,9 +361,18 @@ impl Reply<'_> {
         edns: Option<Edns>,
         options: usize,
     ) -> MessageWriter {
-        let reserved = if edns.is_some() { OPT_OCTETS + options } else { 0 };
+        let reserved = if edns.is_some() {
+            OPT_OCTETS + options
+        } else {
+            0
+        };
         let mut writer = MessageWriter::new(self.limit(edns), reserved);
-        if let Some(Question { qname, qtype, qclass }) = question {
+        if let Some(Question {
+            qname,
+            qtype,
+            qclass,
+        }) = question
+        {
             writer.push_question(qname, qtype, qclass);
         }
         writer
@@ -347,7 +392,11 @@ impl Reply<'_> {
             let extended = u8::try_from(code >> 4).expect("extended codes have 12 bits");
             writer.push_opt(self.udp_max(), extended, edns.dnssec_ok, options);
         }
-        let copied = if self.settings.copy_cd { RequestHeader::CD } else { 0 };
+        let copied = if self.settings.copy_cd {
+            RequestHeader::CD
+        } else {
+            0
+        };
         let copied = copied | RequestHeader::OPCODE | RequestHeader::RD;
         let flags = RequestHeader::QR | self.header.flags & copied | flags | code & 0x0F;
         let header = writer.header_mut();
@@ -398,4 +447,231 @@ fn zone_for<'z>(zones: &'z FallbackZones, question: &Question<'_>) -> Option<&'z
         return Some(zone);
     }
     zones.enclosing(question.qname)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Arc, OnceLock};
+
+    use domain::base::Message;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::zone::master_file;
+
+    /// The signed test zone, and the unsigned one with its child.
+    fn zones() -> &'static FallbackZones {
+        static ZONES: OnceLock<FallbackZones> = OnceLock::new();
+        ZONES.get_or_init(|| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fallback");
+            let files = [
+                ("plain.example.", "plain.zone"),
+                ("signed.example.", "signed.zone"),
+                ("child.plain.example.", "child.zone"),
+            ];
+            let zones = files.map(|(apex, file)| {
+                let apex = domain::base::Name::vec_from_str(apex).expect("a name");
+                let zone = master_file::read_file(&apex, &folder.join(file));
+                Arc::new(zone.unwrap_or_else(|errors| panic!("{errors}")))
+            });
+            FallbackZones::new(zones).expect("zones that can be served")
+        })
+    }
+
+    /// Whatever is asked: header, question and records of a reply are sound,
+    /// and it keeps within its limit.
+    fn check(request: &[u8], settings: &Settings, transport: Transport) {
+        let reply = answer(zones(), settings, request, transport);
+        let due = request.len() >= HEADER_OCTETS && request[2] & 0x80 == 0;
+        assert_eq!(reply.is_some(), due);
+        let Some(reply) = reply else { return };
+        assert_eq!(reply[..2], request[..2], "ID");
+        let message = Message::from_octets(reply.as_slice()).expect("a header");
+        let header = message.header();
+        assert!(header.qr());
+        assert!(!header.ra() && !header.ad() && !header.z());
+        assert_eq!(header.rd(), request[2] & 1 != 0, "RD");
+        assert_eq!(
+            header.cd(),
+            settings.copy_cd && request[3] & 0x10 != 0,
+            "CD"
+        );
+        let (_, mut answers, mut authorities, mut additionals) =
+            message.sections().expect("readable sections");
+        for section in [&mut answers, &mut authorities, &mut additionals] {
+            for record in section {
+                record.expect("a readable record");
+            }
+        }
+        assert_eq!(
+            additionals.pos(),
+            reply.len(),
+            "nothing behind the last record"
+        );
+        let client = Message::from_octets(request).expect("a header");
+        let client = client.opt().map_or(512, |opt| opt.udp_payload_size());
+        if transport == Transport::Udp {
+            assert!(reply.len() <= usize::from(client.max(512).min(settings.max_udp.max(512))));
+        }
+    }
+
+    fn settings() -> impl Strategy<Value = Settings> {
+        let nsid = proptest::option::of(vec(any::<u8>(), 0..40).prop_map(Box::from));
+        (select(vec![0, 512, 600, 1232, 1400]), nsid, any::<bool>()).prop_map(
+            |(max_udp, nsid, copy_cd)| Settings {
+                max_udp,
+                nsid,
+                copy_cd,
+            },
+        )
+    }
+
+    fn transport() -> impl Strategy<Value = Transport> {
+        select(vec![Transport::Udp, Transport::Tcp])
+    }
+
+    /// Names that lead somewhere: labels of the test zones, arbitrary ones
+    /// among them.
+    fn qname() -> impl Strategy<Value = Vec<u8>> {
+        let known = [
+            "a", "b", "big", "child", "deep", "deleg", "dn", "dn-long", "ent", "ents", "host",
+            "ns1", "sub", "svc", "target", "wc", "we", "wild", "www", "x", "*", "to-wild", "wl",
+        ];
+        let known = select(known.map(|label| label.as_bytes().to_vec()).to_vec());
+        let label = prop_oneof![4 => known, 1 => vec(any::<u8>(), 1..64)];
+        let zone = select(vec![
+            b"\x05plain\x07example\0".to_vec(),
+            b"\x06signed\x07example\0".to_vec(),
+            b"\x05child\x05plain\x07example\0".to_vec(),
+            b"\0".to_vec(),
+        ]);
+        (vec(label, 0..5), zone).prop_map(|(labels, zone)| {
+            let mut octets = Vec::new();
+            for label in labels {
+                octets.push(u8::try_from(label.len()).expect("a label"));
+                octets.extend_from_slice(&label);
+            }
+            octets.extend_from_slice(&zone);
+            octets
+        })
+    }
+
+    fn qtype() -> impl Strategy<Value = u16> {
+        prop_oneof![
+            select(vec![
+                1, 2, 5, 6, 15, 16, 28, 39, 43, 46, 47, 48, 65, 252, 255
+            ]),
+            any::<u16>()
+        ]
+    }
+
+    /// Ordinary queries, and nearly ordinary ones.
+    fn query() -> impl Strategy<Value = Vec<u8>> {
+        let opt = proptest::option::of((any::<u16>(), any::<bool>(), vec(any::<u8>(), 0..12)));
+        (any::<[u8; 4]>(), qname(), qtype(), opt).prop_map(|(mut head, qname, qtype, opt)| {
+            head[2] &= 0x07;
+            let mut octets = head.to_vec();
+            octets.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, u8::from(opt.is_some())]);
+            octets.extend_from_slice(&qname);
+            octets.extend_from_slice(&qtype.to_be_bytes());
+            octets.extend_from_slice(&[0, 1]);
+            if let Some((size, dnssec_ok, options)) = opt {
+                octets.extend_from_slice(&[0, 0, 41]);
+                octets.extend_from_slice(&size.to_be_bytes());
+                octets.extend_from_slice(&[0, 0, u8::from(dnssec_ok) << 7, 0, 0]);
+                octets.push(u8::try_from(options.len()).expect("short"));
+                octets.extend_from_slice(&options);
+            }
+            octets
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_octets_are_survived(
+            request in vec(any::<u8>(), 0..600),
+            settings in settings(),
+            transport in transport(),
+        ) {
+            check(&request, &settings, transport);
+        }
+
+        #[test]
+        fn queries_get_sound_replies(
+            request in query(),
+            settings in settings(),
+            transport in transport(),
+        ) {
+            check(&request, &settings, transport);
+        }
+
+        #[test]
+        fn damaged_queries_are_survived(
+            mut request in query(),
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            end in any::<prop::sample::Index>(),
+            transport in transport(),
+        ) {
+            for (at, octet) in damage {
+                let at = at.index(request.len());
+                request[at] = octet;
+            }
+            request.truncate(end.index(request.len() + 1).max(HEADER_OCTETS));
+            // What the client takes is as damaged: only parsing is checked.
+            let _ = answer(zones(), &Settings::default(), &request, transport);
+        }
+    }
+
+    /// A query for `host.plain.example. A` with an OPT record.
+    fn with_opt(version: u8, options: &[u8]) -> Vec<u8> {
+        let mut request = b"\x12\x34\0\0\0\x01\0\0\0\0\0\x01".to_vec();
+        request.extend_from_slice(b"\x04host\x05plain\x07example\0\0\x01\0\x01");
+        request.extend_from_slice(&[0, 0, 41, 4, 208, 0, version, 0x80, 0, 0]);
+        request.push(u8::try_from(options.len()).expect("short"));
+        request.extend_from_slice(options);
+        request
+    }
+
+    #[test]
+    fn nsid_is_sent_when_set_and_asked_for() {
+        let nsid = |text: &str| Settings {
+            nsid: Some(text.as_bytes().into()),
+            ..Settings::default()
+        };
+        let reply = |settings: &Settings, request: &[u8]| {
+            answer(zones(), settings, request, Transport::Udp).expect("a reply")
+        };
+        let asked = with_opt(0, &[0, 3, 0, 0]);
+        let not_asked = with_opt(0, &[]);
+        assert!(reply(&nsid("ns7"), &asked).ends_with(b"\0\x07\0\x03\0\x03ns7"));
+        assert!(reply(&nsid("ns7"), &not_asked).ends_with(b"\x80\0\0\0"));
+        assert!(reply(&Settings::default(), &asked).ends_with(b"\x80\0\0\0"));
+    }
+
+    #[test]
+    fn other_edns_versions_get_the_one_that_is_spoken() {
+        let reply = answer(
+            zones(),
+            &Settings::default(),
+            &with_opt(1, &[]),
+            Transport::Udp,
+        );
+        let reply = reply.expect("a reply");
+        // BADVERS is 16: 0 in the header, 1 in OPT, whose version is 0.
+        assert_eq!(reply[3] & 0x0F, 0);
+        assert!(reply.ends_with(&[0, 0, 41, 4, 208, 1, 0, 0x80, 0, 0, 0]));
+    }
+
+    #[test]
+    fn the_question_keeps_its_case() {
+        let mut request = with_opt(0, &[]);
+        request[13..17].copy_from_slice(b"HoSt");
+        let reply = answer(zones(), &Settings::default(), &request, Transport::Udp);
+        assert_eq!(reply.expect("a reply")[13..17], *b"HoSt");
+    }
 }

@@ -13,8 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::base::message_builder::AdditionalBuilder;
-use domain::base::record::ComposeRecord;
 use domain::base::question::ComposeQuestion;
+use domain::base::record::ComposeRecord;
 use domain::base::wire::Composer;
 use domain::base::{Message, MessageBuilder, StreamTarget};
 use domain::net::server::message::Request;
@@ -25,11 +25,11 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::FallbackZones;
 use super::response::{Settings, Transport, answer};
 use super::transport::{
     Connections, Datagram, DatagramBuffers, DatagramSocket, Frame, FrameBuffers, Listener,
 };
-use super::FallbackZones;
 
 /// What clients may take of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may take to read a reply.
     pub write_timeout: Duration,
-    /// Replies that may wait for a slow reader; further queries of the
-    /// connection get none.
-    pub queued_replies: usize,
+    /// Queries of one connection that may await their replies, at least 1;
+    /// further ones are not read until one is sent.
+    pub unanswered: u16,
 }
 
 impl Default for Limits {
@@ -55,7 +55,7 @@ impl Default for Limits {
             connections_per_client: 64,
             idle_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(5),
-            queued_replies: 256,
+            unanswered: 128,
         }
     }
 }
@@ -94,7 +94,10 @@ impl Fallback {
     #[must_use]
     pub fn new(zones: FallbackZones, settings: Settings, limits: Limits) -> Self {
         Self {
-            shared: Arc::new(Shared { zones: RwLock::new(Arc::new(zones)), settings }),
+            shared: Arc::new(Shared {
+                zones: RwLock::new(Arc::new(zones)),
+                settings,
+            }),
             limits,
             connections: Connections::new(limits.connections, limits.connections_per_client),
             bound: BTreeMap::new(),
@@ -104,7 +107,11 @@ impl Fallback {
     /// Serves other zones from now on. Each answer comes out of the old ones
     /// or the new ones as a whole.
     pub fn replace_zones(&self, zones: FallbackZones) {
-        *self.shared.zones.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(zones);
+        *self
+            .shared
+            .zones
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(zones);
     }
 
     /// Listens on an address too, over UDP and TCP. Does nothing if it does
@@ -133,7 +140,9 @@ impl Fallback {
     /// Ceases to listen on an address; queries under way are answered, and
     /// connections closed. Returns whether it had listened there.
     pub async fn remove_address(&mut self, address: SocketAddr) -> bool {
-        let Some(bound) = self.bound.remove(&address) else { return false };
+        let Some(bound) = self.bound.remove(&address) else {
+            return false;
+        };
         bound.shut_down();
         bound.close().await;
         log::debug!("fallback: no longer listening on {address}");
@@ -187,8 +196,13 @@ impl std::fmt::Debug for Bound {
 impl Bound {
     /// Starts both servers.
     fn new(socket: UdpSocket, listener: TcpListener, fallback: &Fallback) -> Self {
-        let Limits { idle_timeout, write_timeout, queued_replies, connections, .. } =
-            fallback.limits;
+        let Limits {
+            idle_timeout,
+            write_timeout,
+            unanswered,
+            connections,
+            ..
+        } = fallback.limits;
         let responder = Responder(Arc::clone(&fallback.shared));
 
         let mut config = dgram::Config::new();
@@ -203,12 +217,22 @@ impl Bound {
         let mut connection = ConnectionConfig::new();
         connection.set_idle_timeout(idle_timeout);
         connection.set_response_write_timeout(write_timeout);
-        connection.set_max_queued_responses(queued_replies);
+        // One queue holds them all, so that domain never has to drop a reply.
+        connection.set_max_queued_responses(usize::from(unanswered.max(1)));
         let mut config = stream::Config::new();
         config.set_max_concurrent_connections(connections);
         config.set_connection_config(connection);
-        let listener = Listener::new(listener, Arc::clone(&fallback.connections));
-        let tcp = Arc::new(TcpServer::with_config(listener, FrameBuffers, responder, config));
+        let listener = Listener::new(
+            listener,
+            Arc::clone(&fallback.connections),
+            u64::from(unanswered.max(1)),
+        );
+        let tcp = Arc::new(TcpServer::with_config(
+            listener,
+            FrameBuffers,
+            responder,
+            config,
+        ));
 
         let udp_task = tokio::spawn({
             let udp = Arc::clone(&udp);
@@ -218,7 +242,12 @@ impl Bound {
             let tcp = Arc::clone(&tcp);
             async move { tcp.run().await }
         });
-        Self { udp, tcp, udp_task, tcp_task }
+        Self {
+            udp,
+            tcp,
+            udp_task,
+            tcp_task,
+        }
     }
 
     /// Tells both servers, and the connections, to end.
@@ -266,7 +295,9 @@ impl Responder {
     /// The reply in the form in which domain's servers send it.
     fn respond(&self, request: &[u8], transport: Transport) -> Ready<Replies> {
         let reply = self.0.answer(request, transport).map(|reply| {
-            rebuild(&reply).map(CallResult::new).map_err(|()| ServiceError::InternalError)
+            rebuild(&reply)
+                .map(CallResult::new)
+                .map_err(|()| ServiceError::InternalError)
         });
         ready(iter(reply))
     }

@@ -9,6 +9,8 @@
 //! - It ends at the first error of its socket: [`DatagramSocket`] reports none.
 //! - A stream server counts connections of one listener, and spins while
 //!   accepting fails: [`Listener`] counts over all of them, and rests.
+//! - It drops replies when more of a connection wait than its queue takes:
+//!   [`Stream`] lets it read no further query until one is written.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,7 +20,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeBounds;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready as poll_ready};
+use std::task::{Context, Poll, Waker, ready as poll_ready};
 use std::time::Duration;
 
 use domain::dep::octseq::Octets;
@@ -43,7 +45,9 @@ const FLAGS_OFFSET: usize = 2;
 
 /// Whether a message is a response.
 fn is_response(message: &[u8]) -> bool {
-    message.get(FLAGS_OFFSET).is_some_and(|flags| flags & 0x80 != 0)
+    message
+        .get(FLAGS_OFFSET)
+        .is_some_and(|flags| flags & 0x80 != 0)
 }
 
 /// A buffer for one datagram, with the length of the message at its end.
@@ -191,12 +195,19 @@ struct Open {
 impl Connections {
     /// None open yet.
     pub(super) fn new(max: usize, max_per_client: usize) -> Arc<Self> {
-        Arc::new(Self { max, max_per_client, open: Mutex::default() })
+        Arc::new(Self {
+            max,
+            max_per_client,
+            open: Mutex::default(),
+        })
     }
 
     /// The number of open connections.
     pub(super) fn count(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .total
     }
 
     /// Admits one more, until the permit is dropped.
@@ -211,7 +222,10 @@ impl Connections {
         }
         *count += 1;
         open.total += 1;
-        Some(Permit { connections: Arc::clone(self), client })
+        Some(Permit {
+            connections: Arc::clone(self),
+            client,
+        })
     }
 }
 
@@ -224,7 +238,11 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .connections
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
         if let Entry::Occupied(mut count) = open.by_client.entry(self.client) {
             *count.get_mut() -= 1;
@@ -241,14 +259,25 @@ impl Drop for Permit {
 pub(super) struct Listener {
     listener: TcpListener,
     connections: Arc<Connections>,
+    /// Queries of one connection that may await their replies.
+    max_unanswered: u64,
     /// Set while accepting rests after a failure.
     rest: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Listener {
     /// Takes a bound listener.
-    pub(super) fn new(listener: TcpListener, connections: Arc<Connections>) -> Self {
-        Self { listener, connections, rest: Mutex::default() }
+    pub(super) fn new(
+        listener: TcpListener,
+        connections: Arc<Connections>,
+        max_unanswered: u64,
+    ) -> Self {
+        Self {
+            listener,
+            connections,
+            max_unanswered,
+            rest: Mutex::default(),
+        }
     }
 }
 
@@ -269,10 +298,19 @@ impl AsyncAccept for Listener {
             }
             match poll_ready!(self.listener.poll_accept(context)) {
                 Ok((stream, client)) => {
-                    let Some(permit) = self.connections.admit(client.ip()) else { continue };
+                    let Some(permit) = self.connections.admit(client.ip()) else {
+                        continue;
+                    };
                     // Replies are written whole: waiting for more only delays.
                     let _ = stream.set_nodelay(true);
-                    let stream = Stream { stream, _permit: permit };
+                    let stream = Stream {
+                        stream,
+                        queries: Messages::default(),
+                        replies: Messages::default(),
+                        max_unanswered: self.max_unanswered,
+                        reader: None,
+                        _permit: permit,
+                    };
                     return Poll::Ready(Ok((ready(Ok(stream)), client)));
                 }
                 Err(error) => {
@@ -284,30 +322,88 @@ impl AsyncAccept for Listener {
     }
 }
 
+/// Counts the messages in a stream, each led by its length (RFC 1035 section
+/// 4.2.2).
+#[derive(Debug, Default)]
+struct Messages {
+    /// Messages that have passed as a whole.
+    passed: u64,
+    /// The first octet of a length whose second has not come yet.
+    half_length: Option<u8>,
+    /// Octets that the message under way still lacks.
+    left: usize,
+}
+
+impl Messages {
+    /// Sees the next octets of the stream.
+    fn advance(&mut self, mut octets: &[u8]) {
+        while let Some((&first, rest)) = octets.split_first() {
+            if self.left > 0 {
+                let taken = self.left.min(octets.len());
+                self.left -= taken;
+                octets = &octets[taken..];
+                self.passed += u64::from(self.left == 0);
+            } else if let Some(high) = self.half_length.take() {
+                self.left = usize::from(u16::from_be_bytes([high, first]));
+                octets = rest;
+                self.passed += u64::from(self.left == 0);
+            } else {
+                self.half_length = Some(first);
+                octets = rest;
+            }
+        }
+    }
+}
+
 /// An admitted connection.
+///
+/// Each query that is read is answered, or else the connection is closed: so
+/// the difference of both counts is the number that await their replies.
 #[derive(Debug)]
 pub(super) struct Stream {
     stream: TcpStream,
+    /// What was read.
+    queries: Messages,
+    /// What was written.
+    replies: Messages,
+    /// How far the counts may differ before nothing more is read.
+    max_unanswered: u64,
+    /// Whom to wake when reading may go on.
+    reader: Option<Waker>,
     _permit: Permit,
 }
 
 impl AsyncRead for Stream {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let this = self.get_mut();
+        if this.queries.passed.saturating_sub(this.replies.passed) >= this.max_unanswered {
+            this.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        poll_ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        this.queries.advance(&buffer.filled()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, octets)
+        let this = self.get_mut();
+        let written = poll_ready!(Pin::new(&mut this.stream).poll_write(context, octets))?;
+        this.replies.advance(&octets[..written]);
+        if let Some(reader) = this.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -316,5 +412,38 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn messages_are_counted_however_they_are_cut(
+            lengths in vec(0u16..400, 0..20),
+            pieces in vec(1usize..50, 1..20),
+        ) {
+            let mut octets = Vec::new();
+            for length in &lengths {
+                octets.extend_from_slice(&length.to_be_bytes());
+                octets.resize(octets.len() + usize::from(*length), 0xFF);
+            }
+            let mut messages = Messages::default();
+            let mut rest = octets.as_slice();
+            for piece in pieces.iter().cycle() {
+                let (head, tail) = rest.split_at((*piece).min(rest.len()));
+                messages.advance(head);
+                rest = tail;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(messages.passed, lengths.len() as u64);
+        }
     }
 }
