@@ -10,7 +10,7 @@ use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet, block_in_place, spawn_blocking};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::interval;
 
 use super::addresses::{AddressError, ServiceAddresses};
@@ -146,20 +146,59 @@ where
     let mut tasks = JoinSet::new();
     tasks.spawn(server);
 
-    let compiled = tokio::select! {
-        compiled = spawn_blocking(compile) => compiled.map_err(DaemonError::Compiler)??,
+    let prepared = {
+        let config = config.clone();
+        spawn_blocking(move || Prepared::new(&config, compile))
+    };
+    let prepared = tokio::select! {
+        prepared = prepared => prepared.map_err(DaemonError::Compiler)??,
         who = told_to_stop(&mut signals, &mut queue) => {
             log::info!("{who}: nothing was attached yet");
             return Ok(());
         }
     };
-    let fallback = fallback(&config, &compiled)?;
-    let addresses = ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
-    let mut daemon = Daemon::start(config, network, addresses, tasks, compiled).await?;
+    let mut daemon = Daemon::start(config, network, tasks, prepared).await?;
     let result = daemon.follow(signals, queue).await;
     daemon.stop().await;
     drop(control);
     result
+}
+
+/// What takes its time, and blocks: made on a thread of its own.
+struct Prepared {
+    loaded: Loaded,
+    host_maps: HostMaps,
+    counters: Counters,
+    fallback: Option<Fallback>,
+    zones: Vec<ZoneStatus>,
+    largest_body: usize,
+}
+
+impl Prepared {
+    /// Compiles the zones and loads the program; what only the compiler needs
+    /// is freed again.
+    fn new(
+        config: &Config,
+        compile: impl FnOnce() -> Result<Compiled, CompileError>,
+    ) -> Result<Self, DaemonError> {
+        let compiled = compile()?;
+        let fallback = fallback(config, &compiled)?;
+        let options = LoadOptions {
+            policy: config.policy,
+            log_level: config.log_level,
+            verifier_log: config.verifier_log.clone(),
+        };
+        let (loaded, host_maps, counters) = load(&compiled.generation, &options)?;
+        log_program(&loaded);
+        Ok(Self {
+            loaded,
+            host_maps,
+            counters,
+            fallback,
+            zones: compiled.summaries,
+            largest_body: compiled.largest_body,
+        })
+    }
 }
 
 /// SIGINT and SIGTERM.
@@ -191,19 +230,15 @@ async fn told_to_stop(signals: &mut Signals, calls: &mut mpsc::Receiver<Call>) -
     loop {
         tokio::select! {
             name = signals.next() => return name,
-            Some(Call { request, reply }) = calls.recv() => {
-                let (answer, stops) = match request {
-                    Request::Stop => (stopping(), true),
-                    Request::Status => (Reply::Error {
-                        message: String::from("the zones are being compiled"),
-                    }, false),
-                };
-                // A client that has gone away needs no answer.
-                let _gone = reply.send(answer);
-                if stops {
+            Some(call) = calls.recv() => match call.request {
+                Request::Stop => {
+                    call.answer_and_wait(stopping()).await;
                     return "stop";
                 }
-            }
+                Request::Status => call.answer(Reply::Error {
+                    message: String::from("the zones are being compiled and loaded"),
+                }),
+            },
         }
     }
 }
@@ -232,22 +267,23 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Loads, serves the addresses, and then attaches.
+    /// Serves the addresses, and then attaches.
     async fn start(
         config: Config,
         network: Network,
-        mut addresses: ServiceAddresses,
         mut tasks: JoinSet<()>,
-        compiled: Compiled,
+        prepared: Prepared,
     ) -> Result<Self, DaemonError> {
-        let options = LoadOptions {
-            policy: config.policy,
-            log_level: config.log_level,
-            verifier_log: config.verifier_log.clone(),
-        };
-        let (mut loaded, mut host_maps, counters) =
-            block_in_place(|| load(&compiled.generation, &options))?;
-        log_program(&loaded);
+        let Prepared {
+            mut loaded,
+            mut host_maps,
+            counters,
+            fallback,
+            zones,
+            largest_body,
+        } = prepared;
+        let mut addresses =
+            ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
         match log_records::follow(&mut loaded) {
             Ok(records) => {
                 tasks.spawn(records);
@@ -264,7 +300,7 @@ impl Daemon {
 
         let served = attach_all(&mut loaded, &mut host_maps, links, config.mode)?;
         for interface in &served {
-            interface.warn_of_little_room(compiled.largest_body);
+            interface.warn_of_little_room(largest_body);
         }
         Ok(Self {
             served,
@@ -275,7 +311,7 @@ impl Daemon {
             counters,
             network,
             tasks,
-            zones: compiled.summaries,
+            zones,
             config,
             since: Instant::now(),
         })
@@ -304,12 +340,14 @@ impl Daemon {
                     self.update().await?;
                 }
                 _ = retry.tick(), if !self.addresses.is_complete() => self.update().await?,
-                Some(call) = calls.recv() => {
-                    if self.answer(call) {
+                Some(call) = calls.recv() => match call.request {
+                    Request::Stop => {
                         log::info!("stopped through the control socket");
+                        call.answer_and_wait(stopping()).await;
                         return Ok(());
                     }
-                }
+                    Request::Status => call.answer(self.status_reply()),
+                },
             }
         }
     }
@@ -338,22 +376,13 @@ impl Daemon {
         Ok(())
     }
 
-    /// Answers a client; true if it was told to stop.
-    fn answer(&self, call: Call) -> bool {
-        let stops = call.request == Request::Stop;
-        let reply = match call.request {
-            Request::Stop => stopping(),
-            Request::Status => match self.status() {
-                Ok(status) => Reply::Status(Box::new(status)),
-                Err(error) => Reply::Error {
-                    message: error.to_string(),
-                },
+    fn status_reply(&self) -> Reply {
+        match self.status() {
+            Ok(status) => Reply::Status(Box::new(status)),
+            Err(error) => Reply::Error {
+                message: error.to_string(),
             },
-        };
-        if call.reply.send(reply).is_err() {
-            log::debug!("control socket: the client did not wait");
         }
-        stops
     }
 
     fn status(&self) -> Result<Status, DaemonError> {
