@@ -269,12 +269,22 @@ fn cases() -> Vec<Case> {
         b"\x0Bhmac-sha256\0\0\0\x69\0\0\0\x01\x2C\0\0\x12\x34\0\0\0\0",
     ]
     .concat();
-    add(
-        "TSIG",
-        with(&tsig),
-        Some(R::NOTAUTH),
-        Some("adds a TSIG record that says BADKEY"),
+    add("TSIG", with(&tsig), Some(R::NOTAUTH), None);
+    let request = changed(
+        plain(Rtype::A),
+        &[(11, 2)],
+        &[octets.clone(), tsig.clone()].concat(),
     );
+    add("TSIG after OPT", request, Some(R::NOTAUTH), None);
+    let request = changed(
+        plain(Rtype::A),
+        &[(11, 2)],
+        &[tsig.clone(), octets].concat(),
+    );
+    add("TSIG before OPT", request, Some(R::FORMERR), None);
+    let cut = changed(tsig.clone(), &[(14, 0x1B)], &[]);
+    let cut = with(&cut[..cut.len() - 2]);
+    add("TSIG cut off", cut, Some(R::FORMERR), None);
 
     // Transfers.
     for request in [apex, plain, outside] {

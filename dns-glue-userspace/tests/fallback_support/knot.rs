@@ -12,7 +12,7 @@ use super::{ZoneFile, name, query};
 
 /// A running knotd; ended when dropped.
 pub struct Knot {
-    child: Child,
+    _process: Process,
     folder: PathBuf,
     udp: UdpSocket,
     tcp: TcpStream,
@@ -37,13 +37,14 @@ impl Knot {
         let config = folder.join("knot.conf");
         std::fs::write(&config, configuration(folder, address, zones)).expect("write knot.conf");
         let log = std::fs::File::create(folder.join("knot.log")).expect("create knot.log");
-        let child = Command::new(knotd)
+        let process = Command::new(knotd)
             .arg("-c")
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("clone a file"))
             .stderr(log)
             .spawn()
+            .map(Process)
             .expect("start knotd");
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a socket");
         udp.connect(address).expect("connect a datagram socket");
@@ -54,7 +55,7 @@ impl Knot {
             .expect("set a timeout");
         let tcp = connect(address);
         Some(Self {
-            child,
+            _process: process,
             folder: folder.to_owned(),
             udp,
             tcp,
@@ -115,11 +116,14 @@ impl Knot {
     }
 }
 
-impl Drop for Knot {
+/// The child process; ended when dropped, a failing test included.
+struct Process(Child);
+
+impl Drop for Process {
     fn drop(&mut self) {
         // The child's own handle: nothing else can be hit.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

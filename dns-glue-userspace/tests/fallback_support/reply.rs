@@ -82,7 +82,8 @@ impl Reply {
         for (index, mut section) in [answer, authority, additional].into_iter().enumerate() {
             for record in section.by_ref() {
                 let record = record.expect("a record");
-                assert!(opt.is_none(), "OPT is the last record");
+                let last = opt.is_none() || record.rtype() == Rtype::TSIG;
+                assert!(last, "OPT is the last record but TSIG");
                 if record.rtype() == Rtype::OPT {
                     assert_eq!(index, 2, "OPT stands in the additional section");
                     let ttl = record.ttl().as_secs();

@@ -142,8 +142,68 @@ struct Request<'a> {
     question: Question<'a>,
     /// Its OPT record.
     edns: Option<Edns>,
-    /// It has a TSIG record.
-    tsig: bool,
+    /// Its TSIG record.
+    tsig: Option<Tsig<'a>>,
+}
+
+/// What a reply must repeat of a request's TSIG record (RFC 8945 section 4.2).
+#[derive(Clone, Copy, Debug)]
+struct Tsig<'a> {
+    /// The name of the key: the owner.
+    key: &'a NameRef,
+    /// The name of the algorithm.
+    algorithm: &'a NameRef,
+    /// Time signed and fudge.
+    time: &'a [u8; 8],
+    /// The original ID.
+    id: [u8; 2],
+}
+
+impl<'a> Tsig<'a> {
+    /// The error of a key that is not known (RFC 8945 section 5.2.1).
+    const BADKEY: [u8; 2] = [0, 17];
+
+    /// Reads a TSIG record's owner and data, to the last octet.
+    fn parse(owner: &'a [u8], rdata: &'a [u8]) -> Option<Self> {
+        let (key, _) = split_name(owner)?;
+        let (algorithm, rest) = split_name(rdata)?;
+        let (time, rest) = rest.split_first_chunk::<8>()?;
+        let rest = skip_counted(rest)?;
+        let (&[high, low, _, _], rest) = rest.split_first_chunk::<4>()?;
+        skip_counted(rest)?.is_empty().then_some(Self {
+            key,
+            algorithm,
+            time,
+            id: [high, low],
+        })
+    }
+
+    /// The record that says that the key is not known; it is not signed
+    /// (RFC 8945 section 5.3.2).
+    fn refused(&self) -> Vec<u8> {
+        let rdata_octets = self.algorithm.len() + 16;
+        let mut record = self.key.as_slice().to_vec();
+        record.extend_from_slice(&Rtype::TSIG.to_int().to_be_bytes());
+        record.extend_from_slice(&Class::ANY.to_int().to_be_bytes());
+        record.extend_from_slice(&[0; 4]);
+        let length = u16::try_from(rdata_octets).expect("a name and 16 octets");
+        record.extend_from_slice(&length.to_be_bytes());
+        record.extend_from_slice(self.algorithm.as_slice());
+        record.extend_from_slice(self.time);
+        // No MAC.
+        record.extend_from_slice(&[0; 2]);
+        record.extend_from_slice(&self.id);
+        record.extend_from_slice(&Self::BADKEY);
+        // No other data.
+        record.extend_from_slice(&[0; 2]);
+        record
+    }
+}
+
+/// Skips octets that are led by their number.
+fn skip_counted(octets: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = octets.split_first_chunk::<2>()?;
+    rest.get(usize::from(u16::from_be_bytes(*length))..)
 }
 
 /// A request that did not parse, with its question if that much did.
@@ -171,11 +231,12 @@ impl<'a> Request<'a> {
         let mut parsed = Self {
             question,
             edns: None,
-            tsig: false,
+            tsig: None,
         };
         let elsewhere = usize::from(answers) + usize::from(authorities);
         let records = elsewhere + usize::from(additionals);
         for index in 0..records {
+            let start = rest;
             let (record, tail) = Record::parse(rest).ok_or_else(malformed)?;
             rest = tail;
             match record.rtype {
@@ -188,10 +249,9 @@ impl<'a> Request<'a> {
                 }
                 Rtype::TSIG => {
                     // RFC 8945 section 5.1: the last record, or FORMERR.
-                    if index < elsewhere || index + 1 != records {
-                        return Err(malformed());
-                    }
-                    parsed.tsig = true;
+                    let last = index >= elsewhere && index + 1 == records;
+                    let tsig = Tsig::parse(start, record.rdata).filter(|_| last);
+                    parsed.tsig = Some(tsig.ok_or_else(malformed)?);
                 }
                 _ => {}
             }
@@ -316,9 +376,9 @@ impl Reply<'_> {
         if !matches!(question.qclass, Class::IN | Class::ANY) {
             return error(OptRcode::REFUSED);
         }
-        if *tsig {
-            // No key is known here (RFC 8945 section 5.2.1).
-            return error(OptRcode::NOTAUTH);
+        if let Some(tsig) = tsig {
+            // No key is known here.
+            return self.bad_key(*question, *edns, tsig);
         }
         match question.qtype {
             // RFC 5936 section 4.2 leaves AXFR over UDP undefined.
@@ -352,6 +412,19 @@ impl Reply<'_> {
         rcode: OptRcode,
     ) -> Vec<u8> {
         self.finish(self.start(question, edns, 0), edns, 0, rcode, &[])
+    }
+
+    /// Replies that a key is not known.
+    fn bad_key(&self, question: Question<'_>, edns: Option<Edns>, tsig: &Tsig<'_>) -> Vec<u8> {
+        let mut reply = self.error(Some(question), edns, OptRcode::NOTAUTH);
+        let record = tsig.refused();
+        // Long names and a short limit: the code must do.
+        if reply.len() + record.len() <= self.limit(edns) {
+            reply.extend_from_slice(&record);
+            // ARCOUNT: OPT, if there is one, and this.
+            reply[11] += 1;
+        }
+        reply
     }
 
     /// Starts a reply that leaves room for its OPT record.
