@@ -133,7 +133,7 @@ fn referrals_come_from_the_kernel_until_the_daemon_is_killed() {
     let host = Host::new();
     let server = host.enter(|| UdpSocket::bind((SERVER_IP, 53)).expect("port 53 is free"));
     server.set_nonblocking(true).expect("a socket");
-    let mut daemon = host.start(&format!("--iface {SERVER}"));
+    let daemon = host.start(&format!("--iface {SERVER}"));
     let ask = || host.on_client(|| exchange(SERVER_IP, &roomy_query()));
 
     let reply = ask().expect("a referral");
