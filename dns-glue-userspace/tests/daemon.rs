@@ -2,12 +2,12 @@
 
 mod daemon_support;
 
-use std::net::UdpSocket;
-use std::process::Command;
+use std::net::{TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use daemon_support::{
-    CLIENT, Host, SERVER, SERVER_IP, exchange, is_root, query, refusal, wait_for,
+    CLIENT, Host, SERVER, SERVER_IP, exchange, is_root, query, refusal, wait_for, with_padding,
 };
 
 /// A name below no zone: the program looks it up, and passes it.
@@ -117,6 +117,150 @@ fn a_killed_daemon_leaves_no_program() {
         host.program_on(SERVER),
         daemon.status()["program"]["id"].as_u64()
     );
+}
+
+/// A query that the kernel answers: its frame is long enough for the reply, as
+/// frames out of a veth have hardly any room to grow.
+fn roomy_query() -> Vec<u8> {
+    with_padding(&query("www.child.example"), 300)
+}
+
+#[test]
+fn referrals_come_from_the_kernel_until_the_daemon_is_killed() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let server = host.enter(|| UdpSocket::bind((SERVER_IP, 53)).expect("port 53 is free"));
+    server.set_nonblocking(true).expect("a socket");
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    let ask = || host.on_client(|| exchange(SERVER_IP, &roomy_query()));
+
+    let reply = ask().expect("a referral");
+    assert_eq!(reply[..2], roomy_query()[..2], "the ID");
+    assert_eq!(
+        reply[2..4],
+        [0x80, 0],
+        "a response, no error, not authoritative"
+    );
+    assert_eq!(reply[4..12], [0, 1, 0, 0, 0, 1, 0, 2], "NS, glue and OPT");
+    assert_eq!(daemon.counter("referral"), 1);
+    server
+        .recv(&mut [0; 4096])
+        .expect_err("the server behind saw nothing");
+
+    daemon.signal(libc::SIGKILL);
+    let killed = Instant::now();
+    wait_for("answers stop", || ask().is_err());
+    assert!(killed.elapsed() < Duration::from_secs(5));
+    assert_eq!(host.program_on(SERVER), None);
+    let mut octets = [0; 4096];
+    let length = server.recv(&mut octets).expect("the query passes");
+    assert_eq!(octets[..length], roomy_query());
+}
+
+#[test]
+fn the_embedded_fallback_answers_what_passes_on_every_address() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = host.start(&format!("--iface {SERVER} --fallback embedded"));
+    let apex = query("example");
+    let ask = |server: &'static str| {
+        let sent = apex.clone();
+        host.on_client(move || exchange(server, &sent))
+    };
+    let reply = ask(SERVER_IP).expect("the fallback answers");
+    assert_eq!(reply[2] & 0x84, 0x84, "authoritative");
+    assert_eq!(daemon.counter("no-cut"), 1, "the kernel passed it");
+    host.on_client(|| exchange(SERVER_IP, &roomy_query()))
+        .expect("the kernel answers");
+    assert_eq!(daemon.counter("referral"), 1);
+
+    host.ip(&format!("addr add 192.0.2.7/24 dev {SERVER}"));
+    wait_for("the fallback listens there", || ask("192.0.2.7").is_ok());
+    host.on_client(|| TcpStream::connect(("192.0.2.7", 53)).expect("over TCP too"));
+    host.ip(&format!("addr del 192.0.2.7/24 dev {SERVER}"));
+    wait_for("the address is let go", || {
+        host.enter(|| {
+            // Bindable without the address being there, if nobody holds it.
+            let listing = Command::new("ss").args(["-Hlntu"]).output();
+            let listing = String::from_utf8(listing.expect("ss").stdout).expect("text");
+            !listing.contains("192.0.2.7")
+        })
+    });
+
+    daemon.signal(libc::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    ask(SERVER_IP).expect_err("neither answers any more");
+    host.on_client(|| exchange(SERVER_IP, &roomy_query()))
+        .expect_err("nor the kernel");
+}
+
+#[test]
+fn an_address_in_use_is_not_answered_until_the_fallback_has_it() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER} --fallback embedded"));
+    host.ip("addr add 192.0.2.8/32 dev lo");
+    // The daemon lets the host settle first, so the address is still free.
+    let taken = host.enter(|| UdpSocket::bind("192.0.2.8:53").expect("faster than the daemon"));
+    wait_for("the daemon tells", || {
+        daemon.log().contains("192.0.2.8:53 is not served")
+    });
+    assert_eq!(daemon.status()["addresses"], serde_json::json!([SERVER_IP]));
+    drop(taken);
+    wait_for("it tries again", || {
+        daemon.status()["addresses"] == serde_json::json!([SERVER_IP, "192.0.2.8"])
+    });
+}
+
+#[test]
+fn jumbo_frames_are_no_obstacle() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    host.ip(&format!("link set {SERVER} mtu 9000"));
+    host.client_ip(&format!("link set {CLIENT} mtu 9000"));
+    for mode in ["native", "generic"] {
+        let daemon = host.start(&format!("--iface {SERVER} --mode {mode}"));
+        assert_eq!(daemon.status()["interfaces"][0]["mode"], mode);
+        assert_eq!(daemon.status()["interfaces"][0]["mtu"], 9000);
+    }
+}
+
+#[test]
+fn stop_works_while_zones_are_compiled() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    // A pipe that nobody writes to: a zone that takes for ever to read.
+    let pipe = host.path("pipe.zone");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let mut run = host.run_command(&format!("--iface {SERVER} --zone test.={}", pipe.display()));
+    let mut child = run.stderr(Stdio::null()).spawn().expect("dns-glue starts");
+    let call = |command: &str| {
+        Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+            .arg(command)
+            .arg("--control")
+            .arg(host.path("control.sock"))
+            .output()
+            .expect("dns-glue starts")
+    };
+    wait_for("it says what it does", || {
+        let output = call("status");
+        String::from_utf8_lossy(&output.stderr).contains("the zones are being compiled")
+    });
+    assert!(call("stop").status.success());
+    let status = child.wait().expect("its end");
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(host.program_on(SERVER), None);
 }
 
 #[test]

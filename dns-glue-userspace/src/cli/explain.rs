@@ -7,6 +7,8 @@ use super::ZoneArgs;
 
 /// Show the answer to a query, or why it passes
 #[derive(Debug, Args)]
+// One value a flag: what follows would else be taken for a zone, not the name.
+#[command(mut_arg("zones", |arg| arg.num_args(1)), mut_arg("serves", |arg| arg.num_args(1)))]
 pub struct ExplainArgs {
     #[command(flatten)]
     zones: ZoneArgs,

@@ -33,6 +33,10 @@ pub struct AddressChanges {
     pub beyond: Vec<IpAddr>,
 }
 
+#[expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "this aya takes values too, the next one references only"
+)]
 impl HostMaps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         let mut take = |name| ebpf.take_map(name).ok_or(LoadError::Missing(name));

@@ -89,6 +89,9 @@ pub enum LoadError {
         /// The verifier's words.
         helper: String,
     },
+    /// A signal came while the verifier was at work.
+    #[error("interrupted while the kernel verified the program")]
+    Interrupted,
     /// The verifier refused the program.
     #[error(
         "the verifier of kernel {release} refuses the program: {cause}\n{}", .log.describe()
@@ -300,6 +303,10 @@ fn explain_refusal(error: ProgramError, options: &LoadOptions) -> LoadError {
 
 /// What a refusal with this log means.
 fn refusal(cause: io::Error, text: String, keep_in: Option<&Path>) -> LoadError {
+    // The verifier gives up when a signal waits, at any instruction.
+    if let Some(libc::EAGAIN | libc::EINTR) = cause.raw_os_error() {
+        return LoadError::Interrupted;
+    }
     let release = requirements::kernel_release();
     if let Some(helper) = requirements::unknown_helper(&text) {
         return LoadError::KernelTooOld {
@@ -344,6 +351,13 @@ mod tests {
         fs::remove_file(&path).expect("the file is there");
         assert_eq!(kept, text);
         assert!(error.contains(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_signal_is_no_refusal() {
+        let cause = io::Error::from_raw_os_error(libc::EAGAIN);
+        let error = refusal(cause, String::from("12: (b7) r0 = 0\n"), None);
+        assert!(matches!(error, LoadError::Interrupted), "{error}");
     }
 
     #[test]

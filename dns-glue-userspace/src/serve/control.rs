@@ -63,8 +63,23 @@ pub enum Reply {
 pub struct Call {
     /// What is asked.
     pub request: Request,
-    /// Takes the reply.
-    pub reply: oneshot::Sender<Reply>,
+    reply: oneshot::Sender<Reply>,
+    /// Ends when the reply is written.
+    written: oneshot::Receiver<()>,
+}
+
+impl Call {
+    /// Sends the reply. The client may have gone away.
+    pub fn answer(self, reply: Reply) {
+        let _gone = self.reply.send(reply);
+    }
+
+    /// Sends the reply and waits until it is written: for the last one, before
+    /// the process ends.
+    pub async fn answer_and_wait(self, reply: Reply) {
+        let _gone = self.reply.send(reply);
+        let _written = tokio::time::timeout(PATIENCE, self.written).await;
+    }
 }
 
 /// Why there is no control socket.
@@ -236,8 +251,10 @@ async fn serve_client(stream: tokio::net::UnixStream, calls: mpsc::Sender<Call>)
     let mut line = String::new();
     let read = tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await;
     let Ok(Ok(1..)) = read else { return };
+    // Dropped when the reply is written, or nobody wants it.
+    let (writing, written) = oneshot::channel::<()>();
     let reply = match serde_json::from_str(&line) {
-        Ok(request) => ask(request, &calls).await,
+        Ok(request) => ask(request, written, &calls).await,
         Err(error) => Reply::Error {
             message: format!("not a request: {error}"),
         },
@@ -248,18 +265,28 @@ async fn serve_client(stream: tokio::net::UnixStream, calls: mpsc::Sender<Call>)
         log::debug!("control socket: {error}");
         return;
     }
+    drop(writing);
     if matches!(reply, Reply::Stopping { .. }) {
         // Until the process is gone: the client waits for the end.
         std::future::pending::<()>().await;
     }
 }
 
-async fn ask(request: Request, calls: &mpsc::Sender<Call>) -> Reply {
+async fn ask(
+    request: Request,
+    written: oneshot::Receiver<()>,
+    calls: &mpsc::Sender<Call>,
+) -> Reply {
     let (reply, answer) = oneshot::channel();
     let busy = || Reply::Error {
         message: String::from("the daemon is starting or stopping"),
     };
-    if calls.send(Call { request, reply }).await.is_err() {
+    let call = Call {
+        request,
+        reply,
+        written,
+    };
+    if calls.send(call).await.is_err() {
         return busy();
     }
     answer.await.unwrap_or_else(|_| busy())
@@ -394,9 +421,9 @@ mod tests {
         let server = tokio::spawn(socket.serve(calls).expect("served"));
         let daemon = tokio::spawn(async move {
             let call: Call = queue.recv().await.expect("a call");
-            let reply = Reply::Stopping { pid: 42 };
-            call.reply.send(reply).expect("the client waits");
-            call.request
+            let request = call.request;
+            call.answer_and_wait(Reply::Stopping { pid: 42 }).await;
+            request
         });
 
         let nonsense_path = path.clone();

@@ -10,7 +10,7 @@ use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet, block_in_place, spawn_blocking};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::interval;
 
 use super::addresses::{AddressError, ServiceAddresses};
@@ -139,26 +139,66 @@ where
     let network = Network::connect()?;
     interfaces::choose(&config.interfaces, &network.snapshot().await?)?;
 
-    let compiled = tokio::select! {
-        compiled = spawn_blocking(compile) => compiled.map_err(DaemonError::Compiler)??,
-        name = signals.next() => {
-            log::info!("{name}: nothing was attached yet");
+    let (calls, mut queue) = mpsc::channel(16);
+    let server = control
+        .serve(calls)
+        .map_err(system("serve the control socket"))?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server);
+
+    let prepared = {
+        let config = config.clone();
+        spawn_blocking(move || Prepared::new(&config, compile))
+    };
+    let prepared = tokio::select! {
+        prepared = prepared => prepared.map_err(DaemonError::Compiler)??,
+        who = told_to_stop(&mut signals, &mut queue) => {
+            log::info!("{who}: nothing was attached yet");
             return Ok(());
         }
     };
-    let fallback = fallback(&config, &compiled)?;
-    let addresses = ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
-    let (calls, queue) = mpsc::channel(16);
-    let mut daemon = Daemon::start(config, network, addresses, compiled).await?;
-    daemon.tasks.spawn(
-        control
-            .serve(calls)
-            .map_err(system("serve the control socket"))?,
-    );
+    let mut daemon = Daemon::start(config, network, tasks, prepared).await?;
     let result = daemon.follow(signals, queue).await;
     daemon.stop().await;
     drop(control);
     result
+}
+
+/// What takes its time, and blocks: made on a thread of its own.
+struct Prepared {
+    loaded: Loaded,
+    host_maps: HostMaps,
+    counters: Counters,
+    fallback: Option<Fallback>,
+    zones: Vec<ZoneStatus>,
+    largest_body: usize,
+}
+
+impl Prepared {
+    /// Compiles the zones and loads the program; what only the compiler needs
+    /// is freed again.
+    fn new(
+        config: &Config,
+        compile: impl FnOnce() -> Result<Compiled, CompileError>,
+    ) -> Result<Self, DaemonError> {
+        let compiled = compile()?;
+        let fallback = fallback(config, &compiled)?;
+        let options = LoadOptions {
+            policy: config.policy,
+            log_level: config.log_level,
+            verifier_log: config.verifier_log.clone(),
+        };
+        let (loaded, host_maps, counters) = load(&compiled.generation, &options)?;
+        log_program(&loaded);
+        Ok(Self {
+            loaded,
+            host_maps,
+            counters,
+            fallback,
+            zones: compiled.summaries,
+            largest_body: compiled.largest_body,
+        })
+    }
 }
 
 /// SIGINT and SIGTERM.
@@ -185,6 +225,30 @@ impl Signals {
     }
 }
 
+/// Waits for the end of a daemon that does not serve yet; says who wants it.
+async fn told_to_stop(signals: &mut Signals, calls: &mut mpsc::Receiver<Call>) -> &'static str {
+    loop {
+        tokio::select! {
+            name = signals.next() => return name,
+            Some(call) = calls.recv() => match call.request {
+                Request::Stop => {
+                    call.answer_and_wait(stopping()).await;
+                    return "stop";
+                }
+                Request::Status => call.answer(Reply::Error {
+                    message: String::from("the zones are being compiled and loaded"),
+                }),
+            },
+        }
+    }
+}
+
+fn stopping() -> Reply {
+    Reply::Stopping {
+        pid: std::process::id(),
+    }
+}
+
 /// Everything that runs. Fields are dropped in this order: the program leaves
 /// the interfaces before anything that answers in its place is closed.
 struct Daemon {
@@ -203,22 +267,23 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Loads, serves the addresses, and then attaches.
+    /// Serves the addresses, and then attaches.
     async fn start(
         config: Config,
         network: Network,
-        mut addresses: ServiceAddresses,
-        compiled: Compiled,
+        mut tasks: JoinSet<()>,
+        prepared: Prepared,
     ) -> Result<Self, DaemonError> {
-        let options = LoadOptions {
-            policy: config.policy,
-            log_level: config.log_level,
-            verifier_log: config.verifier_log.clone(),
-        };
-        let (mut loaded, mut host_maps, counters) =
-            block_in_place(|| load(&compiled.generation, &options))?;
-        log_program(&loaded);
-        let mut tasks = JoinSet::new();
+        let Prepared {
+            mut loaded,
+            mut host_maps,
+            counters,
+            fallback,
+            zones,
+            largest_body,
+        } = prepared;
+        let mut addresses =
+            ServiceAddresses::new(config.addresses.clone(), config.policy.port, fallback);
         match log_records::follow(&mut loaded) {
             Ok(records) => {
                 tasks.spawn(records);
@@ -235,7 +300,7 @@ impl Daemon {
 
         let served = attach_all(&mut loaded, &mut host_maps, links, config.mode)?;
         for interface in &served {
-            interface.warn_of_little_room(compiled.largest_body);
+            interface.warn_of_little_room(largest_body);
         }
         Ok(Self {
             served,
@@ -246,7 +311,7 @@ impl Daemon {
             counters,
             network,
             tasks,
-            zones: compiled.summaries,
+            zones,
             config,
             since: Instant::now(),
         })
@@ -275,12 +340,14 @@ impl Daemon {
                     self.update().await?;
                 }
                 _ = retry.tick(), if !self.addresses.is_complete() => self.update().await?,
-                Some(call) = calls.recv() => {
-                    if self.answer(call) {
+                Some(call) = calls.recv() => match call.request {
+                    Request::Stop => {
                         log::info!("stopped through the control socket");
+                        call.answer_and_wait(stopping()).await;
                         return Ok(());
                     }
-                }
+                    Request::Status => call.answer(self.status_reply()),
+                },
             }
         }
     }
@@ -309,24 +376,13 @@ impl Daemon {
         Ok(())
     }
 
-    /// Answers a client; true if it was told to stop.
-    fn answer(&self, call: Call) -> bool {
-        let stops = call.request == Request::Stop;
-        let reply = match call.request {
-            Request::Stop => Reply::Stopping {
-                pid: std::process::id(),
+    fn status_reply(&self) -> Reply {
+        match self.status() {
+            Ok(status) => Reply::Status(Box::new(status)),
+            Err(error) => Reply::Error {
+                message: error.to_string(),
             },
-            Request::Status => match self.status() {
-                Ok(status) => Reply::Status(Box::new(status)),
-                Err(error) => Reply::Error {
-                    message: error.to_string(),
-                },
-            },
-        };
-        if call.reply.send(reply).is_err() {
-            log::debug!("control socket: the client did not wait");
         }
-        stops
     }
 
     fn status(&self) -> Result<Status, DaemonError> {

@@ -65,8 +65,9 @@ impl Host {
         );
         run("ip", &format!("-n {client} link set {CLIENT} up"));
         // Partial checksums are not valid on the wire: such queries pass.
-        let no_offload = format!("netns exec {client} ethtool -K {CLIENT} tx off");
-        run("ip", &no_offload);
+        // And without receive offload a veth takes nothing that XDP sends back.
+        let offloads = format!("netns exec {client} ethtool -K {CLIENT} tx off gro on");
+        run("ip", &offloads);
         host
     }
 
@@ -280,6 +281,18 @@ pub fn query(name: &str) -> Vec<u8> {
     }
     octets.extend([0, 0, 1, 0, 1]);
     octets
+}
+
+/// The query with an OPT record whose padding (RFC 7830) takes `octets` octets.
+pub fn with_padding(query: &[u8], octets: u16) -> Vec<u8> {
+    let mut padded = query.to_vec();
+    padded[11] = 1; // ARCOUNT
+    padded.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0]);
+    padded.extend((octets + 4).to_be_bytes());
+    padded.extend(12u16.to_be_bytes());
+    padded.extend(octets.to_be_bytes());
+    padded.resize(padded.len() + usize::from(octets), 0);
+    padded
 }
 
 /// Sends a datagram and waits a while for the reply.
