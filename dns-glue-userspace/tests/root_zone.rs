@@ -176,7 +176,7 @@ fn a_child_zone_served_here_passes() {
         let name: Name<Vec<u8>> = name.parse().expect("a name");
         match host::answer(
             &compilation.generation,
-            &POLICY,
+            &policy(&compilation.generation),
             &query(&name, Rtype::A, None),
         ) {
             Ok((_, reason)) | Err(reason) => reason,
