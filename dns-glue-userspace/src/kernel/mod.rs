@@ -22,6 +22,7 @@ pub mod load;
 pub mod log_records;
 pub mod memory;
 pub mod requirements;
+pub mod test_run;
 mod value;
 
 pub use attach::{AttachError, AttachMode, Attachment, Target};

@@ -1,0 +1,1143 @@
+//! The table of golden cases: a frame, its outcome, and the reply if there is
+//! one.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use dns_glue::compile::Generation;
+use dns_glue_common::index::EntryKind;
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::Reason;
+
+use super::program_support::frame::{
+    CLIENT_MAC, Path, SERVER_V4, SERVER_V6, UDP, fix_ipv4_checksum, put_number,
+};
+use super::program_support::program::{POLICY, Program};
+use super::program_support::query::{Opt, Query, edns_flag, flag, rtype};
+use super::program_support::zones;
+
+/// What the program is loaded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// As `dns-glue run` without options.
+    Plain,
+    /// With every choice that an operator has, and a zone with DELEG records.
+    Choices,
+    /// An MTU that leaves 700 octets for a message over IPv4.
+    Mtu728,
+    /// An MTU too small for 512 octets.
+    Mtu500,
+    /// On an interface that the program was not attached to.
+    OtherInterface,
+    /// With an index that names pieces that are not there.
+    Broken,
+}
+
+impl Setup {
+    pub const ALL: [Self; 6] = [
+        Self::Plain,
+        Self::Choices,
+        Self::Mtu728,
+        Self::Mtu500,
+        Self::OtherInterface,
+        Self::Broken,
+    ];
+
+    /// Loads the program.
+    pub fn load(self) -> Program {
+        let policy = match self {
+            Self::Choices => Policy {
+                port: 5353,
+                max_udp: 1400,
+                flags: Policy::COOKIES_PASS | Policy::ECS_PASS | Policy::COPY_CD,
+            },
+            _ => POLICY,
+        };
+        let mut program = Program::load(self.generation(), policy);
+        match self {
+            Self::Mtu728 => program.set_mtu(728),
+            Self::Mtu500 => program.set_mtu(500),
+            Self::OtherInterface => program.forget_interface(),
+            Self::Plain | Self::Choices | Self::Broken => {}
+        }
+        program
+    }
+
+    fn generation(self) -> Generation {
+        let mut served = vec![
+            zones::example(),
+            zones::signed(),
+            zones::from_text("faulty.example.", "*.wild NS ns.void.\n"),
+            zones::from_text("nsec3.example.", NSEC3),
+        ];
+        if self == Self::Choices {
+            served.push(zones::from_text("deleg.example.", "x TYPE61440 \\# 1 00\n"));
+        }
+        let also_served = [zones::name("served.in-domain.glue.example.")];
+        let mut generation = zones::generation_beside(&served, &also_served);
+        if self == Self::Broken {
+            for slot in generation.buckets.iter_mut().flat_map(|bucket| &mut bucket.0) {
+                if slot.kind == EntryKind::Delegation as u8 {
+                    slot.ns = u32::MAX;
+                }
+            }
+        }
+        generation
+    }
+}
+
+/// Signed with NSEC3; the signatures are octets to be carried.
+const NSEC3: &str = "\
+@ NSEC3PARAM 1 0 0 -
+@ RRSIG SOA 13 2 3600 20900101000000 20260101000000 1 nsec3.example. AAAA
+@ DNSKEY 257 3 13 AAAA
+insecure NS ns1.elsewhere.example.
+secure NS ns1.elsewhere.example.
+secure DS 1 13 2 00112233
+secure RRSIG DS 13 3 3600 20900101000000 20260101000000 1 nsec3.example. AAAA
+";
+
+/// What a referral must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Records of the authority section, as text.
+    pub authority: Vec<&'static str>,
+    /// Records of the additional section but OPT.
+    pub additional: Vec<&'static str>,
+    /// Header flags that come back as they were asked.
+    pub copied_flags: u16,
+    /// The size in our OPT record.
+    pub own_size: u16,
+    /// Octets of the longest message allowed.
+    pub limit: usize,
+}
+
+/// A frame and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub what: String,
+    pub setup: Setup,
+    pub path: Path,
+    pub query: Query,
+    pub frame: Vec<u8>,
+    pub reason: Reason,
+    pub answer: Option<Answer>,
+}
+
+impl Case {
+    /// A query that passes.
+    fn pass(what: &str, reason: Reason, path: Path, query: Query) -> Self {
+        let frame = path.frame(&query.octets());
+        Self {
+            what: what.to_owned(),
+            setup: Setup::Plain,
+            path,
+            query,
+            frame,
+            reason,
+            answer: None,
+        }
+    }
+
+    /// An ordinary query over IPv4 that passes once its frame is spoilt.
+    fn spoilt(what: &str, reason: Reason, path: Path, spoil: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut case = Self::pass(what, reason, path, single());
+        spoil(&mut case.frame);
+        case
+    }
+
+    /// An ordinary query that passes once its message is spoilt; lengths and
+    /// checksums fit the spoilt message.
+    fn garbled(what: &str, reason: Reason, query: Query, spoil: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let path = Path::v4();
+        let mut message = query.octets();
+        spoil(&mut message);
+        Self {
+            frame: path.frame(&message),
+            ..Self::pass(what, reason, path, query)
+        }
+    }
+
+    /// A query that is answered.
+    fn answer(
+        what: &str,
+        path: Path,
+        query: Query,
+        authority: &[&'static str],
+        additional: &[&'static str],
+    ) -> Self {
+        let limit = query.opt.as_ref().map_or(512, |opt| opt.size.clamp(512, 1232));
+        let answer = Answer {
+            authority: authority.to_vec(),
+            additional: additional.to_vec(),
+            copied_flags: flag::RD,
+            own_size: 1232,
+            limit: limit.into(),
+        };
+        Self {
+            answer: Some(answer),
+            ..Self::pass(what, Reason::Referral, path, query)
+        }
+    }
+
+    /// The smallest referral, to any query of which only that is of interest.
+    fn single(what: &str, path: Path, query: Query) -> Self {
+        Self::answer(what, path, query, &[SINGLE], &[])
+    }
+
+    fn ends(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    fn under(mut self, setup: Setup) -> Self {
+        self.setup = setup;
+        self
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Answer)) -> Self {
+        change(self.answer.as_mut().expect("an answer"));
+        self
+    }
+}
+
+/// Every case.
+pub fn all() -> Vec<Case> {
+    let groups = [
+        link(),
+        ipv4(),
+        ipv6(),
+        udp(),
+        header(),
+        question(),
+        edns(),
+        lookup(),
+        choices(),
+        hosts(),
+        paths(),
+        types(),
+        messages(),
+        glue(),
+        sizes(),
+        dnssec(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+const SINGLE: &str = "single.glue.example 3600 NS ns1.elsewhere.example.";
+
+/// A query that gets the smallest referral.
+fn single() -> Query {
+    Query::new("www.single.glue.example.")
+}
+
+fn link() -> Vec<Case> {
+    let ip = Path::v4().ip_start();
+    vec![
+        Case::pass(
+            "to another MAC address",
+            Reason::ForeignMac,
+            Path::v4().to_mac([2, 0, 0, 0, 0, 6]),
+            single(),
+        ),
+        Case::pass(
+            "to the broadcast MAC address",
+            Reason::ForeignMac,
+            Path::v6().to_mac([0xff; 6]),
+            single(),
+        ),
+        Case::pass("from itself", Reason::ForeignMac, Path::v4().to_mac(CLIENT_MAC), single()),
+        Case::spoilt("ARP", Reason::NotIp, Path::v4(), |frame| {
+            frame[12..14].copy_from_slice(&[0x08, 0x06]);
+        }),
+        Case::spoilt("a length instead of an EtherType", Reason::NotIp, Path::v4(), |frame| {
+            frame[12..14].copy_from_slice(&[0x00, 0x40]);
+        }),
+        Case::pass(
+            "three VLAN tags",
+            Reason::NotIp,
+            Path::v4().tagged(&[(0x88a8, 1), (0x8100, 2), (0x8100, 3)]),
+            single(),
+        ),
+        Case::spoilt("the end inside a tag", Reason::ShortFrame, Path::v4(), |frame| {
+            frame[12..14].copy_from_slice(&[0x81, 0x00]);
+            frame.truncate(16);
+        }),
+        Case::spoilt("the end after Ethernet", Reason::ShortFrame, Path::v4(), |frame| {
+            frame.truncate(14);
+        }),
+        Case::spoilt("the end inside the IPv4 header", Reason::ShortFrame, Path::v4(), |frame| {
+            frame.truncate(ip + 19);
+        }),
+        Case::spoilt("the end inside the IPv6 header", Reason::ShortFrame, Path::v6(), |frame| {
+            frame.truncate(ip + 39);
+        }),
+        Case::spoilt("the end inside the UDP header", Reason::ShortFrame, Path::v6(), |frame| {
+            frame.truncate(ip + 40 + 7);
+        }),
+        Case::pass(
+            "padding beyond the first buffer",
+            Reason::MultiBuffer,
+            Path::v4().padded(5000),
+            single(),
+        ),
+    ]
+}
+
+fn ipv4() -> Vec<Case> {
+    let ip = Path::v4().ip_start();
+    let udp = Path::v4().udp_start();
+    let spoilt = |what: &str, reason, spoil: &dyn Fn(&mut Vec<u8>)| {
+        Case::spoilt(what, reason, Path::v4(), |frame| {
+            spoil(frame);
+            fix_ipv4_checksum(frame, ip);
+        })
+    };
+    let mut cases = vec![
+        spoilt("TCP", Reason::NotUdp, &|frame| frame[ip + 9] = 6),
+        spoilt("ICMP", Reason::NotUdp, &|frame| frame[ip + 9] = 1),
+        Case::spoilt("IPv4 options", Reason::Ipv4Options, Path::v4(), |frame| {
+            frame[ip] = 0x46;
+            let total = u16::try_from(frame.len() - ip + 4).expect("short");
+            put_number(frame, ip + 2, total);
+            frame.splice(ip + 20..ip + 20, [1, 1, 1, 0]);
+            fix_ipv4_checksum(frame, ip);
+        }),
+        Case::spoilt("version 5", Reason::Ipv4Options, Path::v4(), |frame| frame[ip] = 0x55),
+        spoilt("the first fragment", Reason::Ipv4Fragment, &|frame| frame[ip + 6] = 0x20),
+        spoilt("a later fragment", Reason::Ipv4Fragment, &|frame| frame[ip + 7] = 0x01),
+        spoilt("the reserved flag", Reason::Ipv4Fragment, &|frame| frame[ip + 6] = 0x80),
+        Case::spoilt("a wrong header checksum", Reason::Ipv4Checksum, Path::v4(), |frame| {
+            frame[ip + 10] ^= 1;
+        }),
+        spoilt("a total length below the header's", Reason::Length, &|frame| {
+            put_number(frame, ip + 2, 19);
+        }),
+        spoilt("a total length one too short", Reason::Length, &|frame| frame[ip + 3] -= 1),
+        spoilt("a total length one too long", Reason::Length, &|frame| frame[ip + 3] += 1),
+        Case::spoilt("a UDP length one too short", Reason::Length, Path::v4(), |frame| {
+            frame[udp + 5] -= 1;
+        }),
+        Case::spoilt("a UDP length one too long", Reason::Length, Path::v4(), |frame| {
+            frame[udp + 5] += 1;
+        }),
+        spoilt("a datagram without a UDP header", Reason::Length, &|frame| {
+            put_number(frame, ip + 2, 20 + 7);
+            put_number(frame, udp + 4, 7);
+        }),
+        spoilt("lengths beyond the frame", Reason::Length, &|frame| {
+            frame[ip + 3] += 1;
+            frame[udp + 5] += 1;
+        }),
+        Case::pass(
+            "to a foreign address",
+            Reason::ForeignAddress,
+            Path::v4().to(Ipv4Addr::new(192, 0, 2, 54)),
+            single(),
+        ),
+    ];
+    for source in [
+        Ipv4Addr::UNSPECIFIED,
+        Ipv4Addr::new(0, 1, 2, 3),
+        Ipv4Addr::LOCALHOST,
+        Ipv4Addr::new(127, 255, 255, 254),
+        Ipv4Addr::new(224, 0, 0, 251),
+        Ipv4Addr::new(240, 0, 0, 1),
+        Ipv4Addr::BROADCAST,
+        SERVER_V4,
+    ] {
+        cases.push(Case::pass(
+            &format!("from {source}"),
+            Reason::SourceAddress,
+            Path::v4().from(source),
+            single(),
+        ));
+    }
+    cases
+}
+
+fn ipv6() -> Vec<Case> {
+    let ip = Path::v6().ip_start();
+    let udp = Path::v6().udp_start();
+    let mut cases = vec![
+        Case::spoilt("version 4", Reason::Ipv6Version, Path::v6(), |frame| frame[ip] = 0x45),
+        Case::spoilt("a payload length one too short", Reason::Length, Path::v6(), |frame| {
+            frame[ip + 5] -= 1;
+        }),
+        Case::spoilt("lengths beyond the frame", Reason::Length, Path::v6(), |frame| {
+            frame[ip + 5] += 1;
+            frame[udp + 5] += 1;
+        }),
+        Case::spoilt("a jumbogram", Reason::Length, Path::v6(), |frame| {
+            put_number(frame, ip + 4, 0);
+        }),
+        Case::pass(
+            "to a foreign address",
+            Reason::ForeignAddress,
+            Path::v6().to("2001:db8::54".parse::<Ipv6Addr>().expect("an address")),
+            single(),
+        ),
+        Case::pass(
+            "to the mapped form of a service address",
+            Reason::ForeignAddress,
+            Path::v6().to(SERVER_V4.to_ipv6_mapped()),
+            single(),
+        ),
+    ];
+    for (what, next_header) in [
+        ("hop-by-hop options", 0),
+        ("TCP", 6),
+        ("a routing header", 43),
+        ("a fragment", 44),
+        ("ICMP", 58),
+        ("destination options", 60),
+    ] {
+        cases.push(Case::spoilt(what, Reason::NotUdp, Path::v6(), |frame| {
+            frame[ip + 6] = next_header;
+        }));
+    }
+    for source in ["::", "::1", "::192.0.2.1", "::ffff:198.51.100.7", "ff02::1"] {
+        let address: Ipv6Addr = source.parse().expect("an address");
+        cases.push(Case::pass(
+            &format!("from {source}"),
+            Reason::SourceAddress,
+            Path::v6().from(address),
+            single(),
+        ));
+    }
+    cases.push(Case::pass(
+        "from a service address",
+        Reason::SourceAddress,
+        Path::v6().from(SERVER_V6),
+        single(),
+    ));
+    cases
+}
+
+fn udp() -> Vec<Case> {
+    let mut cases = vec![
+        Case::pass("to another port", Reason::OtherPort, Path::v4().to_port(54), single()),
+        Case::pass("to port 0", Reason::OtherPort, Path::v6().to_port(0), single()),
+        Case::pass(
+            "over IPv6 without a checksum",
+            Reason::UdpChecksum,
+            Path::v6().unchecked(),
+            single(),
+        ),
+        Case::spoilt("a bit of the ID flipped", Reason::UdpChecksum, Path::v4(), |frame| {
+            frame[Path::v4().message_start()] ^= 0x10;
+        }),
+        Case::spoilt("the last bit flipped", Reason::UdpChecksum, Path::v6(), |frame| {
+            *frame.last_mut().expect("octets") ^= 1;
+        })
+        // QCLASS 0.
+        .ends(Reason::Class),
+        Case::spoilt("a letter changed", Reason::UdpChecksum, Path::v6(), |frame| {
+            frame[Path::v6().message_start() + 13] ^= 1;
+        }),
+        // What a sender leaves that expects its interface to fill it in.
+        Case::spoilt("a partial checksum", Reason::UdpChecksum, Path::v4(), |frame| {
+            let udp = Path::v4().udp_start();
+            let octets = u16::try_from(frame.len() - udp).expect("short");
+            let [a, b, c, d] = SERVER_V4.octets();
+            let [e, f, g, h] = super::program_support::frame::CLIENT_V4.octets();
+            let words = [[a, b], [c, d], [e, f], [g, h], [0, 17], octets.to_be_bytes()];
+            let sum: u32 = words.into_iter().map(|word| u32::from(u16::from_be_bytes(word))).sum();
+            let sum = u16::try_from((sum >> 16) + (sum & 0xffff)).expect("one carry");
+            put_number(frame, udp + 6, sum);
+        }),
+        Case::single("over IPv4 without a checksum", Path::v4().unchecked(), single()),
+        Case::single("from port 53", Path::v4().from_port(53), single()),
+        Case::single("from port 65535", Path::v6().from_port(65_535), single()),
+        Case::single("from port 1", Path::v6().from_port(1), single()),
+    ];
+    for port in [0, 7, 13, 19, 37] {
+        for path in [Path::v4(), Path::v6()] {
+            cases.push(Case::pass(
+                &format!("from port {port}"),
+                Reason::SourcePort,
+                path.from_port(port),
+                single(),
+            ));
+        }
+    }
+    cases
+}
+
+fn header() -> Vec<Case> {
+    let count = |what: &str, place: usize, value: u16| {
+        Case::garbled(what, Reason::Counts, single(), |message| {
+            put_number(message, place, value);
+        })
+    };
+    let mut cases = vec![
+        Case::garbled("no question", Reason::ShortQuery, single(), |message| {
+            message.truncate(12);
+        }),
+        Case::garbled("16 octets", Reason::ShortQuery, single(), |message| message.truncate(16)),
+        Case::garbled("no octets", Reason::ShortQuery, single(), Vec::clear),
+        Case::pass(
+            "513 octets",
+            Reason::LongQuery,
+            Path::v6(),
+            single().option(65_001, &vec![0; 513 - single().option(65_001, &[]).octets().len()]),
+        ),
+        Case::pass("a response", Reason::Response, Path::v4(), single().flags(flag::QR)),
+        count("no question counted", 4, 0),
+        count("two questions counted", 4, 2),
+        count("256 questions counted", 4, 256),
+        count("an answer counted", 6, 1),
+        count("an authority record counted", 8, 1),
+        count("two additional records counted", 10, 2),
+    ];
+    for opcode in 1..16 {
+        cases.push(Case::pass(
+            &format!("opcode {opcode}"),
+            Reason::Opcode,
+            Path::v4(),
+            single().flags(opcode << 11),
+        ));
+    }
+    for rcode in 1..16 {
+        cases.push(Case::pass(
+            &format!("RCODE {rcode}"),
+            Reason::Rcode,
+            Path::v6(),
+            single().flags(rcode),
+        ));
+    }
+    cases
+}
+
+/// A name of labels with these numbers of octets.
+fn labels(octets: &[u8]) -> Vec<u8> {
+    let mut name = Vec::new();
+    for length in octets {
+        name.push(*length);
+        name.extend(std::iter::repeat_n(b'x', usize::from(*length)));
+    }
+    name
+}
+
+fn question() -> Vec<Case> {
+    let below_single = |octets: &[u8]| {
+        let mut name = labels(octets);
+        name.extend(Query::new("single.glue.example.").name);
+        Query::of(&name)
+    };
+    let label_type = |what: &str, octet: u8| {
+        Case::garbled(what, Reason::LabelType, single(), move |message| message[12] = octet)
+    };
+    // The cut's name takes 21 octets.
+    vec![
+        label_type("a compression pointer", 0xc0),
+        label_type("an extended label", 0x40),
+        label_type("a label of the third kind", 0x80),
+        label_type("the greatest octet", 0xff),
+        Case::pass(
+            "256 octets of QNAME",
+            Reason::LongName,
+            Path::v4(),
+            below_single(&[63, 63, 63, 42]),
+        ),
+        Case::single("255 octets of QNAME", Path::v4(), below_single(&[63, 63, 63, 41])),
+        Case::single("120 labels", Path::v6(), below_single(&[1; 117])),
+        Case::single(
+            "octets that are no letters",
+            Path::v6(),
+            Query::of(&[b"\x03\x00.\xff".as_slice(), &Query::new("single.glue.example.").name].concat()),
+        ),
+        Case::garbled("the end inside a label", Reason::CutShort, single(), |message| {
+            message.truncate(30);
+        }),
+        Case::garbled("the end before the root label", Reason::CutShort, single(), |message| {
+            message.truncate(message.len() - 5);
+        }),
+        Case::garbled("the end inside QTYPE", Reason::CutShort, single(), |message| {
+            message.truncate(message.len() - 3);
+        }),
+        Case::garbled("the end inside QCLASS", Reason::CutShort, single(), |message| {
+            message.truncate(message.len() - 1);
+        }),
+        Case::pass("class CH", Reason::Class, Path::v4(), single().class(3)),
+        Case::pass("class ANY", Reason::Class, Path::v6(), single().class(255)),
+        Case::garbled("an octet too many", Reason::TrailingOctets, single(), |message| {
+            message.push(0);
+        }),
+        Case::single(
+            "a letter case of its own",
+            Path::v4(),
+            Query::new("wWw.SiNgLe.gLUe.EXAmple."),
+        ),
+    ]
+}
+
+fn edns() -> Vec<Case> {
+    let with_opt = || single().edns(1232, 0);
+    let start = single().question_end();
+    let no_opt = |what: &str, spoil: &dyn Fn(&mut Vec<u8>)| {
+        Case::garbled(what, Reason::NotOpt, with_opt(), |message| spoil(message))
+    };
+    let version = Query {
+        opt: Some(Opt {
+            size: 1232,
+            version: 1,
+            ..Opt::default()
+        }),
+        ..single()
+    };
+    let mut options = with_opt();
+    for code in 0..17 {
+        options = options.option(65_001 + code, &[]);
+    }
+    vec![
+        no_opt("an OPT record of a name", &|message| {
+            message.splice(start..=start, [1, b'x', 0]);
+        }),
+        no_opt("an OPT record whose owner is a pointer", &|message| {
+            message.splice(start..=start, [0xc0, 12]);
+        }),
+        no_opt("TSIG", &|message| message[start + 2] = 250),
+        no_opt("an A record", &|message| message[start + 2] = 1),
+        Case::garbled("the end inside OPT", Reason::CutShort, with_opt(), |message| {
+            message.truncate(message.len() - 1);
+        }),
+        Case::garbled("OPT counted and missing", Reason::CutShort, with_opt(), |message| {
+            message.truncate(start);
+        }),
+        Case::garbled("an RDLENGTH beyond the end", Reason::CutShort, with_opt(), |message| {
+            *message.last_mut().expect("octets") = 1;
+        }),
+        Case::garbled("octets behind OPT", Reason::TrailingOctets, with_opt(), |message| {
+            message.push(0);
+        }),
+        Case::garbled("an option without a length", Reason::OptionLength, with_opt(), |message| {
+            *message.last_mut().expect("octets") = 3;
+            message.extend([0xfd, 0xe9, 0]);
+        }),
+        Case::garbled("an option beyond RDATA", Reason::OptionLength, with_opt(), |message| {
+            *message.last_mut().expect("octets") = 4;
+            message.extend([0xfd, 0xe9, 0, 1]);
+        }),
+        Case::pass("version 1", Reason::EdnsVersion, Path::v4(), version),
+        Case::pass("17 options", Reason::ManyOptions, Path::v4(), options),
+        Case::pass("NSID", Reason::OptionNsid, Path::v6(), with_opt().option(3, &[])),
+        Case::pass("EXPIRE", Reason::OptionExpire, Path::v4(), with_opt().option(9, &[])),
+        Case::pass(
+            "ZONEVERSION",
+            Reason::OptionZoneVersion,
+            Path::v4(),
+            with_opt().option(19, &[]),
+        ),
+        Case::pass(
+            "NSID behind another option",
+            Reason::OptionNsid,
+            Path::v4(),
+            with_opt().option(65_001, &[1, 2, 3]).option(3, &[]),
+        ),
+        Case::single(
+            "options that change nothing",
+            Path::v6(),
+            with_opt()
+                .option(8, &[0, 1, 24, 0, 198, 51, 100])
+                .option(10, &[1, 2, 3, 4, 5, 6, 7, 8])
+                .option(11, &[])
+                .option(12, &[0; 9])
+                .option(15, &[0, 1])
+                .option(65_001, b"anything"),
+        ),
+        Case::single(
+            "16 options",
+            Path::v4(),
+            (0..16).fold(with_opt(), |query, code| query.option(65_001 + code, &[0])),
+        ),
+        Case::single(
+            "every flag of EDNS",
+            Path::v4(),
+            single().edns(1232, 0xffff),
+        ),
+        Case::single(
+            "CO and DE without DO",
+            Path::v6(),
+            single().edns(1232, edns_flag::CO | edns_flag::DE),
+        ),
+        Case::single("an extended RCODE", Path::v4(), {
+            let mut query = with_opt();
+            query.opt.as_mut().expect("OPT").version = 0xab00;
+            query
+        }),
+    ]
+}
+
+fn lookup() -> Vec<Case> {
+    let no_cut = |name: &str| Case::pass(name, Reason::NoCut, Path::v4(), Query::new(name));
+    let mut cases = vec![
+        Case::pass("the root", Reason::OutsideZones, Path::v4(), Query::new(".")),
+        Case::pass("above the apex", Reason::OutsideZones, Path::v6(), Query::new("example.")),
+        Case::pass("elsewhere", Reason::OutsideZones, Path::v6(), Query::new("www.example.com.")),
+        Case::pass(
+            "the text of a cut under another parent",
+            Reason::OutsideZones,
+            Path::v4(),
+            Query::new("single.glue.examplf."),
+        ),
+        Case::pass(
+            "an apex of --serves below a cut",
+            Reason::Served,
+            Path::v4(),
+            Query::new("served.in-domain.glue.example."),
+        ),
+        Case::pass(
+            "below an apex of --serves",
+            Reason::Served,
+            Path::v6(),
+            Query::new("x.served.in-domain.glue.example."),
+        ),
+        Case::pass("a DNAME", Reason::Dname, Path::v4(), Query::new("renamed.glue.example.")),
+        Case::pass(
+            "a cut hidden by a DNAME",
+            Reason::Dname,
+            Path::v6(),
+            Query::new("x.hidden.renamed.glue.example."),
+        ),
+        Case::pass(
+            "below NS at a wildcard",
+            Reason::Refused,
+            Path::v6(),
+            Query::new("*.wild.faulty.example."),
+        ),
+        Case::pass(
+            "DO at a delegation without DS in an NSEC3 zone",
+            Reason::DenialPending,
+            Path::v4(),
+            Query::new("insecure.nsec3.example.").edns(1232, edns_flag::DO),
+        ),
+        Case::answer(
+            "the same without DO",
+            Path::v4(),
+            Query::new("insecure.nsec3.example.").edns(1232, 0),
+            &["insecure.nsec3.example 3600 NS ns1.elsewhere.example."],
+            &[],
+        ),
+    ];
+    cases.extend(
+        [
+            "glue.example.",
+            "ns1.glue.example.",
+            "x.www.glue.example.",
+            "alias.glue.example.",
+            "alias-below.glue.example.",
+            "ent.glue.example.",
+            "nothing.glue.example.",
+            "x.wild.glue.example.",
+            "two.glue.example.",
+            "single.nothing.glue.example.",
+            "singles.glue.example.",
+            "signed.example.",
+        ]
+        .map(no_cut),
+    );
+    for (what, qtype, reason) in [
+        ("DS at the cut", rtype::DS, Reason::TypeDs),
+        ("NSEC at the cut", rtype::NSEC, Reason::TypeNsec),
+        ("DELEG at the cut", rtype::DELEG, Reason::TypeDeleg),
+        ("ANY at the cut", rtype::ANY, Reason::TypeAny),
+    ] {
+        let query = Query::new("single.glue.example.").qtype(qtype);
+        cases.push(Case::pass(what, reason, Path::v4(), query));
+    }
+    cases.push(Case::pass(
+        "ANY below the cut",
+        Reason::TypeAny,
+        Path::v4(),
+        single().qtype(rtype::ANY),
+    ));
+    for qtype in [0, rtype::OPT, 128, 249, 250, 251, 252, 253, 254] {
+        let what = format!("type {qtype}");
+        cases.push(Case::pass(&what, Reason::MetaType, Path::v6(), single().qtype(qtype)));
+    }
+    cases
+}
+
+/// What an operator may choose otherwise.
+fn choices() -> Vec<Case> {
+    let v4 = || Path::v4().to_port(5353);
+    let v6 = || Path::v6().to_port(5353);
+    let answered = |case: Case| case.change(|answer| answer.own_size = 1400);
+    let cases = [
+        Case::pass("port 53", Reason::OtherPort, Path::v4(), single()),
+        Case::pass("COOKIE", Reason::OptionCookie, v4(), single().option(10, &[1; 8])),
+        Case::pass("a client subnet", Reason::OptionEcs, v6(), single().option(8, &[0, 1, 0, 0])),
+        Case::pass("DE", Reason::DelegAware, v4(), single().edns(1232, edns_flag::DE)),
+        Case::pass(
+            "DELEG records without NS",
+            Reason::Refused,
+            v4(),
+            Query::new("www.x.deleg.example."),
+        ),
+        answered(Case::single("CD", v4(), single().flags(flag::CD)))
+            .change(|answer| answer.copied_flags |= flag::CD),
+        answered(Case::single("RD", v6(), single().flags(flag::RD).edns(4096, 0)))
+            .change(|answer| answer.limit = 1400),
+    ];
+    cases.into_iter().map(|case| case.under(Setup::Choices)).collect()
+}
+
+/// Interfaces, and what cannot happen.
+fn hosts() -> Vec<Case> {
+    vec![
+        Case::pass("a small MTU", Reason::SmallMtu, Path::v4(), single()).under(Setup::Mtu500),
+        Case::pass("a small MTU, a miss", Reason::SmallMtu, Path::v6(), Query::new("."))
+            .under(Setup::Mtu500),
+        Case::pass("another interface", Reason::UnknownInterface, Path::v4(), single())
+            .under(Setup::OtherInterface),
+        Case::pass("a piece that is missing", Reason::Inconsistent, Path::v4(), single())
+            .under(Setup::Broken),
+        // 700 octets of message over IPv4, 680 over IPv6: two octets decide.
+        full("an MTU that cuts the glue", Path::v4(), 1232, 8, 7)
+            .under(Setup::Mtu728)
+            .change(|answer| answer.limit = 700)
+            .ends(Reason::ReferralTruncated),
+    ]
+}
+
+/// What carries the query.
+fn paths() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let tags: [&[(u16, u16)]; 5] = [
+        &[],
+        &[(0x8100, 0x0007)],
+        &[(0x88a8, 0xeffe)],
+        &[(0x88a8, 0x2064), (0x8100, 0x1fff)],
+        &[(0x8100, 0), (0x8100, 0xffff)],
+    ];
+    for path in [Path::v4(), Path::v6()] {
+        for tags in tags {
+            // No padding, the shortest frame of a wire, more than the reply.
+            for padded_to in [0, 60, 64, 128, 1400, 3000] {
+                let path = path.clone().tagged(tags).padded(padded_to);
+                let what = format!("{} tags, padded to {padded_to}", tags.len());
+                cases.push(Case::single(&what, path.clone(), single()));
+                let no_cut = Query::new("nothing.glue.example.");
+                cases.push(Case::pass(&what, Reason::NoCut, path, no_cut));
+            }
+        }
+    }
+    cases
+}
+
+/// Types that are referred at the cut and below.
+fn types() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for qtype in [1, 2, 5, 6, 15, 28, 33, 46, 48, 50, 59, 64, 65, 99, 127, 256, 257, 1000, 65_535] {
+        for name in ["single.glue.example.", "x.y.single.glue.example."] {
+            let what = format!("type {qtype} of {name}");
+            cases.push(Case::single(&what, Path::v4(), Query::new(name).qtype(qtype)));
+        }
+    }
+    for qtype in [rtype::DS, rtype::NSEC, rtype::DELEG] {
+        let what = format!("type {qtype} below the cut");
+        cases.push(Case::single(&what, Path::v6(), single().qtype(qtype)));
+    }
+    cases
+}
+
+/// Header flags and IDs.
+fn messages() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for flags in [
+        flag::RD,
+        flag::AA,
+        flag::TC,
+        flag::RA,
+        flag::Z,
+        flag::AD,
+        flag::CD,
+        flag::RD | flag::AA | flag::TC | flag::RA | flag::Z | flag::AD | flag::CD,
+    ] {
+        let what = format!("header flags {flags:04x}");
+        cases.push(Case::single(&what, Path::v4(), single().flags(flags)));
+    }
+    for id in [0, 1, 0x8000, 0xfffe, 0xffff] {
+        for path in [Path::v4(), Path::v6()] {
+            let query = Query { id, ..single() };
+            cases.push(Case::single(&format!("ID {id:04x}"), path, query));
+        }
+    }
+    cases
+}
+
+const IN_DOMAIN: [&str; 2] = [
+    "in-domain.glue.example 86400 NS ns1.in-domain.glue.example.",
+    "in-domain.glue.example 86400 NS ns2.in-domain.glue.example.",
+];
+const IN_DOMAIN_GLUE: [&str; 4] = [
+    "ns1.in-domain.glue.example 86400 A 192.0.2.11",
+    "ns1.in-domain.glue.example 86400 AAAA 2001:db8:11::1",
+    "ns2.in-domain.glue.example 86400 A 192.0.2.12",
+    "ns2.in-domain.glue.example 86400 AAAA 2001:db8:11::2",
+];
+const CYCLE_GLUE: [&str; 4] = [
+    "ns1.foo.glue.example 3600 A 192.0.2.23",
+    "ns1.foo.glue.example 3600 AAAA 2001:db8:23::1",
+    "ns2.foo.glue.example 3600 A 192.0.2.24",
+    "ns2.foo.glue.example 3600 AAAA 2001:db8:23::2",
+];
+const OUTER: [&str; 2] = [
+    "outer.glue.example 3600 NS ns1.outer.glue.example.",
+    "outer.glue.example 3600 NS ns.inner.outer.glue.example.",
+];
+const OUTER_GLUE: [&str; 2] = [
+    "ns1.outer.glue.example 3600 A 192.0.2.41",
+    "ns.inner.outer.glue.example 3600 A 192.0.2.42",
+];
+
+/// Which addresses a referral holds.
+fn glue() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for path in [Path::v4(), Path::v6()] {
+        for name in ["in-domain.glue.example.", "ns1.in-domain.glue.example."] {
+            cases.push(Case::answer(
+                name,
+                path.clone(),
+                Query::new(name),
+                &IN_DOMAIN,
+                &IN_DOMAIN_GLUE,
+            ));
+        }
+        // Names of different parity of length: the sums of blocks swap.
+        for prefix in 1..=8 {
+            let mut name = labels(&[prefix]);
+            name.extend(Query::new("in-domain.glue.example.").name);
+            let query = Query::of(&name).edns(1232, edns_flag::DO);
+            let what = format!("a prefix of {prefix} octets");
+            cases.push(Case::answer(&what, path.clone(), query, &IN_DOMAIN, &IN_DOMAIN_GLUE));
+        }
+    }
+    let mut add = |name: &str, authority: &[&'static str], additional: &[&'static str]| {
+        cases.push(Case::answer(name, Path::v4(), Query::new(name), authority, additional));
+    };
+    add(
+        "at-cut.glue.example.",
+        &[
+            "at-cut.glue.example 3600 NS at-cut.glue.example.",
+            "at-cut.glue.example 3600 NS ns1.elsewhere.example.",
+        ],
+        &["at-cut.glue.example 3600 A 192.0.2.13"],
+    );
+    add(
+        "www.sibling.glue.example.",
+        &[
+            "sibling.glue.example 3600 NS ns1.in-domain.glue.example.",
+            "sibling.glue.example 3600 NS ns2.in-domain.glue.example.",
+        ],
+        &IN_DOMAIN_GLUE,
+    );
+    add(
+        "mixed.glue.example.",
+        &[
+            "mixed.glue.example 3600 NS ns1.mixed.glue.example.",
+            "mixed.glue.example 3600 NS ns1.in-domain.glue.example.",
+            "mixed.glue.example 3600 NS ns1.glue.example.",
+            "mixed.glue.example 3600 NS ns1.elsewhere.example.",
+        ],
+        &[
+            "ns1.mixed.glue.example 3600 A 192.0.2.14",
+            "ns1.mixed.glue.example 3600 AAAA 2001:db8:14::1",
+            "ns1.in-domain.glue.example 86400 A 192.0.2.11",
+            "ns1.in-domain.glue.example 86400 AAAA 2001:db8:11::1",
+            "ns1.glue.example 3600 A 192.0.2.1",
+            "ns1.glue.example 3600 AAAA 2001:db8::1",
+        ],
+    );
+    add(
+        "bar.glue.example.",
+        &[
+            "bar.glue.example 3600 NS ns1.foo.glue.example.",
+            "bar.glue.example 3600 NS ns2.foo.glue.example.",
+        ],
+        &CYCLE_GLUE,
+    );
+    for name in ["outer.glue.example.", "x.inner.outer.glue.example."] {
+        add(name, &OUTER, &OUTER_GLUE);
+    }
+    add(
+        "authoritative.glue.example.",
+        &[
+            "authoritative.glue.example 3600 NS ns1.glue.example.",
+            "authoritative.glue.example 3600 NS ns2.glue.example.",
+        ],
+        &[
+            "ns1.glue.example 3600 A 192.0.2.1",
+            "ns1.glue.example 3600 AAAA 2001:db8::1",
+            "ns2.glue.example 3600 A 192.0.2.2",
+            "ns2.glue.example 3600 AAAA 2001:db8::2",
+        ],
+    );
+    add(
+        "from-wildcard.glue.example.",
+        &[
+            "from-wildcard.glue.example 3600 NS ns.wild.glue.example.",
+            "from-wildcard.glue.example 3600 NS ns1.elsewhere.example.",
+        ],
+        &[],
+    );
+    add(
+        "MIXEDcase.glue.example.",
+        &[
+            "mixedcase.glue.example 3600 NS ns1.mixedcase.glue.example.",
+            "mixedcase.glue.example 3600 NS ns1.in-domain.glue.example.",
+        ],
+        &[
+            "ns1.mixedcase.glue.example 3600 A 192.0.2.31",
+            "ns1.in-domain.glue.example 86400 A 192.0.2.11",
+            "ns1.in-domain.glue.example 86400 AAAA 2001:db8:11::1",
+        ],
+    );
+    add(
+        "x.labels.two.glue.example.",
+        &[
+            "labels.two.glue.example 3600 NS ns1.labels.two.glue.example.",
+            "labels.two.glue.example 3600 NS ns2.elsewhere.example.",
+        ],
+        &["ns1.labels.two.glue.example 3600 A 192.0.2.32"],
+    );
+    add(
+        "no-glue.glue.example.",
+        &[
+            "no-glue.glue.example 3600 NS ns1.no-glue.glue.example.",
+            "no-glue.glue.example 3600 NS ns1.elsewhere.example.",
+        ],
+        &[],
+    );
+    add(
+        "to-alias.glue.example.",
+        &[
+            "to-alias.glue.example 3600 NS alias.glue.example.",
+            "to-alias.glue.example 3600 NS ns1.elsewhere.example.",
+        ],
+        &[],
+    );
+    cases
+}
+
+const FULL: [&str; 8] = [
+    "full.glue.example 3600 NS ns1.full.glue.example.",
+    "full.glue.example 3600 NS ns2.full.glue.example.",
+    "full.glue.example 3600 NS ns3.full.glue.example.",
+    "full.glue.example 3600 NS ns4.full.glue.example.",
+    "full.glue.example 3600 NS ns5.full.glue.example.",
+    "full.glue.example 3600 NS ns6.full.glue.example.",
+    "full.glue.example 3600 NS ns7.full.glue.example.",
+    "full.glue.example 3600 NS ns8.full.glue.example.",
+];
+const FULL_SIBLING: [&str; 8] = [
+    "full-sibling.glue.example 3600 NS ns1.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns2.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns3.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns4.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns5.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns6.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns7.full.glue.example.",
+    "full-sibling.glue.example 3600 NS ns8.full.glue.example.",
+];
+const FULL_A: [&str; 8] = [
+    "ns1.full.glue.example 3600 A 198.51.100.1",
+    "ns2.full.glue.example 3600 A 198.51.100.2",
+    "ns3.full.glue.example 3600 A 198.51.100.3",
+    "ns4.full.glue.example 3600 A 198.51.100.4",
+    "ns5.full.glue.example 3600 A 198.51.100.5",
+    "ns6.full.glue.example 3600 A 198.51.100.6",
+    "ns7.full.glue.example 3600 A 198.51.100.7",
+    "ns8.full.glue.example 3600 A 198.51.100.8",
+];
+const FULL_AAAA: [&str; 8] = [
+    "ns1.full.glue.example 3600 AAAA 2001:db8:f::1",
+    "ns2.full.glue.example 3600 AAAA 2001:db8:f::2",
+    "ns3.full.glue.example 3600 AAAA 2001:db8:f::3",
+    "ns4.full.glue.example 3600 AAAA 2001:db8:f::4",
+    "ns5.full.glue.example 3600 AAAA 2001:db8:f::5",
+    "ns6.full.glue.example 3600 AAAA 2001:db8:f::6",
+    "ns7.full.glue.example 3600 AAAA 2001:db8:f::7",
+    "ns8.full.glue.example 3600 AAAA 2001:db8:f::8",
+];
+
+/// The referral to full.glue.example. with `a` and `aaaa` of its glue RRsets.
+///
+/// A record's pointer, type, class, TTL and length take 12 octets; so with
+/// eight name servers the NS records take 8 x 18, an A record 16, an AAAA
+/// record 28. Header, question and OPT of the bare name take 46.
+fn full(what: &str, path: Path, size: u16, a: usize, aaaa: usize) -> Case {
+    let glue: Vec<&str> = FULL_A[..a].iter().chain(&FULL_AAAA[..aaaa]).copied().collect();
+    let query = Query::new("full.glue.example.").edns(size, 0);
+    Case::answer(what, path, query, &FULL, &glue)
+}
+
+/// What fits.
+fn sizes() -> Vec<Case> {
+    let without_edns = |name: &str, authority: &[&'static str], glue: &[&'static str]| {
+        Case::answer(name, Path::v4(), Query::new(name), authority, glue)
+    };
+    let mut cases = vec![
+        without_edns("many.glue.example.", &[], &[]).ends(Reason::ReferralTruncated),
+    ];
+    // All take 542 octets: 46 + 144 + 8 x (16 + 28).
+    for (size, complete) in [(542, true), (541, false), (4096, true), (65_535, true)] {
+        let what = format!("glue of 542 octets into {size}");
+        if complete {
+            cases.push(full(&what, Path::v4(), size, 8, 8));
+        } else {
+            cases.push(full(&what, Path::v4(), size, 8, 7).ends(Reason::ReferralTruncated));
+        }
+    }
+    // Sizes below 512 mean 512.
+    for size in [0, 1, 100, 511, 512] {
+        let what = format!("a size of {size}");
+        cases.push(full(&what, Path::v6(), size, 8, 6).ends(Reason::ReferralTruncated));
+    }
+    let sibling: Vec<&str> = FULL_A.iter().chain(&FULL_AAAA).copied().collect();
+    cases.push(Case::answer(
+        "sibling glue that fits",
+        Path::v6(),
+        Query::new("full-sibling.glue.example.").edns(1232, 0),
+        &FULL_SIBLING,
+        &sibling,
+    ));
+    cases
+}
+
+fn dnssec() -> Vec<Case> {
+    vec![
+        Case::answer(
+            "DS of an unsigned zone",
+            Path::v4(),
+            Query::new("secure-2.glue.example.").edns(1232, edns_flag::DO),
+            &[
+                "secure-2.glue.example 3600 NS ns1.elsewhere.example.",
+                "secure-2.glue.example 3600 NS ns2.elsewhere.example.",
+            ],
+            &[],
+        ),
+        Case::answer(
+            "DS with its signature",
+            Path::v6(),
+            Query::new("secure.nsec3.example.").edns(512, edns_flag::DO),
+            &[
+                "secure.nsec3.example 3600 NS ns1.elsewhere.example.",
+                "secure.nsec3.example 3600 DS 1 13 2 00112233",
+                "secure.nsec3.example 3600 RRSIG ds 13 3 3600 20900101000000 20260101000000 1 \
+                 nsec3.example. aaaa",
+            ],
+            &[],
+        ),
+    ]
+}
+
+/// Replies written out by hand: the query's frame, and the reply's in parts.
+pub fn written_out() -> [(Vec<u8>, Vec<&'static str>); 2] {
+    let v4 = Path::v4().frame(&Query::new("a.six.glue.example.").flags(flag::RD).octets());
+    let v6 = Path::v6()
+        .tagged(&[(0x8100, 0x2064)])
+        .frame(&Query::new("six.glue.example.").edns(4096, edns_flag::DO).octets());
+    assert_eq!(v4.len() - UDP, 14 + 20 + 12 + 20 + 4);
+    [(v4, vec![""]), (v6, vec![""])]
+}

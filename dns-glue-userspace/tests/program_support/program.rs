@@ -1,0 +1,177 @@
+//! The program in the kernel, run by `BPF_PROG_TEST_RUN`, and the same
+//! decisions on the host.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use dns_glue::compile::Generation;
+use dns_glue::host::{MemoryFrame, MemoryHost, address_key};
+use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
+use dns_glue_common::frame::Scratch;
+use dns_glue_common::maps::Interface;
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::{Action, Reason};
+use dns_glue_common::respond::respond;
+
+use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
+
+/// The loopback interface, which every run comes in on.
+const LOOPBACK: u32 = 1;
+/// Octets that the kernel gives a test run in one buffer: a page without room
+/// in front and the bookkeeping behind.
+const BUFFER_OCTETS: usize = 4096 - 256 - 320;
+
+/// What the operator has chosen, as `dns-glue run` has it without options.
+pub const POLICY: Policy = Policy {
+    port: 53,
+    max_udp: 1232,
+    flags: 0,
+};
+
+/// A loaded program, and the generation that it was loaded with.
+pub struct Program {
+    loaded: Loaded,
+    maps: HostMaps,
+    counters: Counters,
+    host: MemoryHost,
+    policy: Policy,
+    generation: Generation,
+}
+
+impl Program {
+    /// Loads the program, on an interface with an MTU of 1500 octets and two
+    /// service addresses.
+    pub fn load(generation: Generation, policy: Policy) -> Self {
+        let options = LoadOptions {
+            policy,
+            log_level: log::LevelFilter::Off,
+            verifier_log: None,
+        };
+        let (loaded, mut maps, counters) =
+            load::load(&generation, &options).unwrap_or_else(|error| panic!("{error}"));
+        let interface = Interface {
+            mac: SERVER_MAC,
+            mtu: 1500,
+        };
+        maps.set_interface(LOOPBACK, interface).expect("a free entry");
+        let addresses: BTreeSet<IpAddr> = [SERVER_V4.into(), SERVER_V6.into()].into();
+        maps.set_addresses(&addresses).expect("free entries");
+        let host = MemoryHost {
+            index: LOOPBACK,
+            interface,
+            addresses: addresses.into_iter().map(address_key).collect(),
+        };
+        Self {
+            loaded,
+            maps,
+            counters,
+            host,
+            policy: Policy {
+                flags: policy.flags | generation.policy_flags,
+                ..policy
+            },
+            generation,
+        }
+    }
+
+    /// Gives the interface another MTU.
+    pub fn set_mtu(&mut self, mtu: u16) {
+        self.host.interface.mtu = mtu;
+        self.maps
+            .set_interface(LOOPBACK, self.host.interface)
+            .expect("the entry is there");
+    }
+
+    /// Makes the interface one that the program was not attached to.
+    pub fn forget_interface(&mut self) {
+        self.host.index = u32::MAX;
+        self.maps
+            .remove_interface(LOOPBACK)
+            .expect("the entry is there");
+    }
+
+    /// What the kernel tells of the program.
+    pub fn describe(&self) -> String {
+        format!("{:?}", self.loaded.program)
+    }
+
+    /// Runs the program in the kernel: what it does with the frame, and the
+    /// frame afterwards.
+    pub fn run(&self, frame: &[u8]) -> (Action, Vec<u8>) {
+        let run = self
+            .loaded
+            .test_run(frame)
+            .unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        // The numbers of enum xdp_action, a part of the kernel's interface.
+        let action = match run.action {
+            0 => Action::Abort,
+            2 => Action::Pass,
+            3 => Action::Transmit,
+            other => panic!("the program returns {other}"),
+        };
+        (action, run.octets)
+    }
+
+    /// Runs the program in the kernel: the one outcome that it counts, and the
+    /// frame afterwards.
+    pub fn run_counted(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
+        let before = self.counters();
+        let (action, octets) = self.run(frame);
+        let counted: Vec<(Reason, u64)> = self
+            .counters()
+            .into_iter()
+            .zip(before)
+            .map(|((reason, after), (_, before))| (reason, after - before))
+            .filter(|(_, packets)| *packets != 0)
+            .collect();
+        let [(reason, 1)] = counted[..] else {
+            panic!("one packet is counted as {counted:?}");
+        };
+        assert_eq!(action, reason.action(), "{reason:?}");
+        (reason, octets)
+    }
+
+    /// All counters.
+    pub fn counters(&self) -> Vec<(Reason, u64)> {
+        self.counters.read().expect("counters can be read")
+    }
+
+    /// The sum of the counters of outcomes with an action.
+    pub fn counted(&self, action: Action) -> u64 {
+        let counters = self.counters().into_iter();
+        counters
+            .filter(|(reason, _)| reason.action() == action)
+            .map(|(_, packets)| packets)
+            .sum()
+    }
+
+    /// Runs the same decisions on the host: the outcome, and the frame
+    /// afterwards.
+    pub fn run_on_host(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
+        let mut frame = MemoryFrame {
+            tail_room: BUFFER_OCTETS - frame.len(),
+            octets: frame.to_vec(),
+            head_room: 0,
+            interface: LOOPBACK,
+        };
+        let mut scratch = Box::new(Scratch::EMPTY);
+        let reason = respond(
+            &mut frame,
+            &self.host,
+            &self.generation,
+            &self.policy,
+            &mut scratch,
+        );
+        (reason, frame.octets)
+    }
+
+    /// What the program runs on.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// The operator's choices and what follows from the zones.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}
