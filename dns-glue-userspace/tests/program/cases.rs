@@ -11,7 +11,7 @@ use dns_glue_common::reason::Reason;
 use super::program_support::frame::{
     CLIENT_MAC, Path, SERVER_V4, SERVER_V6, UDP, fix_ipv4_checksum, put_number,
 };
-use super::program_support::program::{POLICY, Program};
+use super::program_support::program::{Memory, POLICY};
 use super::program_support::query::{Opt, Query, edns_flag, flag, rtype};
 use super::program_support::zones;
 
@@ -22,8 +22,8 @@ pub enum Setup {
     Plain,
     /// With every choice that an operator has, and a zone with DELEG records.
     Choices,
-    /// An MTU that leaves 700 octets for a message over IPv4.
-    Mtu728,
+    /// An MTU that leaves 533 octets for a message over IPv4, 513 over IPv6.
+    Mtu561,
     /// An MTU too small for 512 octets.
     Mtu500,
     /// On an interface that the program was not attached to.
@@ -36,14 +36,14 @@ impl Setup {
     pub const ALL: [Self; 6] = [
         Self::Plain,
         Self::Choices,
-        Self::Mtu728,
+        Self::Mtu561,
         Self::Mtu500,
         Self::OtherInterface,
         Self::Broken,
     ];
 
-    /// Loads the program.
-    pub fn load(self) -> Program {
+    /// What the program decides on.
+    pub fn memory(self) -> Memory {
         let policy = match self {
             Self::Choices => Policy {
                 port: 5353,
@@ -52,14 +52,14 @@ impl Setup {
             },
             _ => POLICY,
         };
-        let mut program = Program::load(self.generation(), policy);
+        let mut memory = Memory::new(self.generation(), policy);
         match self {
-            Self::Mtu728 => program.set_mtu(728),
-            Self::Mtu500 => program.set_mtu(500),
-            Self::OtherInterface => program.forget_interface(),
+            Self::Mtu561 => memory.set_mtu(561),
+            Self::Mtu500 => memory.set_mtu(500),
+            Self::OtherInterface => memory.forget_interface(),
             Self::Plain | Self::Choices | Self::Broken => {}
         }
-        program
+        memory
     }
 
     fn generation(self) -> Generation {
@@ -75,7 +75,11 @@ impl Setup {
         let also_served = [zones::name("served.in-domain.glue.example.")];
         let mut generation = zones::generation_beside(&served, &also_served);
         if self == Self::Broken {
-            for slot in generation.buckets.iter_mut().flat_map(|bucket| &mut bucket.0) {
+            for slot in generation
+                .buckets
+                .iter_mut()
+                .flat_map(|bucket| &mut bucket.0)
+            {
                 if slot.kind == EntryKind::Delegation as u8 {
                     slot.ns = u32::MAX;
                 }
@@ -100,9 +104,9 @@ secure RRSIG DS 13 3 3600 20900101000000 20260101000000 1 nsec3.example. AAAA
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Records of the authority section, as text.
-    pub authority: Vec<&'static str>,
+    pub authority: Vec<String>,
     /// Records of the additional section but OPT.
-    pub additional: Vec<&'static str>,
+    pub additional: Vec<String>,
     /// Header flags that come back as they were asked.
     pub copied_flags: u16,
     /// The size in our OPT record.
@@ -162,13 +166,16 @@ impl Case {
         what: &str,
         path: Path,
         query: Query,
-        authority: &[&'static str],
-        additional: &[&'static str],
+        authority: &[&str],
+        additional: &[&str],
     ) -> Self {
-        let limit = query.opt.as_ref().map_or(512, |opt| opt.size.clamp(512, 1232));
+        let limit = query
+            .opt
+            .as_ref()
+            .map_or(512, |opt| opt.size.clamp(512, 1232));
         let answer = Answer {
-            authority: authority.to_vec(),
-            additional: additional.to_vec(),
+            authority: authority.iter().map(ToString::to_string).collect(),
+            additional: additional.iter().map(ToString::to_string).collect(),
             copied_flags: flag::RD,
             own_size: 1232,
             limit: limit.into(),
@@ -245,35 +252,70 @@ fn link() -> Vec<Case> {
             Path::v6().to_mac([0xff; 6]),
             single(),
         ),
-        Case::pass("from itself", Reason::ForeignMac, Path::v4().to_mac(CLIENT_MAC), single()),
+        Case::pass(
+            "from itself",
+            Reason::ForeignMac,
+            Path::v4().to_mac(CLIENT_MAC),
+            single(),
+        ),
         Case::spoilt("ARP", Reason::NotIp, Path::v4(), |frame| {
             frame[12..14].copy_from_slice(&[0x08, 0x06]);
         }),
-        Case::spoilt("a length instead of an EtherType", Reason::NotIp, Path::v4(), |frame| {
-            frame[12..14].copy_from_slice(&[0x00, 0x40]);
-        }),
+        Case::spoilt(
+            "a length instead of an EtherType",
+            Reason::NotIp,
+            Path::v4(),
+            |frame| {
+                frame[12..14].copy_from_slice(&[0x00, 0x40]);
+            },
+        ),
         Case::pass(
             "three VLAN tags",
             Reason::NotIp,
             Path::v4().tagged(&[(0x88a8, 1), (0x8100, 2), (0x8100, 3)]),
             single(),
         ),
-        Case::spoilt("the end inside a tag", Reason::ShortFrame, Path::v4(), |frame| {
-            frame[12..14].copy_from_slice(&[0x81, 0x00]);
-            frame.truncate(16);
-        }),
-        Case::spoilt("the end after Ethernet", Reason::ShortFrame, Path::v4(), |frame| {
-            frame.truncate(14);
-        }),
-        Case::spoilt("the end inside the IPv4 header", Reason::ShortFrame, Path::v4(), |frame| {
-            frame.truncate(ip + 19);
-        }),
-        Case::spoilt("the end inside the IPv6 header", Reason::ShortFrame, Path::v6(), |frame| {
-            frame.truncate(ip + 39);
-        }),
-        Case::spoilt("the end inside the UDP header", Reason::ShortFrame, Path::v6(), |frame| {
-            frame.truncate(ip + 40 + 7);
-        }),
+        Case::spoilt(
+            "the end inside a tag",
+            Reason::ShortFrame,
+            Path::v4(),
+            |frame| {
+                frame[12..14].copy_from_slice(&[0x81, 0x00]);
+                frame.truncate(16);
+            },
+        ),
+        Case::spoilt(
+            "the end after Ethernet",
+            Reason::ShortFrame,
+            Path::v4(),
+            |frame| {
+                frame.truncate(14);
+            },
+        ),
+        Case::spoilt(
+            "the end inside the IPv4 header",
+            Reason::ShortFrame,
+            Path::v4(),
+            |frame| {
+                frame.truncate(ip + 19);
+            },
+        ),
+        Case::spoilt(
+            "the end inside the IPv6 header",
+            Reason::ShortFrame,
+            Path::v6(),
+            |frame| {
+                frame.truncate(ip + 39);
+            },
+        ),
+        Case::spoilt(
+            "the end inside the UDP header",
+            Reason::ShortFrame,
+            Path::v6(),
+            |frame| {
+                frame.truncate(ip + 40 + 7);
+            },
+        ),
         Case::pass(
             "padding beyond the first buffer",
             Reason::MultiBuffer,
@@ -302,28 +344,63 @@ fn ipv4() -> Vec<Case> {
             frame.splice(ip + 20..ip + 20, [1, 1, 1, 0]);
             fix_ipv4_checksum(frame, ip);
         }),
-        Case::spoilt("version 5", Reason::Ipv4Options, Path::v4(), |frame| frame[ip] = 0x55),
-        spoilt("the first fragment", Reason::Ipv4Fragment, &|frame| frame[ip + 6] = 0x20),
-        spoilt("a later fragment", Reason::Ipv4Fragment, &|frame| frame[ip + 7] = 0x01),
-        spoilt("the reserved flag", Reason::Ipv4Fragment, &|frame| frame[ip + 6] = 0x80),
-        Case::spoilt("a wrong header checksum", Reason::Ipv4Checksum, Path::v4(), |frame| {
-            frame[ip + 10] ^= 1;
+        Case::spoilt("version 5", Reason::Ipv4Options, Path::v4(), |frame| {
+            frame[ip] = 0x55
         }),
-        spoilt("a total length below the header's", Reason::Length, &|frame| {
-            put_number(frame, ip + 2, 19);
+        spoilt("the first fragment", Reason::Ipv4Fragment, &|frame| {
+            frame[ip + 6] = 0x20
         }),
-        spoilt("a total length one too short", Reason::Length, &|frame| frame[ip + 3] -= 1),
-        spoilt("a total length one too long", Reason::Length, &|frame| frame[ip + 3] += 1),
-        Case::spoilt("a UDP length one too short", Reason::Length, Path::v4(), |frame| {
-            frame[udp + 5] -= 1;
+        spoilt("a later fragment", Reason::Ipv4Fragment, &|frame| {
+            frame[ip + 7] = 0x01
         }),
-        Case::spoilt("a UDP length one too long", Reason::Length, Path::v4(), |frame| {
-            frame[udp + 5] += 1;
+        spoilt("the reserved flag", Reason::Ipv4Fragment, &|frame| {
+            frame[ip + 6] = 0x80
         }),
-        spoilt("a datagram without a UDP header", Reason::Length, &|frame| {
-            put_number(frame, ip + 2, 20 + 7);
-            put_number(frame, udp + 4, 7);
+        Case::spoilt(
+            "a wrong header checksum",
+            Reason::Ipv4Checksum,
+            Path::v4(),
+            |frame| {
+                frame[ip + 10] ^= 1;
+            },
+        ),
+        spoilt(
+            "a total length below the header's",
+            Reason::Length,
+            &|frame| {
+                put_number(frame, ip + 2, 19);
+            },
+        ),
+        spoilt("a total length one too short", Reason::Length, &|frame| {
+            frame[ip + 3] -= 1
         }),
+        spoilt("a total length one too long", Reason::Length, &|frame| {
+            frame[ip + 3] += 1
+        }),
+        Case::spoilt(
+            "a UDP length one too short",
+            Reason::Length,
+            Path::v4(),
+            |frame| {
+                frame[udp + 5] -= 1;
+            },
+        ),
+        Case::spoilt(
+            "a UDP length one too long",
+            Reason::Length,
+            Path::v4(),
+            |frame| {
+                frame[udp + 5] += 1;
+            },
+        ),
+        spoilt(
+            "a datagram without a UDP header",
+            Reason::Length,
+            &|frame| {
+                put_number(frame, ip + 2, 20 + 7);
+                put_number(frame, udp + 4, 7);
+            },
+        ),
         spoilt("lengths beyond the frame", Reason::Length, &|frame| {
             frame[ip + 3] += 1;
             frame[udp + 5] += 1;
@@ -359,14 +436,26 @@ fn ipv6() -> Vec<Case> {
     let ip = Path::v6().ip_start();
     let udp = Path::v6().udp_start();
     let mut cases = vec![
-        Case::spoilt("version 4", Reason::Ipv6Version, Path::v6(), |frame| frame[ip] = 0x45),
-        Case::spoilt("a payload length one too short", Reason::Length, Path::v6(), |frame| {
-            frame[ip + 5] -= 1;
+        Case::spoilt("version 4", Reason::Ipv6Version, Path::v6(), |frame| {
+            frame[ip] = 0x45
         }),
-        Case::spoilt("lengths beyond the frame", Reason::Length, Path::v6(), |frame| {
-            frame[ip + 5] += 1;
-            frame[udp + 5] += 1;
-        }),
+        Case::spoilt(
+            "a payload length one too short",
+            Reason::Length,
+            Path::v6(),
+            |frame| {
+                frame[ip + 5] -= 1;
+            },
+        ),
+        Case::spoilt(
+            "lengths beyond the frame",
+            Reason::Length,
+            Path::v6(),
+            |frame| {
+                frame[ip + 5] += 1;
+                frame[udp + 5] += 1;
+            },
+        ),
         Case::spoilt("a jumbogram", Reason::Length, Path::v6(), |frame| {
             put_number(frame, ip + 4, 0);
         }),
@@ -415,37 +504,81 @@ fn ipv6() -> Vec<Case> {
 
 fn udp() -> Vec<Case> {
     let mut cases = vec![
-        Case::pass("to another port", Reason::OtherPort, Path::v4().to_port(54), single()),
-        Case::pass("to port 0", Reason::OtherPort, Path::v6().to_port(0), single()),
+        Case::pass(
+            "to another port",
+            Reason::OtherPort,
+            Path::v4().to_port(54),
+            single(),
+        ),
+        Case::pass(
+            "to port 0",
+            Reason::OtherPort,
+            Path::v6().to_port(0),
+            single(),
+        ),
         Case::pass(
             "over IPv6 without a checksum",
             Reason::UdpChecksum,
             Path::v6().unchecked(),
             single(),
         ),
-        Case::spoilt("a bit of the ID flipped", Reason::UdpChecksum, Path::v4(), |frame| {
-            frame[Path::v4().message_start()] ^= 0x10;
-        }),
-        Case::spoilt("the last bit flipped", Reason::UdpChecksum, Path::v6(), |frame| {
-            *frame.last_mut().expect("octets") ^= 1;
-        })
+        Case::spoilt(
+            "a bit of the ID flipped",
+            Reason::UdpChecksum,
+            Path::v4(),
+            |frame| {
+                frame[Path::v4().message_start()] ^= 0x10;
+            },
+        ),
+        Case::spoilt(
+            "the last bit flipped",
+            Reason::UdpChecksum,
+            Path::v6(),
+            |frame| {
+                *frame.last_mut().expect("octets") ^= 1;
+            },
+        )
         // QCLASS 0.
         .ends(Reason::Class),
-        Case::spoilt("a letter changed", Reason::UdpChecksum, Path::v6(), |frame| {
-            frame[Path::v6().message_start() + 13] ^= 1;
-        }),
+        Case::spoilt(
+            "a letter changed",
+            Reason::UdpChecksum,
+            Path::v6(),
+            |frame| {
+                frame[Path::v6().message_start() + 13] ^= 1;
+            },
+        ),
         // What a sender leaves that expects its interface to fill it in.
-        Case::spoilt("a partial checksum", Reason::UdpChecksum, Path::v4(), |frame| {
-            let udp = Path::v4().udp_start();
-            let octets = u16::try_from(frame.len() - udp).expect("short");
-            let [a, b, c, d] = SERVER_V4.octets();
-            let [e, f, g, h] = super::program_support::frame::CLIENT_V4.octets();
-            let words = [[a, b], [c, d], [e, f], [g, h], [0, 17], octets.to_be_bytes()];
-            let sum: u32 = words.into_iter().map(|word| u32::from(u16::from_be_bytes(word))).sum();
-            let sum = u16::try_from((sum >> 16) + (sum & 0xffff)).expect("one carry");
-            put_number(frame, udp + 6, sum);
-        }),
-        Case::single("over IPv4 without a checksum", Path::v4().unchecked(), single()),
+        Case::spoilt(
+            "a partial checksum",
+            Reason::UdpChecksum,
+            Path::v4(),
+            |frame| {
+                let udp = Path::v4().udp_start();
+                let octets = u16::try_from(frame.len() - udp).expect("short");
+                let [a, b, c, d] = SERVER_V4.octets();
+                let [e, f, g, h] = super::program_support::frame::CLIENT_V4.octets();
+                let words = [
+                    [a, b],
+                    [c, d],
+                    [e, f],
+                    [g, h],
+                    [0, 17],
+                    octets.to_be_bytes(),
+                ];
+                let sum: u32 = words
+                    .into_iter()
+                    .map(|word| u32::from(u16::from_be_bytes(word)))
+                    .sum();
+                let sum = u16::try_from((sum >> 16) + (sum & 0xffff)).expect("one carry");
+                put_number(frame, udp + 6, sum);
+            },
+        ),
+        Case::single(
+            "over IPv4 without a checksum",
+            Path::v4().unchecked(),
+            single(),
+        ),
         Case::single("from port 53", Path::v4().from_port(53), single()),
         Case::single("from port 65535", Path::v6().from_port(65_535), single()),
         Case::single("from port 1", Path::v6().from_port(1), single()),
@@ -473,15 +606,25 @@ fn header() -> Vec<Case> {
         Case::garbled("no question", Reason::ShortQuery, single(), |message| {
             message.truncate(12);
         }),
-        Case::garbled("16 octets", Reason::ShortQuery, single(), |message| message.truncate(16)),
+        Case::garbled("16 octets", Reason::ShortQuery, single(), |message| {
+            message.truncate(16)
+        }),
         Case::garbled("no octets", Reason::ShortQuery, single(), Vec::clear),
         Case::pass(
             "513 octets",
             Reason::LongQuery,
             Path::v6(),
-            single().option(65_001, &vec![0; 513 - single().option(65_001, &[]).octets().len()]),
+            single().option(
+                65_001,
+                &vec![0; 513 - single().option(65_001, &[]).octets().len()],
+            ),
         ),
-        Case::pass("a response", Reason::Response, Path::v4(), single().flags(flag::QR)),
+        Case::pass(
+            "a response",
+            Reason::Response,
+            Path::v4(),
+            single().flags(flag::QR),
+        ),
         count("no question counted", 4, 0),
         count("two questions counted", 4, 2),
         count("256 questions counted", 4, 256),
@@ -525,7 +668,9 @@ fn question() -> Vec<Case> {
         Query::of(&name)
     };
     let label_type = |what: &str, octet: u8| {
-        Case::garbled(what, Reason::LabelType, single(), move |message| message[12] = octet)
+        Case::garbled(what, Reason::LabelType, single(), move |message| {
+            message[12] = octet
+        })
     };
     // The cut's name takes 21 octets.
     vec![
@@ -539,30 +684,65 @@ fn question() -> Vec<Case> {
             Path::v4(),
             below_single(&[63, 63, 63, 42]),
         ),
-        Case::single("255 octets of QNAME", Path::v4(), below_single(&[63, 63, 63, 41])),
+        Case::single(
+            "255 octets of QNAME",
+            Path::v4(),
+            below_single(&[63, 63, 63, 41]),
+        ),
         Case::single("120 labels", Path::v6(), below_single(&[1; 117])),
         Case::single(
             "octets that are no letters",
             Path::v6(),
-            Query::of(&[b"\x03\x00.\xff".as_slice(), &Query::new("single.glue.example.").name].concat()),
+            Query::of(
+                &[
+                    b"\x03\x00.\xff".as_slice(),
+                    &Query::new("single.glue.example.").name,
+                ]
+                .concat(),
+            ),
         ),
-        Case::garbled("the end inside a label", Reason::CutShort, single(), |message| {
-            message.truncate(30);
-        }),
-        Case::garbled("the end before the root label", Reason::CutShort, single(), |message| {
-            message.truncate(message.len() - 5);
-        }),
-        Case::garbled("the end inside QTYPE", Reason::CutShort, single(), |message| {
-            message.truncate(message.len() - 3);
-        }),
-        Case::garbled("the end inside QCLASS", Reason::CutShort, single(), |message| {
-            message.truncate(message.len() - 1);
-        }),
+        Case::garbled(
+            "the end inside a label",
+            Reason::CutShort,
+            single(),
+            |message| {
+                message.truncate(30);
+            },
+        ),
+        Case::garbled(
+            "the end before the root label",
+            Reason::CutShort,
+            single(),
+            |message| {
+                message.truncate(message.len() - 5);
+            },
+        ),
+        Case::garbled(
+            "the end inside QTYPE",
+            Reason::CutShort,
+            single(),
+            |message| {
+                message.truncate(message.len() - 3);
+            },
+        ),
+        Case::garbled(
+            "the end inside QCLASS",
+            Reason::CutShort,
+            single(),
+            |message| {
+                message.truncate(message.len() - 1);
+            },
+        ),
         Case::pass("class CH", Reason::Class, Path::v4(), single().class(3)),
         Case::pass("class ANY", Reason::Class, Path::v6(), single().class(255)),
-        Case::garbled("an octet too many", Reason::TrailingOctets, single(), |message| {
-            message.push(0);
-        }),
+        Case::garbled(
+            "an octet too many",
+            Reason::TrailingOctets,
+            single(),
+            |message| {
+                message.push(0);
+            },
+        ),
         Case::single(
             "a letter case of its own",
             Path::v4(),
@@ -598,30 +778,70 @@ fn edns() -> Vec<Case> {
         }),
         no_opt("TSIG", &|message| message[start + 2] = 250),
         no_opt("an A record", &|message| message[start + 2] = 1),
-        Case::garbled("the end inside OPT", Reason::CutShort, with_opt(), |message| {
-            message.truncate(message.len() - 1);
-        }),
-        Case::garbled("OPT counted and missing", Reason::CutShort, with_opt(), |message| {
-            message.truncate(start);
-        }),
-        Case::garbled("an RDLENGTH beyond the end", Reason::CutShort, with_opt(), |message| {
-            *message.last_mut().expect("octets") = 1;
-        }),
-        Case::garbled("octets behind OPT", Reason::TrailingOctets, with_opt(), |message| {
-            message.push(0);
-        }),
-        Case::garbled("an option without a length", Reason::OptionLength, with_opt(), |message| {
-            *message.last_mut().expect("octets") = 3;
-            message.extend([0xfd, 0xe9, 0]);
-        }),
-        Case::garbled("an option beyond RDATA", Reason::OptionLength, with_opt(), |message| {
-            *message.last_mut().expect("octets") = 4;
-            message.extend([0xfd, 0xe9, 0, 1]);
-        }),
+        Case::garbled(
+            "the end inside OPT",
+            Reason::CutShort,
+            with_opt(),
+            |message| {
+                message.truncate(message.len() - 1);
+            },
+        ),
+        Case::garbled(
+            "OPT counted and missing",
+            Reason::CutShort,
+            with_opt(),
+            |message| {
+                message.truncate(start);
+            },
+        ),
+        Case::garbled(
+            "an RDLENGTH beyond the end",
+            Reason::CutShort,
+            with_opt(),
+            |message| {
+                *message.last_mut().expect("octets") = 1;
+            },
+        ),
+        Case::garbled(
+            "octets behind OPT",
+            Reason::TrailingOctets,
+            with_opt(),
+            |message| {
+                message.push(0);
+            },
+        ),
+        Case::garbled(
+            "an option without a length",
+            Reason::OptionLength,
+            with_opt(),
+            |message| {
+                *message.last_mut().expect("octets") = 3;
+                message.extend([0xfd, 0xe9, 0]);
+            },
+        ),
+        Case::garbled(
+            "an option beyond RDATA",
+            Reason::OptionLength,
+            with_opt(),
+            |message| {
+                *message.last_mut().expect("octets") = 4;
+                message.extend([0xfd, 0xe9, 0, 1]);
+            },
+        ),
         Case::pass("version 1", Reason::EdnsVersion, Path::v4(), version),
         Case::pass("17 options", Reason::ManyOptions, Path::v4(), options),
-        Case::pass("NSID", Reason::OptionNsid, Path::v6(), with_opt().option(3, &[])),
-        Case::pass("EXPIRE", Reason::OptionExpire, Path::v4(), with_opt().option(9, &[])),
+        Case::pass(
+            "NSID",
+            Reason::OptionNsid,
+            Path::v6(),
+            with_opt().option(3, &[]),
+        ),
+        Case::pass(
+            "EXPIRE",
+            Reason::OptionExpire,
+            Path::v4(),
+            with_opt().option(9, &[]),
+        ),
         Case::pass(
             "ZONEVERSION",
             Reason::OptionZoneVersion,
@@ -671,9 +891,24 @@ fn edns() -> Vec<Case> {
 fn lookup() -> Vec<Case> {
     let no_cut = |name: &str| Case::pass(name, Reason::NoCut, Path::v4(), Query::new(name));
     let mut cases = vec![
-        Case::pass("the root", Reason::OutsideZones, Path::v4(), Query::new(".")),
-        Case::pass("above the apex", Reason::OutsideZones, Path::v6(), Query::new("example.")),
-        Case::pass("elsewhere", Reason::OutsideZones, Path::v6(), Query::new("www.example.com.")),
+        Case::pass(
+            "the root",
+            Reason::OutsideZones,
+            Path::v4(),
+            Query::new("."),
+        ),
+        Case::pass(
+            "above the apex",
+            Reason::OutsideZones,
+            Path::v6(),
+            Query::new("example."),
+        ),
+        Case::pass(
+            "elsewhere",
+            Reason::OutsideZones,
+            Path::v6(),
+            Query::new("www.example.com."),
+        ),
         Case::pass(
             "the text of a cut under another parent",
             Reason::OutsideZones,
@@ -692,7 +927,12 @@ fn lookup() -> Vec<Case> {
             Path::v6(),
             Query::new("x.served.in-domain.glue.example."),
         ),
-        Case::pass("a DNAME", Reason::Dname, Path::v4(), Query::new("renamed.glue.example.")),
+        Case::pass(
+            "a DNAME",
+            Reason::Dname,
+            Path::v4(),
+            Query::new("renamed.glue.example."),
+        ),
         Case::pass(
             "a cut hidden by a DNAME",
             Reason::Dname,
@@ -753,7 +993,12 @@ fn lookup() -> Vec<Case> {
     ));
     for qtype in [0, rtype::OPT, 128, 249, 250, 251, 252, 253, 254] {
         let what = format!("type {qtype}");
-        cases.push(Case::pass(&what, Reason::MetaType, Path::v6(), single().qtype(qtype)));
+        cases.push(Case::pass(
+            &what,
+            Reason::MetaType,
+            Path::v6(),
+            single().qtype(qtype),
+        ));
     }
     cases
 }
@@ -765,9 +1010,24 @@ fn choices() -> Vec<Case> {
     let answered = |case: Case| case.change(|answer| answer.own_size = 1400);
     let cases = [
         Case::pass("port 53", Reason::OtherPort, Path::v4(), single()),
-        Case::pass("COOKIE", Reason::OptionCookie, v4(), single().option(10, &[1; 8])),
-        Case::pass("a client subnet", Reason::OptionEcs, v6(), single().option(8, &[0, 1, 0, 0])),
-        Case::pass("DE", Reason::DelegAware, v4(), single().edns(1232, edns_flag::DE)),
+        Case::pass(
+            "COOKIE",
+            Reason::OptionCookie,
+            v4(),
+            single().option(10, &[1; 8]),
+        ),
+        Case::pass(
+            "a client subnet",
+            Reason::OptionEcs,
+            v6(),
+            single().option(8, &[0, 1, 0, 0]),
+        ),
+        Case::pass(
+            "DE",
+            Reason::DelegAware,
+            v4(),
+            single().edns(1232, edns_flag::DE),
+        ),
         Case::pass(
             "DELEG records without NS",
             Reason::Refused,
@@ -776,27 +1036,52 @@ fn choices() -> Vec<Case> {
         ),
         answered(Case::single("CD", v4(), single().flags(flag::CD)))
             .change(|answer| answer.copied_flags |= flag::CD),
-        answered(Case::single("RD", v6(), single().flags(flag::RD).edns(4096, 0)))
-            .change(|answer| answer.limit = 1400),
+        answered(Case::single(
+            "RD",
+            v6(),
+            single().flags(flag::RD).edns(4096, 0),
+        ))
+        .change(|answer| answer.limit = 1400),
     ];
-    cases.into_iter().map(|case| case.under(Setup::Choices)).collect()
+    cases
+        .into_iter()
+        .map(|case| case.under(Setup::Choices))
+        .collect()
 }
 
 /// Interfaces, and what cannot happen.
 fn hosts() -> Vec<Case> {
     vec![
         Case::pass("a small MTU", Reason::SmallMtu, Path::v4(), single()).under(Setup::Mtu500),
-        Case::pass("a small MTU, a miss", Reason::SmallMtu, Path::v6(), Query::new("."))
-            .under(Setup::Mtu500),
-        Case::pass("another interface", Reason::UnknownInterface, Path::v4(), single())
-            .under(Setup::OtherInterface),
-        Case::pass("a piece that is missing", Reason::Inconsistent, Path::v4(), single())
-            .under(Setup::Broken),
-        // 700 octets of message over IPv4, 680 over IPv6: two octets decide.
-        full("an MTU that cuts the glue", Path::v4(), 1232, 8, 7)
-            .under(Setup::Mtu728)
-            .change(|answer| answer.limit = 700)
-            .ends(Reason::ReferralTruncated),
+        Case::pass(
+            "a small MTU, a miss",
+            Reason::SmallMtu,
+            Path::v6(),
+            Query::new("."),
+        )
+        .under(Setup::Mtu500),
+        Case::pass(
+            "another interface",
+            Reason::UnknownInterface,
+            Path::v4(),
+            single(),
+        )
+        .under(Setup::OtherInterface),
+        Case::pass(
+            "a piece that is missing",
+            Reason::Inconsistent,
+            Path::v4(),
+            single(),
+        )
+        .under(Setup::Broken),
+        // The glue of 542 octets again, and what the MTU leaves of it.
+        full("an MTU that cuts glue over IPv4", Path::v4(), 1232, 15)
+            .under(Setup::Mtu561)
+            .change(|answer| answer.limit = 533),
+        full("an MTU that cuts glue over IPv6", Path::v6(), 1232, 14)
+            .under(Setup::Mtu561)
+            .change(|answer| answer.limit = 513),
+        full("a client that takes less than the MTU", Path::v4(), 530, 15).under(Setup::Mtu561),
     ]
 }
 
@@ -828,10 +1113,16 @@ fn paths() -> Vec<Case> {
 /// Types that are referred at the cut and below.
 fn types() -> Vec<Case> {
     let mut cases = Vec::new();
-    for qtype in [1, 2, 5, 6, 15, 28, 33, 46, 48, 50, 59, 64, 65, 99, 127, 256, 257, 1000, 65_535] {
+    for qtype in [
+        1, 2, 5, 6, 15, 28, 33, 46, 48, 50, 59, 64, 65, 99, 127, 256, 257, 1000, 65_535,
+    ] {
         for name in ["single.glue.example.", "x.y.single.glue.example."] {
             let what = format!("type {qtype} of {name}");
-            cases.push(Case::single(&what, Path::v4(), Query::new(name).qtype(qtype)));
+            cases.push(Case::single(
+                &what,
+                Path::v4(),
+                Query::new(name).qtype(qtype),
+            ));
         }
     }
     for qtype in [rtype::DS, rtype::NSEC, rtype::DELEG] {
@@ -910,11 +1201,23 @@ fn glue() -> Vec<Case> {
             name.extend(Query::new("in-domain.glue.example.").name);
             let query = Query::of(&name).edns(1232, edns_flag::DO);
             let what = format!("a prefix of {prefix} octets");
-            cases.push(Case::answer(&what, path.clone(), query, &IN_DOMAIN, &IN_DOMAIN_GLUE));
+            cases.push(Case::answer(
+                &what,
+                path.clone(),
+                query,
+                &IN_DOMAIN,
+                &IN_DOMAIN_GLUE,
+            ));
         }
     }
-    let mut add = |name: &str, authority: &[&'static str], additional: &[&'static str]| {
-        cases.push(Case::answer(name, Path::v4(), Query::new(name), authority, additional));
+    let mut add = |name: &str, authority: &[&str], additional: &[&str]| {
+        cases.push(Case::answer(
+            name,
+            Path::v4(),
+            Query::new(name),
+            authority,
+            additional,
+        ));
     };
     add(
         "at-cut.glue.example.",
@@ -1040,67 +1343,139 @@ const FULL_SIBLING: [&str; 8] = [
     "full-sibling.glue.example 3600 NS ns7.full.glue.example.",
     "full-sibling.glue.example 3600 NS ns8.full.glue.example.",
 ];
-const FULL_A: [&str; 8] = [
+/// The addresses of ns1.full.glue.example. and so on, as referrals order them.
+const FULL_GLUE: [&str; 16] = [
     "ns1.full.glue.example 3600 A 198.51.100.1",
-    "ns2.full.glue.example 3600 A 198.51.100.2",
-    "ns3.full.glue.example 3600 A 198.51.100.3",
-    "ns4.full.glue.example 3600 A 198.51.100.4",
-    "ns5.full.glue.example 3600 A 198.51.100.5",
-    "ns6.full.glue.example 3600 A 198.51.100.6",
-    "ns7.full.glue.example 3600 A 198.51.100.7",
-    "ns8.full.glue.example 3600 A 198.51.100.8",
-];
-const FULL_AAAA: [&str; 8] = [
     "ns1.full.glue.example 3600 AAAA 2001:db8:f::1",
+    "ns2.full.glue.example 3600 A 198.51.100.2",
     "ns2.full.glue.example 3600 AAAA 2001:db8:f::2",
+    "ns3.full.glue.example 3600 A 198.51.100.3",
     "ns3.full.glue.example 3600 AAAA 2001:db8:f::3",
+    "ns4.full.glue.example 3600 A 198.51.100.4",
     "ns4.full.glue.example 3600 AAAA 2001:db8:f::4",
+    "ns5.full.glue.example 3600 A 198.51.100.5",
     "ns5.full.glue.example 3600 AAAA 2001:db8:f::5",
+    "ns6.full.glue.example 3600 A 198.51.100.6",
     "ns6.full.glue.example 3600 AAAA 2001:db8:f::6",
+    "ns7.full.glue.example 3600 A 198.51.100.7",
     "ns7.full.glue.example 3600 AAAA 2001:db8:f::7",
+    "ns8.full.glue.example 3600 A 198.51.100.8",
     "ns8.full.glue.example 3600 AAAA 2001:db8:f::8",
 ];
 
-/// The referral to full.glue.example. with `a` and `aaaa` of its glue RRsets.
+/// The referral to full.glue.example. with so many of its 16 glue RRsets; all
+/// of them are in-domain.
 ///
 /// A record's pointer, type, class, TTL and length take 12 octets; so with
-/// eight name servers the NS records take 8 x 18, an A record 16, an AAAA
-/// record 28. Header, question and OPT of the bare name take 46.
-fn full(what: &str, path: Path, size: u16, a: usize, aaaa: usize) -> Case {
-    let glue: Vec<&str> = FULL_A[..a].iter().chain(&FULL_AAAA[..aaaa]).copied().collect();
+/// eight name servers the NS records take 8 x 18 octets, an A record 16, an
+/// AAAA record 28. Header, question and OPT of the bare name take 46: in all
+/// 542.
+fn full(what: &str, path: Path, size: u16, rrsets: usize) -> Case {
     let query = Query::new("full.glue.example.").edns(size, 0);
-    Case::answer(what, path, query, &FULL, &glue)
+    let case = Case::answer(what, path, query, &FULL, &FULL_GLUE[..rrsets]);
+    if rrsets == FULL_GLUE.len() {
+        case
+    } else {
+        case.ends(Reason::ReferralTruncated)
+    }
+}
+
+/// The same addresses as sibling glue: 555 octets with all of them.
+fn full_sibling(what: &str, path: Path, edns: Option<u16>, rrsets: usize) -> Case {
+    let mut query = Query::new("full-sibling.glue.example.");
+    if let Some(size) = edns {
+        query = query.edns(size, 0);
+    }
+    let case = Case::answer(what, path, query, &FULL_SIBLING, &FULL_GLUE[..rrsets]);
+    if rrsets == FULL_GLUE.len() {
+        case
+    } else {
+        case.ends(Reason::ReferralPartial)
+    }
+}
+
+/// The referral to huge.glue.example. with the addresses of so many of its 13
+/// name servers.
+///
+/// Header, question and OPT take 46 octets; the NS records 54 + 12 x 16; the
+/// six addresses of a name server 3 x 16 + 3 x 28.
+fn huge(what: &str, path: Path, size: u16, complete: usize) -> Case {
+    const LABEL: &str = "name-servers-of-a-zone-with-much-glue";
+    let query = Query::new("huge.glue.example.").edns(size, 0);
+    let mut case = Case::answer(what, path, query, &[], &[]).ends(Reason::ReferralTruncated);
+    let answer = case.answer.as_mut().expect("an answer");
+    for (place, letter) in ('a'..='m').enumerate() {
+        let host = format!("{letter}.{LABEL}.huge.glue.example");
+        answer
+            .authority
+            .push(format!("huge.glue.example 3600 NS {host}."));
+        for address in 1..=3 {
+            if place < complete {
+                let last = 3 * place + address;
+                answer
+                    .additional
+                    .push(format!("{host} 3600 A 203.0.113.{last}"));
+                let group = place + 1;
+                answer
+                    .additional
+                    .push(format!("{host} 3600 AAAA 2001:db8:{group:x}::{address}"));
+            }
+        }
+    }
+    case
 }
 
 /// What fits.
 fn sizes() -> Vec<Case> {
-    let without_edns = |name: &str, authority: &[&'static str], glue: &[&'static str]| {
-        Case::answer(name, Path::v4(), Query::new(name), authority, glue)
-    };
+    let many = Query::new("many.glue.example.");
     let mut cases = vec![
-        without_edns("many.glue.example.", &[], &[]).ends(Reason::ReferralTruncated),
+        Case::answer(
+            "NS records that do not fit",
+            Path::v4(),
+            many.clone(),
+            &[],
+            &[],
+        )
+        .ends(Reason::ReferralTruncated),
+        Case::answer(
+            "the same with an OPT record",
+            Path::v6(),
+            many.edns(512, 0),
+            &[],
+            &[],
+        )
+        .ends(Reason::ReferralTruncated),
+        huge("more than the server ever sends", Path::v4(), 4096, 7),
+        huge("as much as the server ever sends", Path::v6(), 1232, 7),
+        // 292 + 7 x 132.
+        huge("seven name servers exactly", Path::v4(), 1216, 7),
     ];
-    // All take 542 octets: 46 + 144 + 8 x (16 + 28).
-    for (size, complete) in [(542, true), (541, false), (4096, true), (65_535, true)] {
-        let what = format!("glue of 542 octets into {size}");
-        if complete {
-            cases.push(full(&what, Path::v4(), size, 8, 8));
-        } else {
-            cases.push(full(&what, Path::v4(), size, 8, 7).ends(Reason::ReferralTruncated));
-        }
+    for (size, rrsets) in [
+        (542, 16),
+        (541, 15),
+        (514, 15),
+        (513, 14),
+        (4096, 16),
+        (65_535, 16),
+    ] {
+        let what = format!("in-domain glue into {size}");
+        cases.push(full(&what, Path::v4(), size, rrsets));
+        cases.push(full(&what, Path::v6(), size, rrsets));
     }
     // Sizes below 512 mean 512.
     for size in [0, 1, 100, 511, 512] {
-        let what = format!("a size of {size}");
-        cases.push(full(&what, Path::v6(), size, 8, 6).ends(Reason::ReferralTruncated));
+        cases.push(full(&format!("a size of {size}"), Path::v6(), size, 14));
     }
-    let sibling: Vec<&str> = FULL_A.iter().chain(&FULL_AAAA).copied().collect();
-    cases.push(Case::answer(
-        "sibling glue that fits",
-        Path::v6(),
-        Query::new("full-sibling.glue.example.").edns(1232, 0),
-        &FULL_SIBLING,
-        &sibling,
+    for (size, rrsets) in [(555, 16), (554, 15), (527, 15), (526, 14), (4096, 16)] {
+        let what = format!("sibling glue into {size}");
+        cases.push(full_sibling(&what, Path::v4(), Some(size), rrsets));
+        cases.push(full_sibling(&what, Path::v6(), Some(size), rrsets));
+    }
+    cases.push(full_sibling(
+        "sibling glue without EDNS",
+        Path::v4(),
+        None,
+        14,
     ));
     cases
 }
@@ -1135,9 +1510,11 @@ fn dnssec() -> Vec<Case> {
 /// Replies written out by hand: the query's frame, and the reply's in parts.
 pub fn written_out() -> [(Vec<u8>, Vec<&'static str>); 2] {
     let v4 = Path::v4().frame(&Query::new("a.six.glue.example.").flags(flag::RD).octets());
-    let v6 = Path::v6()
-        .tagged(&[(0x8100, 0x2064)])
-        .frame(&Query::new("six.glue.example.").edns(4096, edns_flag::DO).octets());
+    let v6 = Path::v6().tagged(&[(0x8100, 0x2064)]).frame(
+        &Query::new("six.glue.example.")
+            .edns(4096, edns_flag::DO)
+            .octets(),
+    );
     assert_eq!(v4.len() - UDP, 14 + 20 + 12 + 20 + 4);
     [(v4, vec![""]), (v6, vec![""])]
 }

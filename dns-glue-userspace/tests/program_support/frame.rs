@@ -232,13 +232,13 @@ impl Path {
         }
         assert_eq!(number(reply, udp), self.destination.port());
         assert_eq!(number(reply, udp + 2), self.source.port());
-        assert_eq!(usize::from(number(reply, udp + 4)), udp_octets, "exact length");
-        assert_ne!(number(reply, udp + 6), 0, "a UDP checksum");
-        let sum = udp_checksum(
-            self.destination.ip(),
-            self.source.ip(),
-            &reply[udp..],
+        assert_eq!(
+            usize::from(number(reply, udp + 4)),
+            udp_octets,
+            "exact length"
         );
+        assert_ne!(number(reply, udp + 6), 0, "a UDP checksum");
+        let sum = udp_checksum(self.destination.ip(), self.source.ip(), &reply[udp..]);
         assert_eq!(sum, 0, "the UDP checksum is right");
         &reply[self.message_start()..]
     }

@@ -28,44 +28,27 @@ pub const POLICY: Policy = Policy {
     flags: 0,
 };
 
-/// A loaded program, and the generation that it was loaded with.
-pub struct Program {
-    loaded: Loaded,
-    maps: HostMaps,
-    counters: Counters,
+/// The program's decisions on the host: a generation, and a host with one
+/// interface and two service addresses.
+pub struct Memory {
     host: MemoryHost,
     policy: Policy,
     generation: Generation,
 }
 
-impl Program {
-    /// Loads the program, on an interface with an MTU of 1500 octets and two
-    /// service addresses.
-    pub fn load(generation: Generation, policy: Policy) -> Self {
-        let options = LoadOptions {
-            policy,
-            log_level: log::LevelFilter::Off,
-            verifier_log: None,
-        };
-        let (loaded, mut maps, counters) =
-            load::load(&generation, &options).unwrap_or_else(|error| panic!("{error}"));
-        let interface = Interface {
-            mac: SERVER_MAC,
-            mtu: 1500,
-        };
-        maps.set_interface(LOOPBACK, interface).expect("a free entry");
-        let addresses: BTreeSet<IpAddr> = [SERVER_V4.into(), SERVER_V6.into()].into();
-        maps.set_addresses(&addresses).expect("free entries");
-        let host = MemoryHost {
-            index: LOOPBACK,
-            interface,
-            addresses: addresses.into_iter().map(address_key).collect(),
-        };
+impl Memory {
+    /// On an interface with an MTU of 1500 octets.
+    pub fn new(generation: Generation, policy: Policy) -> Self {
+        let addresses = service_addresses().into_iter().map(address_key);
         Self {
-            loaded,
-            maps,
-            counters,
-            host,
+            host: MemoryHost {
+                index: LOOPBACK,
+                interface: Interface {
+                    mac: SERVER_MAC,
+                    mtu: 1500,
+                },
+                addresses: addresses.collect(),
+            },
             policy: Policy {
                 flags: policy.flags | generation.policy_flags,
                 ..policy
@@ -77,17 +60,80 @@ impl Program {
     /// Gives the interface another MTU.
     pub fn set_mtu(&mut self, mtu: u16) {
         self.host.interface.mtu = mtu;
-        self.maps
-            .set_interface(LOOPBACK, self.host.interface)
-            .expect("the entry is there");
     }
 
     /// Makes the interface one that the program was not attached to.
     pub fn forget_interface(&mut self) {
         self.host.index = u32::MAX;
-        self.maps
-            .remove_interface(LOOPBACK)
-            .expect("the entry is there");
+    }
+
+    /// The outcome of a frame, and the frame afterwards.
+    pub fn run(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
+        let mut frame = MemoryFrame {
+            tail_room: BUFFER_OCTETS - frame.len(),
+            octets: frame.to_vec(),
+            head_room: 0,
+            interface: LOOPBACK,
+        };
+        let mut scratch = Box::new(Scratch::EMPTY);
+        let reason = respond(
+            &mut frame,
+            &self.host,
+            &self.generation,
+            &self.policy,
+            &mut scratch,
+        );
+        (reason, frame.octets)
+    }
+
+    /// What the decisions are made on.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// The operator's choices and what follows from the zones.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+fn service_addresses() -> BTreeSet<IpAddr> {
+    [SERVER_V4.into(), SERVER_V6.into()].into()
+}
+
+/// The program in the kernel, loaded with what the decisions on the host are
+/// made on.
+pub struct Program {
+    /// The same on the host.
+    pub memory: Memory,
+    loaded: Loaded,
+    // Held, because the program reads them.
+    _maps: HostMaps,
+    counters: Counters,
+}
+
+impl Program {
+    /// Loads the program.
+    pub fn load(memory: Memory) -> Self {
+        let options = LoadOptions {
+            policy: memory.policy,
+            log_level: log::LevelFilter::Off,
+            verifier_log: None,
+        };
+        let (loaded, mut maps, counters) =
+            load::load(&memory.generation, &options).unwrap_or_else(|error| panic!("{error}"));
+        if memory.host.index == LOOPBACK {
+            maps.set_interface(LOOPBACK, memory.host.interface)
+                .expect("a free entry");
+        }
+        maps.set_addresses(&service_addresses())
+            .expect("free entries");
+        Self {
+            memory,
+            loaded,
+            _maps: maps,
+            counters,
+        }
     }
 
     /// What the kernel tells of the program.
@@ -143,35 +189,5 @@ impl Program {
             .filter(|(reason, _)| reason.action() == action)
             .map(|(_, packets)| packets)
             .sum()
-    }
-
-    /// Runs the same decisions on the host: the outcome, and the frame
-    /// afterwards.
-    pub fn run_on_host(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
-        let mut frame = MemoryFrame {
-            tail_room: BUFFER_OCTETS - frame.len(),
-            octets: frame.to_vec(),
-            head_room: 0,
-            interface: LOOPBACK,
-        };
-        let mut scratch = Box::new(Scratch::EMPTY);
-        let reason = respond(
-            &mut frame,
-            &self.host,
-            &self.generation,
-            &self.policy,
-            &mut scratch,
-        );
-        (reason, frame.octets)
-    }
-
-    /// What the program runs on.
-    pub fn generation(&self) -> &Generation {
-        &self.generation
-    }
-
-    /// The operator's choices and what follows from the zones.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
     }
 }
