@@ -1,10 +1,11 @@
 //! Builds the XDP program for the BPF target and leaves the object in
-//! `OUT_DIR/dns-glue-ebpf`, from where it is embedded.
+//! `OUT_DIR/dns-glue-ebpf`, from where it is embedded; and beside it the
+//! programs of the lab's client in `OUT_DIR/dns-glue-lab`.
 //!
 //! The tools come from `cargo xtask setup`: bpf-linker in `target/tools/bin`,
 //! and the folder of the `core` sources named in `target/tools/rust-src`.
 //!
-//! With `AYA_BUILD_SKIP=1` nothing is built: the object is empty and the cfg
+//! With `AYA_BUILD_SKIP=1` nothing is built: the objects are empty and the cfg
 //! `dns_glue_no_program` is set, so that loading can say why it cannot.
 
 use std::{
@@ -18,6 +19,8 @@ use aya_build::{Package, Toolchain};
 
 /// The crate of the program, and the file name of its object.
 const PROGRAM: &str = "dns-glue-ebpf";
+/// The crate's other object: programs of the lab, not of dns-glue.
+const LAB_PROGRAMS: &str = "dns-glue-lab";
 const LINKER: &str = "bpf-linker";
 /// A folder with the sources of `core` (`library` of the Rust repository).
 const RUST_SRC_LIBRARY: &str = "RUST_SRC_LIBRARY";
@@ -42,8 +45,11 @@ fn build_program() -> Result<()> {
 
     if is_skipped() {
         println!("cargo::rustc-cfg=dns_glue_no_program");
-        let object = variable("OUT_DIR")?.join(PROGRAM);
-        return fs::write(&object, []).with_context(|| format!("write {}", object.display()));
+        for name in [PROGRAM, LAB_PROGRAMS] {
+            let object = variable("OUT_DIR")?.join(name);
+            fs::write(&object, []).with_context(|| format!("write {}", object.display()))?;
+        }
+        return Ok(());
     }
 
     let workspace = workspace_root()?;

@@ -10,7 +10,9 @@ mod check;
 mod command;
 mod debian;
 mod kernels;
+mod lab;
 mod packages;
+mod run;
 mod rust_src;
 mod setup;
 mod test;
@@ -35,6 +37,9 @@ enum Task {
     Setup,
     /// Build `dns-glue` with the program inside
     Build(build::Arguments),
+    /// Bring up a lab that answers referrals from the kernel; with arguments
+    /// behind `--`, run `dns-glue run` with them
+    Run(run::Arguments),
     /// Run all tests; as root also those with namespaces and the kernel
     Test,
     /// Formatting, clippy, docs, house rules, and then the tests
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Setup => setup::run(),
         Task::Build(arguments) => build::run(&arguments),
+        Task::Run(arguments) => run::run(&arguments),
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),

@@ -27,6 +27,9 @@ pub const FOR_TESTS: [&str; 11] = [
     "xz-utils",
 ];
 
+/// What `cargo xtask run` uses: namespaces, and clients to ask more with.
+pub const FOR_LAB: [&str; 3] = ["bind9-dnsutils", "dnsperf", "iproute2"];
+
 /// What `cargo xtask kernels` runs.
 pub const FOR_KERNELS: [&str; 1] = ["qemu-system-x86"];
 
