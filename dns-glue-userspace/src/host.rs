@@ -178,8 +178,8 @@ pub fn answer(
     }
 }
 
-/// A UDP datagram over IPv6 in an Ethernet frame.
-fn frame_ipv6(
+/// A DNS message from a client in an Ethernet frame, over UDP and IPv6.
+pub fn frame_ipv6(
     mac: [u8; 6],
     source: Ipv6Addr,
     destination: Ipv6Addr,

@@ -4,6 +4,7 @@
 //! workspace is a dependency: the tasks build those crates, so they must run
 //! before the first of them compiles.
 
+mod bench;
 mod bpf_linker;
 mod build;
 mod check;
@@ -44,6 +45,8 @@ enum Task {
     Test,
     /// Formatting, clippy, docs, house rules, and then the tests
     Check(check::Arguments),
+    /// Measure nanoseconds a packet, against bare reflectors
+    Bench(bench::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Run(arguments) => run::run(&arguments),
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

@@ -8,7 +8,7 @@ use std::{
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{MapData, MapError},
-    programs::{ProgramError, Xdp},
+    programs::{ProgramError, ProgramFd, Xdp},
 };
 use dns_glue_common::maps;
 use dns_glue_common::policy::Policy;
@@ -160,6 +160,22 @@ pub struct Loaded {
     pub memory: MapMemory,
     /// What the kernel tells of the program.
     pub program: ProgramFacts,
+}
+
+impl Loaded {
+    /// The program's file descriptor, for one that runs it by a tail call.
+    ///
+    /// # Errors
+    ///
+    /// The object has no such program, or it is not loaded.
+    pub fn program_fd(&self) -> Result<&ProgramFd, LoadError> {
+        let program = self
+            .ebpf
+            .program(maps::PROGRAM)
+            .ok_or(LoadError::Missing(maps::PROGRAM))?;
+        let program: &Xdp = program.try_into().map_err(LoadError::Program)?;
+        program.fd().map_err(LoadError::Program)
+    }
 }
 
 /// What the kernel tells of a loaded program.

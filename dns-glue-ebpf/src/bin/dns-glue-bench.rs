@@ -1,0 +1,110 @@
+//! The programs of `cargo xtask bench`: what dns-glue is compared with, and
+//! what lets one packet be answered a million times.
+//!
+//! `BPF_PROG_TEST_RUN` repeats a program without restoring the packet, so the
+//! second run of a responder would see its own answer. [`again`] puts the query
+//! back and then goes on to the program that is measured, by a tail call; what
+//! that costs by itself is measured in the same run.
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+#![expect(
+    missing_docs,
+    reason = "the macros give their entry points no documentation"
+)]
+
+use aya_ebpf::{
+    bindings::xdp_action,
+    helpers::generated::{bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_store_bytes},
+    macros::{map, xdp},
+    maps::{Array, ProgramArray},
+    programs::XdpContext,
+};
+use core::arch::asm;
+
+/// Octets of the longest frame that is put back, less one: a mask.
+const FRAME_MASK: usize = 0x3ff;
+
+/// A frame of the length in its first four octets.
+#[map]
+static QUERY: Array<[u8; 4 + FRAME_MASK + 1]> = Array::with_max_entries(1, 0);
+
+/// The program that is measured.
+#[map]
+static MEASURED: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+/// Octets by which the second reflector grows a frame.
+const GROWTH_OCTETS: i32 = 64;
+
+/// Sends a frame back: what no responder can be faster than.
+#[xdp(frags)]
+pub fn reflect(ctx: XdpContext) -> u32 {
+    swap_addresses(&ctx)
+}
+
+/// Sends a frame back after making it longer: what a responder has to do.
+#[xdp(frags)]
+pub fn reflect_longer(ctx: XdpContext) -> u32 {
+    // SAFETY: the context is the one that the kernel gave the program; packet
+    // pointers are taken afterwards.
+    if unsafe { bpf_xdp_adjust_tail(ctx.ctx, GROWTH_OCTETS) } != 0 {
+        return xdp_action::XDP_ABORTED;
+    }
+    swap_addresses(&ctx)
+}
+
+#[inline(always)]
+fn swap_addresses(ctx: &XdpContext) -> u32 {
+    let start = ctx.data();
+    if start + 14 > ctx.data_end() {
+        return xdp_action::XDP_ABORTED;
+    }
+    let addresses = start as *mut [[u8; 6]; 2];
+    // SAFETY: 12 octets of the packet, checked above; octets have no alignment.
+    unsafe {
+        let [destination, source] = addresses.read();
+        addresses.write([source, destination]);
+    }
+    xdp_action::XDP_TX
+}
+
+/// Puts the query back and runs the program that is measured.
+#[xdp(frags)]
+pub fn again(ctx: XdpContext) -> u32 {
+    if restore(&ctx).is_none() {
+        return xdp_action::XDP_ABORTED;
+    }
+    // SAFETY: the map holds XDP programs only; it returns if there is none.
+    let _ = unsafe { MEASURED.tail_call(&ctx, 0) };
+    xdp_action::XDP_ABORTED
+}
+
+#[inline(always)]
+fn restore(ctx: &XdpContext) -> Option<()> {
+    let query = QUERY.get_ptr(0)?.cast::<u8>();
+    // SAFETY: the value is longer than the four octets of the length, and the
+    // mask bounds the length below the rest; the helpers check the packet.
+    unsafe {
+        let mut octets = query.cast::<u32>().read_unaligned() as usize;
+        asm!("{0} = {0}", inout(reg) octets, options(pure, nomem, nostack));
+        let octets = (octets & FRAME_MASK) + 1;
+        let now = bpf_xdp_get_buff_len(ctx.ctx) as i32;
+        if bpf_xdp_adjust_tail(ctx.ctx, octets as i32 - now) != 0 {
+            return None;
+        }
+        let frame = query.add(4).cast_mut().cast();
+        (bpf_xdp_store_bytes(ctx.ctx, 0, frame, octets as u32) == 0).then_some(())
+    }
+}
+
+/// Never reached: the programs have no panicking path.
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The kernel gives its tracing helpers to GPL-compatible programs only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

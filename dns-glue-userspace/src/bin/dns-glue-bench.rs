@@ -1,0 +1,322 @@
+//! Nanoseconds a packet, of the program and of two reflectors, in one run.
+//!
+//! `cargo xtask bench` builds and starts it. Nothing is attached: the kernel
+//! runs the programs on a frame in memory (`BPF_PROG_TEST_RUN`), a million
+//! times each case, with the query put back before every run; what putting it
+//! back takes is measured too and taken off. Times are of this machine at this
+//! moment: the ratios are what can be compared.
+
+use std::net::Ipv6Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::maps::{Array, ProgramArray};
+use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use clap::Parser;
+use dns_glue::compile;
+use dns_glue::host;
+use dns_glue::kernel::{self, LoadOptions};
+use dns_glue::zone::cuts::find_cuts;
+use dns_glue::zone::records::Zone;
+use dns_glue::zone::source::{self, ZoneSource};
+use dns_glue_common::limits::DEFAULT_UDP_OCTETS;
+use dns_glue_common::maps::Interface;
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::{Action, Reason};
+use domain::base::iana::Rtype;
+use domain::base::{MessageBuilder, Name};
+
+/// The object that the build script made.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
+
+/// Runs of a case in one measurement.
+const REPEAT: u32 = 200_000;
+/// Measurements of a case; the median counts.
+const ROUNDS: usize = 7;
+/// `enum xdp_action`.
+const XDP_PASS: u32 = 2;
+const XDP_TX: u32 = 3;
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+/// The loopback interface of the own network namespace, which test runs are
+/// said to come in on.
+const LOOPBACK: u32 = 1;
+
+/// Measure the program against bare reflectors
+#[derive(Parser)]
+struct Arguments {
+    /// The zone to compile
+    #[arg(long, value_name = "ORIGIN=FILE")]
+    zone: ZoneSource,
+    /// A delegation of it to ask for
+    #[arg(long, value_name = "NAME")]
+    delegation: Name<Vec<u8>>,
+}
+
+fn main() -> ExitCode {
+    match bench(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A frame and what has to become of it.
+struct Case {
+    name: &'static str,
+    frame: Vec<u8>,
+    reason: Reason,
+}
+
+fn bench(arguments: &Arguments) -> Result<()> {
+    let zone = source::load(&arguments.zone)?;
+    let zones = [zone];
+    let cuts = find_cuts(&zones, &[]);
+    let compilation = compile::compile(&zones, &cuts, &())?;
+    let generation = compilation.generation;
+    let policy = Policy {
+        port: 53,
+        max_udp: DEFAULT_UDP_OCTETS as u16,
+        flags: 0,
+    };
+    let options = LoadOptions {
+        policy,
+        log_level: log::LevelFilter::Error,
+        verifier_log: None,
+    };
+    let (loaded, mut host_maps, counters) = kernel::load::load(&generation, &options)?;
+    host_maps.set_interface(
+        LOOPBACK,
+        Interface {
+            mac: MAC,
+            mtu: 1500,
+        },
+    )?;
+    host_maps.set_addresses(&[SERVER.into()].into())?;
+
+    let mut bench = Bench::load()?;
+    let cases = cases(&zones[0], &arguments.delegation, &policy)?;
+    let first = cases.first().context("there are cases")?;
+    let reflect = bench.program("reflect")?;
+    let longer = bench.program("reflect_longer")?;
+    let bare = bench.measure(&reflect, &first.frame, XDP_TX)?;
+    let grown = bench.measure(&longer, &first.frame, XDP_TX)?;
+    if let Some(count) = loaded.program.verified_instructions {
+        println!("instructions that the verifier processed: {count}");
+    }
+    println!(
+        "{REPEAT} runs a measurement, median of {ROUNDS}; putting the query back included in none\n"
+    );
+    println!(
+        "{:<44} {:>8} {:>8} {:>10}",
+        "CASE", "NS", "/ BARE", "/ GROWING"
+    );
+    let line = |name: &str, time: f64| {
+        println!(
+            "{name:<44} {time:>8.1} {:>8.2} {:>10.2}",
+            time / bare,
+            time / grown
+        );
+    };
+    line("reflector", bare);
+    line("reflector that grows the tail by 64 octets", grown);
+    for case in &cases {
+        let before = count(&counters.read()?, case.reason);
+        let action = match case.reason.action() {
+            Action::Transmit => XDP_TX,
+            Action::Pass => XDP_PASS,
+            Action::Abort => bail!("{}: no case aborts", case.name),
+        };
+        let time = bench.measure(loaded.program_fd()?, &case.frame, action)?;
+        let runs = count(&counters.read()?, case.reason) - before;
+        let expected = u64::from(REPEAT) * (ROUNDS as u64 + 1);
+        ensure!(
+            runs == expected,
+            "{}: {runs} of {expected} runs counted as {}",
+            case.name,
+            case.reason.name()
+        );
+        line(case.name, time);
+    }
+    Ok(())
+}
+
+fn count(counters: &[(Reason, u64)], reason: Reason) -> u64 {
+    counters
+        .iter()
+        .find(|(other, _)| *other == reason)
+        .map_or(0, |(_, count)| *count)
+}
+
+/// The cases; an outcome that is not the expected one is an error of the
+/// delegation chosen.
+fn cases(zone: &Zone, delegation: &Name<Vec<u8>>, policy: &Policy) -> Result<Vec<Case>> {
+    let below = |labels: &str| -> Result<Name<Vec<u8>>> {
+        let text = format!("{labels}.{}", delegation.fmt_with_dot());
+        text.parse().with_context(|| text)
+    };
+    let absent: Name<Vec<u8>> = match zone.apex().is_root() {
+        true => "no-such-tld.".parse()?,
+        false => format!("no-such-name.{}", zone.apex().fmt_with_dot()).parse()?,
+    };
+    let frame = |name: &Name<Vec<u8>>, rtype, edns| -> Result<Vec<u8>> {
+        let message = query(name, rtype, edns)?;
+        Ok(host::frame_ipv6(MAC, CLIENT, SERVER, policy.port, &message))
+    };
+    let plain = Some((1232, false));
+    let signed = Some((1232, true));
+    let mut other_port = frame(delegation, Rtype::A, plain)?;
+    // The port is not 53 any more; that is looked at before the checksum.
+    let port = 14 + 40 + 3;
+    *other_port.get_mut(port).context("a whole frame")? = 54;
+    let case = |name, frame, reason| Case {
+        name,
+        frame,
+        reason,
+    };
+    Ok(vec![
+        case(
+            "referral, bare name, EDNS",
+            frame(delegation, Rtype::NS, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, www below it, EDNS",
+            frame(&below("www")?, Rtype::A, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, four labels below it, EDNS",
+            frame(&below("some.longer.name.here")?, Rtype::A, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, www below it, DO",
+            frame(&below("www")?, Rtype::A, signed)?,
+            Reason::Referral,
+        ),
+        case(
+            "miss: a name that no delegation has",
+            frame(&absent, Rtype::A, plain)?,
+            Reason::NoCut,
+        ),
+        case(
+            "miss: DS at the cut",
+            frame(delegation, Rtype::DS, plain)?,
+            Reason::TypeDs,
+        ),
+        case("not a query: another port", other_port, Reason::OtherPort),
+    ])
+}
+
+fn query(name: &Name<Vec<u8>>, rtype: Rtype, edns: Option<(u16, bool)>) -> Result<Vec<u8>> {
+    let mut question = MessageBuilder::new_vec().question();
+    question.push((name, rtype))?;
+    let mut additional = question.additional();
+    if let Some((octets, dnssec)) = edns {
+        additional.opt(|opt| {
+            opt.set_udp_payload_size(octets);
+            opt.set_dnssec_ok(dnssec);
+            Ok(())
+        })?;
+    }
+    Ok(additional.finish())
+}
+
+/// The programs beside the one that is measured.
+struct Bench {
+    ebpf: Ebpf,
+}
+
+impl Bench {
+    fn load() -> Result<Self> {
+        ensure!(
+            !OBJECT.is_empty(),
+            "built with AYA_BUILD_SKIP: there is no program inside"
+        );
+        let mut ebpf = EbpfLoader::new().load(OBJECT).context("load the object")?;
+        for name in ["reflect", "reflect_longer", "again"] {
+            let program: &mut Xdp = ebpf.program_mut(name).context(name)?.try_into()?;
+            program.load().with_context(|| format!("load {name}"))?;
+        }
+        Ok(Self { ebpf })
+    }
+
+    fn program(&self, name: &str) -> Result<ProgramFd> {
+        let program: &Xdp = self
+            .ebpf
+            .program(name)
+            .context("no such program")?
+            .try_into()?;
+        Ok(program.fd()?.try_clone()?)
+    }
+
+    /// Nanoseconds of one run of `program` on `frame`, whose result has to be
+    /// `action`.
+    fn measure(&mut self, program: &ProgramFd, frame: &[u8], action: u32) -> Result<f64> {
+        let mut value = [0u8; 1028];
+        let length = u32::try_from(frame.len() - 1)?;
+        value[..4].copy_from_slice(&length.to_ne_bytes());
+        value
+            .get_mut(4..4 + frame.len())
+            .context("the frame is too long")?
+            .copy_from_slice(frame);
+        let mut query: Array<_, [u8; 1028]> =
+            self.ebpf.map_mut("QUERY").context("QUERY")?.try_into()?;
+        query.set(0, &value, 0)?;
+        let reflect = self.program("reflect")?;
+        // Putting the query back and going on to the least program there is.
+        let around = self.again(&reflect, frame, XDP_TX)?;
+        let bare = self.median("reflect", frame, XDP_TX)?;
+        let with = self.again(program, frame, action)?;
+        Ok((with - around + bare).max(0.0))
+    }
+
+    /// The same with the query put back before each run.
+    fn again(&mut self, program: &ProgramFd, frame: &[u8], action: u32) -> Result<f64> {
+        let mut measured: ProgramArray<_> = self
+            .ebpf
+            .map_mut("MEASURED")
+            .context("MEASURED")?
+            .try_into()?;
+        measured.set(0, program, 0)?;
+        self.median("again", frame, action)
+    }
+
+    fn median(&self, name: &str, frame: &[u8], action: u32) -> Result<f64> {
+        let mut times = Vec::with_capacity(ROUNDS);
+        for round in 0..=ROUNDS {
+            let (result, time) = self.run(name, frame)?;
+            ensure!(
+                result == action,
+                "the program returned {result} and not {action}"
+            );
+            // The first warms the caches.
+            if round > 0 {
+                times.push(time.as_nanos() as f64);
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        times.get(ROUNDS / 2).copied().context("there are rounds")
+    }
+
+    fn run(&self, name: &str, frame: &[u8]) -> Result<(u32, Duration)> {
+        let program: &Xdp = self
+            .ebpf
+            .program(name)
+            .context("no such program")?
+            .try_into()?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            repeat: REPEAT,
+            ..TestRunOptions::default()
+        })?;
+        Ok((result.return_value, result.duration))
+    }
+}
