@@ -6,13 +6,12 @@
 //! modules, no network but `lo`. Its lines on the console begin with
 //! `kernel-probe: `, which is what xtask looks for.
 
-use std::net::Ipv6Addr;
 use std::path::Path;
 use std::{env, ffi::CStr, fs, io, process};
 
 use anyhow::{Context as _, Result};
 use dns_glue::compile;
-use dns_glue::host;
+use dns_glue::host::{self, SERVER};
 use dns_glue::kernel::{self, LoadOptions, Loaded};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file;
@@ -33,8 +32,6 @@ const POLICY: Policy = Policy {
     flags: 0,
 };
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 /// The interface that test runs are said to come in on.
 const LOOPBACK: u32 = 1;
 /// Of `enum xdp_action`.
@@ -108,7 +105,7 @@ fn answers(loaded: &Loaded) -> Result<bool> {
     let mut question = MessageBuilder::new_vec().question();
     let name: Name<Vec<u8>> = DELEGATION.parse().context("the delegation of the zone")?;
     question.push((name, Rtype::A))?;
-    let frame = host::frame_ipv6(MAC, CLIENT, SERVER, POLICY.port, &question.finish());
+    let frame = host::frame_ipv6(MAC, POLICY.port, &question.finish());
     let run = loaded.test_run(&frame)?;
     Ok(run.action == XDP_TX && run.octets.len() > frame.len())
 }
