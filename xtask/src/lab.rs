@@ -15,6 +15,7 @@
 mod cases;
 mod client;
 mod counters;
+mod dig_form;
 mod interrupt;
 mod judge;
 mod load;
@@ -132,7 +133,7 @@ fn ask_all(lab: &mut Lab) -> Result<usize> {
         interrupt::check()?;
         let (origin, faults) = ask(lab, case)?;
         let verdict = if faults.is_empty() { "right" } else { "WRONG" };
-        println!(";; GIVEN BY: {origin}; {verdict}");
+        println!(";; ANSWERED BY: {origin} ({verdict})");
         for fault in &faults {
             println!(";; {fault}");
         }
@@ -140,7 +141,7 @@ fn ask_all(lab: &mut Lab) -> Result<usize> {
         wrong += usize::from(!faults.is_empty());
         summary += &format!("{verdict:<6} {origin:<9} {}\n", case.title);
     }
-    print!("{summary}\n");
+    println!("{summary}");
     Ok(wrong)
 }
 
@@ -167,7 +168,7 @@ fn ask(lab: &mut Lab, case: &Case) -> Result<(&'static str, Vec<String>)> {
         Ok(reply) => reply,
         Err(error) => return Ok(("nobody", vec![format!("{error:#}")])),
     };
-    print!("{}", reply.display_dig_style());
+    print!("{}", dig_form::text(&reply)?);
     println!(
         "\n;; SERVER: {server}#53 ({}), {} octets",
         match case.transport {

@@ -137,7 +137,7 @@ fn text(record: &ParsedRecord<'_, Vec<u8>>) -> Result<String> {
         AllRecordData::Ns(ns) => ns.nsdname().fmt_with_dot().to_string().to_lowercase(),
         AllRecordData::A(address) => address.addr().to_string(),
         AllRecordData::Aaaa(address) => address.addr().to_string(),
-        AllRecordData::Ds(ds) => ds.to_string(),
+        AllRecordData::Ds(ds) => ds.to_string().to_uppercase(),
         AllRecordData::Rrsig(rrsig) => rrsig.type_covered().to_string(),
         AllRecordData::Soa(_) | AllRecordData::Nsec(_) => String::new(),
         other => other.to_string(),
