@@ -114,6 +114,7 @@ fn ask_and_show(lab: &mut Lab, once: bool) -> Result<()> {
     let wrong = ask_all(lab)?;
     if once {
         load::run(lab)?;
+        interrupt::check()?;
     } else {
         load::write_queries()?;
         print!("{}", lab.ways_to_ask());
@@ -166,7 +167,11 @@ fn ask(lab: &mut Lab, case: &Case) -> Result<(&'static str, Vec<String>)> {
     println!("; {}", dig_line(case, &name, server));
     let reply = match reply {
         Ok(reply) => reply,
-        Err(error) => return Ok(("nobody", vec![format!("{error:#}")])),
+        Err(error) => {
+            // A referral that was sent and not received is counted all the same.
+            let faults = vec![format!("{error:#}; {}", judge::describe(&counted))];
+            return Ok(("nobody", faults));
+        }
     };
     print!("{}", dig_form::text(&reply)?);
     println!(

@@ -81,14 +81,19 @@ fn origin_faults(by: By, counted: &Counters) -> Vec<String> {
         By::Kernel(outcome) => ("the kernel", outcome),
         By::Fallback(outcome) => ("the fallback", outcome),
     };
+    vec![format!(
+        "not answered by {side} with {outcome}; {}",
+        describe(counted)
+    )]
+}
+
+/// What was counted, in words.
+pub fn describe(counted: &Counters) -> String {
     let counted: Vec<String> = counted
         .counted()
         .map(|counter| format!("{} {}", counter.name, counter.packets))
         .collect();
-    vec![format!(
-        "not answered by {side} with {outcome}; counted: {}",
-        counted.join(", ")
-    )]
+    format!("counted: {}", counted.join(", "))
 }
 
 fn record_faults(section: &[String], expected: Records, zone: &str) -> Vec<String> {
