@@ -101,8 +101,11 @@ pub fn run(once: bool) -> Result<()> {
     interrupt::catch()?;
     remove_leftovers()?;
     let mut lab = Lab::new(&binaries)?;
-    let done = ask_and_show(&mut lab, once);
-    if done.is_err() {
+    let mut done = ask_and_show(&mut lab, once);
+    if once && interrupt::seen() {
+        // Whatever else went wrong is a consequence.
+        done = interrupt::check();
+    } else if done.is_err() {
         lab.show_log();
     }
     drop(lab);
