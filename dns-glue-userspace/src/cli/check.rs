@@ -72,7 +72,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         check.to_string()
     };
     print(&text)?;
-    let fatal = faults.iter().filter(|fault| fault.fatal_if_strict()).count();
+    let fatal = faults
+        .iter()
+        .filter(|fault| fault.fatal_if_strict())
+        .count();
     if choice.strict && fatal != 0 {
         bail!("--strict: {fatal} faults of delegations");
     }

@@ -229,10 +229,7 @@ fn stop_name(why: StopReason) -> &'static str {
     }
 }
 
-fn losses(
-    reports: &[Report<'_>],
-    bound: usize,
-) -> BTreeMap<&'static str, Listing<String>> {
+fn losses(reports: &[Report<'_>], bound: usize) -> BTreeMap<&'static str, Listing<String>> {
     let all = [
         (Loss::NameServers, "name-servers"),
         (Loss::Proof, "proof"),
@@ -243,7 +240,10 @@ fn losses(
         let lossy = reports.iter().filter(|one| one.loss == Some(loss));
         (name, Listing::of(lossy, bound, |one| text(one.cut)))
     });
-    listings.into_iter().filter(|(_, listing)| listing.total != 0).collect()
+    listings
+        .into_iter()
+        .filter(|(_, listing)| listing.total != 0)
+        .collect()
 }
 
 impl ReplyCheck {

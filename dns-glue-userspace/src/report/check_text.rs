@@ -69,7 +69,11 @@ impl fmt::Display for FaultGroup {
         }
         match self.faults.more() {
             0 => Ok(()),
-            more => writeln!(f, "warning: {}: and {more} more (--all shows them)", self.kind),
+            more => writeln!(
+                f,
+                "warning: {}: and {more} more (--all shows them)",
+                self.kind
+            ),
         }
     }
 }
@@ -111,7 +115,10 @@ impl fmt::Display for ZoneCheck {
             "unsigned" => String::from("not signed"),
             denial => format!("signed with {denial}"),
         };
-        writeln!(f, "zone {apex} serial {serial}: {records} records, {signed}")?;
+        writeln!(
+            f,
+            "zone {apex} serial {serial}: {records} records, {signed}"
+        )?;
         write!(f, "{holdings}")?;
         if holdings.delegations == 0 {
             return Ok(());

@@ -14,9 +14,9 @@
 
 pub mod check;
 mod check_text;
-//pub mod dig;
-//pub mod explain;
-//mod explain_text;
+pub mod dig;
+pub mod explain;
+mod explain_text;
 pub mod fault_groups;
 pub mod holdings;
 pub mod listing;

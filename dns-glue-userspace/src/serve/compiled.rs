@@ -90,10 +90,7 @@ pub fn compile_zones(
 /// # Errors
 ///
 /// Everything that is wrong with any of them, or a zone that is given twice.
-pub fn read_zones(
-    choice: &ZoneChoice,
-    progress: &dyn Progress,
-) -> Result<Vec<Zone>, CompileError> {
+pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
     progress.begin("reading zones", choice.sources.len() as u64);
     let mut zones: Vec<Zone> = Vec::with_capacity(choice.sources.len());
     let mut errors = Vec::new();
