@@ -16,7 +16,7 @@ use crate::zone::faults::Fault;
 use crate::zone::records::{Denial, NameRef, Zone};
 
 /// What compiling zones comes to; its `Display` is the text for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
     /// Octets of the longest reply that was allowed (`--max-udp`).
     pub max_udp: u16,
@@ -108,7 +108,7 @@ pub struct PieceCounts {
 }
 
 /// Octets of map memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MemoryCheck {
     /// Processors that it was worked out for.
     pub cpus: u64,
@@ -120,9 +120,8 @@ pub struct MemoryCheck {
     pub fixed: u64,
     /// All of it.
     pub total: u64,
-    /// All of it in tenths of an octet for each delegation; `null` without
-    /// delegations.
-    pub tenths_per_delegation: Option<u64>,
+    /// All of it, for each delegation; `null` without delegations.
+    pub octets_per_delegation: Option<f64>,
 }
 
 /// What `check` goes by.
@@ -277,14 +276,14 @@ impl MemoryCheck {
     fn of(compilation: &Compilation<'_>, cpus: u64) -> Self {
         let memory = MapMemory::of(&compilation.generation, cpus);
         let total = memory.total();
-        let delegations = compilation.delegations.len() as u64;
+        let delegations = compilation.delegations.len();
         Self {
             cpus,
             index: memory.index,
             pieces: memory.pieces,
             fixed: memory.fixed,
             total,
-            tenths_per_delegation: (total * 10).checked_div(delegations),
+            octets_per_delegation: (delegations != 0).then(|| total as f64 / delegations as f64),
         }
     }
 }

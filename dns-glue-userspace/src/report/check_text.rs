@@ -69,25 +69,22 @@ impl fmt::Display for FaultGroup {
         }
         match self.faults.more() {
             0 => Ok(()),
-            more => writeln!(
-                f,
-                "warning: {}: and {more} more (--all shows them)",
-                self.kind
-            ),
+            more => writeln!(f, "warning: {}: and {more} more: --all", self.kind),
         }
     }
 }
 
 impl fmt::Display for Listing<String> {
-    /// `3: a. b. and 1 more`.
+    /// `3 (a. b. and 1 more: --all)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.total)?;
-        if self.total != 0 {
-            write!(f, ": {}", self.listed.join(" "))?;
+        if self.total == 0 {
+            return Ok(());
         }
+        write!(f, " ({}", self.listed.join(" "))?;
         match self.more() {
-            0 => Ok(()),
-            more => write!(f, " and {more} more (--all shows them)"),
+            0 => f.write_str(")"),
+            more => write!(f, " and {more} more: --all)"),
         }
     }
 }
@@ -132,7 +129,7 @@ impl fmt::Display for ZoneCheck {
             writeln!(f, "{reply}")?;
         }
         for reply in replies.iter().filter(|reply| reply.truncated.total != 0) {
-            writeln!(f, "  TC=1, {}, {}", reply.class(), reply.truncated)?;
+            writeln!(f, "  TC=1, {}: {}", reply.class(), reply.truncated)?;
         }
         for reply in replies.iter().filter(|reply| !reply.passing.is_empty()) {
             writeln!(f, "  pass, {}: {}", reply.class(), counts(&reply.passing))?;
@@ -207,9 +204,9 @@ impl fmt::Display for MemoryCheck {
             "map memory: {} octets (index {}, pieces {}, fixed {} with {} CPUs)",
             self.total, self.index, self.pieces, self.fixed, self.cpus
         )?;
-        match self.tenths_per_delegation {
+        match self.octets_per_delegation {
             None => Ok(()),
-            Some(tenths) => write!(f, ", {}.{} a delegation", tenths / 10, tenths % 10),
+            Some(octets) => write!(f, ", {octets:.1} a delegation"),
         }
     }
 }

@@ -267,7 +267,7 @@ mod tests {
              \n;; QUESTION SECTION:\n;a.test.\t\t\tIN\tA\n\
              \n;; AUTHORITY SECTION:\na.test.\t\t\t86400\tIN\tNS\tns.a.test.\n\
              \n;; ADDITIONAL SECTION:\nns.a.test.\t\t60\tIN\tA\t192.0.2.1\n\
-             \n;; MSG SIZE  rcvd: 77\n"
+             \n;; MSG SIZE  rcvd: 68\n"
         );
         let short = Dig(&message[..50]).to_string();
         assert!(
