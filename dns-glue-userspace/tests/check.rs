@@ -203,3 +203,42 @@ fn zones_served_together() {
     assert_eq!(check["stops"]["zone-apex"], 2);
     assert_eq!(check["stops"]["also-served"], 1);
 }
+
+#[test]
+fn what_passes_because_it_is_not_compiled() {
+    // Signed with NSEC3: the denial is not compiled, a DS is.
+    let rrsig = |owner: &str, covered: &str| {
+        format!("{owner} RRSIG {covered} 13 2 60 20300101000000 20200101000000 1 test. AAAA\n")
+    };
+    let text = format!(
+        "$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n@ DNSKEY 257 3 13 AAAA\n{}\
+         @ NSEC3PARAM 1 0 0 -\na NS ns.void.\nb NS ns.void.\nb DS 1 13 2 00112233\n{}",
+        rrsig("@", "SOA"),
+        rrsig("b", "DS")
+    );
+    let path = scratch_file("check-nsec3.zone", text.as_bytes());
+    let check = json(&["--zone", &format!("test.={}", path.display())]);
+    assert_eq!(check["zones"][0]["denial"], "NSEC3");
+    assert_eq!(check["zones"][0]["proofs"]["nsec3"], 1);
+    assert_eq!(replies(&check, None, false)["referrals"], 2);
+    let signed = replies(&check, Some(1232), true);
+    assert_eq!(signed["referrals"], 1);
+    assert_eq!(signed["passing"]["denial-pending"], 1);
+}
+
+#[test]
+fn delegations_deeper_than_the_program_looks() {
+    // One delegation more, each with a label more, than there are depths: the
+    // apex takes one of the sixteen.
+    let mut text = String::from("$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n");
+    for labels in 1..=16 {
+        text += &format!("d{labels}{} NS ns.void.\n", ".x".repeat(labels));
+    }
+    let path = scratch_file("check-deep.zone", text.as_bytes());
+    let check = json(&["--zone", &format!("test.={}", path.display())]);
+    assert_eq!(check["zones"][0]["delegations"], 16);
+    assert_eq!(check["too_deep"]["total"], 1);
+    let plain = replies(&check, None, false);
+    assert_eq!(plain["referrals"], 15);
+    assert_eq!(plain["passing"]["no-cut"], 1);
+}
