@@ -1,0 +1,363 @@
+//! A host as the README describes it: a name server with the README's
+//! configuration, dns-glue in front of it, and a client on another host.
+
+pub mod message;
+pub mod network;
+pub mod process;
+pub mod readme;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use message::Reply;
+use network::Namespace;
+use process::{Process, wait_for};
+
+/// The interface that dns-glue is attached to, as the README names it.
+const SERVER_INTERFACE: &str = "eth0";
+const CLIENT_INTERFACE: &str = "client0";
+/// The service addresses of the configurations.
+pub const SERVER_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53));
+pub const SERVER_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x53));
+/// The folder of the configurations, which a test replaces by its own.
+const FOLDER: &str = "/srv/dns";
+/// The zone of the configurations, as a file in that folder.
+const ZONE_FILE: &str = "glue.example.zone";
+
+/// A reply that takes longer is lost.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A reply that will not come is not waited for longer.
+const SHORT_PATIENCE: Duration = Duration::from_millis(300);
+
+/// A name server of the README.
+pub struct Peer {
+    /// As the README's heading names it.
+    pub heading: &'static str,
+    /// Its binary, and the Debian package that has it.
+    pub program: &'static str,
+    pub package: &'static str,
+    /// What keeps it in the foreground and names the configuration.
+    pub arguments: &'static [&'static str],
+    /// The example.
+    pub config: &'static str,
+}
+
+/// Everything that is made for a test; dropped, it is gone, in this order.
+pub struct Site {
+    daemon: Process,
+    server: Option<Process>,
+    _client_end: Process,
+    client: Namespace,
+    _host: Namespace,
+    folder: Folder,
+}
+
+impl Site {
+    /// Starts the server, and dns-glue as the README says. `None` with a
+    /// printed reason when that is not possible here.
+    pub fn new(peer: &Peer) -> Option<Self> {
+        if !is_root() {
+            return None;
+        }
+        let program = installed(peer)?;
+        let folder = Folder::new();
+        write_zone(&folder.0);
+        let (host, client) = link(&folder.name());
+        let client_end = start_client_end(&client);
+        let config = write_config(&folder.0, peer.config);
+        let server = Process::start(
+            Command::new(program).args(peer.arguments).arg(config),
+            &host,
+            &folder.0.join("server.log"),
+        );
+        let arguments = readme::command_line(peer.heading).replace(FOLDER, &folder.text());
+        let daemon = Process::start(
+            Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+                .args(arguments.split_whitespace())
+                .arg("--control")
+                .arg(folder.0.join("control.sock")),
+            &host,
+            &folder.0.join("dns-glue.log"),
+        );
+        let mut site = Self {
+            daemon,
+            server: Some(server),
+            _client_end: client_end,
+            client,
+            _host: host,
+            folder,
+        };
+        site.wait();
+        Some(site)
+    }
+
+    /// Waits for both to answer.
+    fn wait(&mut self) {
+        wait_for("dns-glue answers", || {
+            self.daemon.assert_running();
+            self.control("status").status.success()
+        });
+        let query = message::query("glue.example", message::SOA);
+        wait_for("the server behind answers", || {
+            self.server.as_mut().expect("a server").assert_running();
+            self.udp(SERVER_IPV4, &query)
+                .is_some_and(|reply| reply.header().aa())
+        });
+        assert!(
+            self.tcp(SERVER_IPV4, &query).header().aa(),
+            "the server behind does not answer over TCP"
+        );
+    }
+
+    fn control(&self, command: &str) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+            .args([command, "--json", "--control"])
+            .arg(self.folder.0.join("control.sock"))
+            .output()
+            .expect("dns-glue starts")
+    }
+
+    /// The counters that are not zero: name, action, packets.
+    pub fn counters(&self) -> Counters {
+        let output = self.control("status");
+        assert!(output.status.success(), "{output:?}");
+        let status: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("status prints JSON");
+        let counters = status["counters"].as_array().expect("counters");
+        let read = |counter: &serde_json::Value| {
+            let text = |key: &str| counter[key].as_str().expect("a text").to_owned();
+            let packets = counter["packets"].as_u64().expect("a number");
+            (text("name"), text("action"), packets)
+        };
+        Counters(counters.iter().map(read).collect())
+    }
+
+    /// Asks over UDP, which must count as one packet of `outcome`.
+    pub fn ask(&self, server: IpAddr, query: &[u8], outcome: &str) -> Reply {
+        let before = self.counters();
+        let reply = self.udp(server, query);
+        let after = self.counters();
+        let reply = reply.unwrap_or_else(|| panic!("no reply; {outcome} was expected"));
+        let counted = after.packets(outcome) - before.packets(outcome);
+        assert_eq!(counted, 1, "{outcome}; {after:?}");
+        let is_answered = ["referral", "referral-partial", "referral-truncated"].contains(&outcome);
+        assert_eq!(
+            after.answered() - before.answered(),
+            u64::from(is_answered),
+            "{outcome}"
+        );
+        reply
+    }
+
+    /// Asks over TCP, of which the kernel must answer nothing.
+    pub fn ask_tcp(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let before = self.counters();
+        let reply = self.tcp(server, query);
+        assert_eq!(self.counters().answered(), before.answered());
+        reply
+    }
+
+    /// A query that nobody must answer.
+    pub fn is_silent(&self, server: IpAddr, query: &[u8]) -> bool {
+        self.client
+            .within(|| over_udp(server, query, SHORT_PATIENCE))
+            .is_err()
+    }
+
+    /// Ends the server behind.
+    pub fn stop_server(&mut self) {
+        drop(self.server.take());
+    }
+
+    fn udp(&self, server: IpAddr, query: &[u8]) -> Option<Reply> {
+        let octets = self.client.within(|| over_udp(server, query, PATIENCE));
+        Some(message::read(query, octets.ok()?))
+    }
+
+    fn tcp(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let octets = self.client.within(|| over_tcp(server, query));
+        message::read(query, octets.expect("a reply over TCP"))
+    }
+}
+
+/// The counters of a daemon at one moment.
+#[derive(Debug)]
+pub struct Counters(Vec<(String, String, u64)>);
+
+impl Counters {
+    pub fn packets(&self, name: &str) -> u64 {
+        let counter = self.0.iter().find(|(other, ..)| other == name);
+        counter.unwrap_or_else(|| panic!("no counter {name}")).2
+    }
+
+    /// Packets that the kernel answered.
+    pub fn answered(&self) -> u64 {
+        let answered = self.0.iter().filter(|(_, action, _)| action == "answered");
+        answered.map(|(.., packets)| packets).sum()
+    }
+}
+
+fn is_root() -> bool {
+    // SAFETY: geteuid only returns a number.
+    if unsafe { libc::geteuid() } == 0 {
+        return true;
+    }
+    let required = std::env::var_os("DNS_GLUE_REQUIRE_ROOT").is_some_and(|value| value == "1");
+    assert!(!required, "DNS_GLUE_REQUIRE_ROOT=1, but this is not root");
+    println!("skipped: attaching an XDP program needs root");
+    false
+}
+
+fn installed(peer: &Peer) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"];
+    let mut paths = folders
+        .iter()
+        .map(|folder| Path::new(folder).join(peer.program));
+    let found = paths.find(|path| path.exists());
+    if found.is_none() {
+        let required = std::env::var_os("DNS_GLUE_REQUIRE_PEERS").is_some_and(|value| value == "1");
+        let (program, package) = (peer.program, peer.package);
+        assert!(
+            !required,
+            "DNS_GLUE_REQUIRE_PEERS=1, but {program} is not installed"
+        );
+        println!("skipped: {program} is not installed (Debian package {package})");
+    }
+    found
+}
+
+/// A folder of the test, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("docs-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn name(&self) -> String {
+        let name = self.0.file_name().expect("a name");
+        name.to_string_lossy().into_owned()
+    }
+
+    fn text(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for name in ["server.log", "dns-glue.log"] {
+                let text = fs::read_to_string(self.0.join(name)).unwrap_or_default();
+                eprintln!("--- {name}\n{text}");
+            }
+        }
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{}: {error}", self.0.display());
+        }
+    }
+}
+
+/// The example zone, without the records below its DNAME: NSD and Knot refuse
+/// such a zone (RFC 6672 section 2.4).
+fn write_zone(folder: &Path) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example.zone");
+    let text = fs::read_to_string(example).expect("the example zone");
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("hidden.renamed"))
+        .collect();
+    assert_eq!(kept.len() + 1, text.lines().count());
+    fs::write(folder.join(ZONE_FILE), kept.join("\n") + "\n").expect("a zone file is written");
+}
+
+/// The example, but for its folder.
+fn write_config(folder: &Path, name: &str) -> PathBuf {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/examples");
+    let text = fs::read_to_string(example.join(name)).expect("an example");
+    assert!(text.contains(FOLDER), "{name}");
+    let path = folder.join(name);
+    let text = text.replace(FOLDER, &folder.display().to_string());
+    fs::write(&path, text).expect("a configuration is written");
+    path
+}
+
+/// A host and a client, joined by a veth pair.
+fn link(name: &str) -> (Namespace, Namespace) {
+    let host = Namespace::new(name.to_owned());
+    let client = Namespace::new(format!("{name}c"));
+    host.ip(&format!(
+        "link add {SERVER_INTERFACE} type veth peer name {CLIENT_INTERFACE} netns {}",
+        client.name()
+    ));
+    for (namespace, interface, last) in [
+        (&host, SERVER_INTERFACE, "53"),
+        (&client, CLIENT_INTERFACE, "100"),
+    ] {
+        namespace.ip(&format!("addr add 192.0.2.{last}/24 dev {interface}"));
+        namespace.ip(&format!(
+            "addr add 2001:db8::{last}/64 dev {interface} nodad"
+        ));
+        namespace.ip("link set lo up");
+        namespace.ip(&format!("link set {interface} up"));
+    }
+    (host, client)
+}
+
+/// Makes the client's end of the veth pair behave like a wire.
+fn start_client_end(client: &Namespace) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue-lab"));
+    command.arg(CLIENT_INTERFACE);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = Process::spawn(&mut command, client);
+    let stdout = process.child().stdout.take().expect("a pipe");
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).expect("a line");
+    assert_eq!(line.trim_end(), "ready", "dns-glue-lab");
+    process
+}
+
+fn over_udp(server: IpAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    let any: IpAddr = match server {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.set_read_timeout(Some(patience))?;
+    // Connected: the kernel takes replies from the server's address only.
+    socket.connect(SocketAddr::new(server, 53))?;
+    socket.send(query)?;
+    let mut reply = vec![0; usize::from(u16::MAX)];
+    let octets = socket.recv(&mut reply)?;
+    reply.truncate(octets);
+    Ok(reply)
+}
+
+fn over_tcp(server: IpAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(server, 53), PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = u16::try_from(query.len()).expect("a short query");
+    stream.write_all(&[&length.to_be_bytes(), query].concat())?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut reply)?;
+    Ok(reply)
+}
+
+/// A file for what a process writes.
+fn log_file(path: &Path) -> (File, File) {
+    let file = File::create(path).expect("a log");
+    let copy = file.try_clone().expect("a log");
+    (file, copy)
+}
