@@ -243,19 +243,19 @@ fn link() -> Vec<Case> {
         Case::pass(
             "to another MAC address",
             Reason::ForeignMac,
-            Path::v4().to_mac([2, 0, 0, 0, 0, 6]),
+            Path::v4().with_mac([2, 0, 0, 0, 0, 6]),
             single(),
         ),
         Case::pass(
             "to the broadcast MAC address",
             Reason::ForeignMac,
-            Path::v6().to_mac([0xff; 6]),
+            Path::v6().with_mac([0xff; 6]),
             single(),
         ),
         Case::pass(
             "from itself",
             Reason::ForeignMac,
-            Path::v4().to_mac(CLIENT_MAC),
+            Path::v4().with_mac(CLIENT_MAC),
             single(),
         ),
         Case::spoilt("ARP", Reason::NotIp, Path::v4(), |frame| {
@@ -507,13 +507,13 @@ fn udp() -> Vec<Case> {
         Case::pass(
             "to another port",
             Reason::OtherPort,
-            Path::v4().to_port(54),
+            Path::v4().with_destination_port(54),
             single(),
         ),
         Case::pass(
             "to port 0",
             Reason::OtherPort,
-            Path::v6().to_port(0),
+            Path::v6().with_destination_port(0),
             single(),
         ),
         Case::pass(
@@ -579,16 +579,20 @@ fn udp() -> Vec<Case> {
             Path::v4().unchecked(),
             single(),
         ),
-        Case::single("from port 53", Path::v4().from_port(53), single()),
-        Case::single("from port 65535", Path::v6().from_port(65_535), single()),
-        Case::single("from port 1", Path::v6().from_port(1), single()),
+        Case::single("from port 53", Path::v4().with_source_port(53), single()),
+        Case::single(
+            "from port 65535",
+            Path::v6().with_source_port(65_535),
+            single(),
+        ),
+        Case::single("from port 1", Path::v6().with_source_port(1), single()),
     ];
     for port in [0, 7, 13, 19, 37] {
         for path in [Path::v4(), Path::v6()] {
             cases.push(Case::pass(
                 &format!("from port {port}"),
                 Reason::SourcePort,
-                path.from_port(port),
+                path.with_source_port(port),
                 single(),
             ));
         }
@@ -1005,8 +1009,8 @@ fn lookup() -> Vec<Case> {
 
 /// What an operator may choose otherwise.
 fn choices() -> Vec<Case> {
-    let v4 = || Path::v4().to_port(5353);
-    let v6 = || Path::v6().to_port(5353);
+    let v4 = || Path::v4().with_destination_port(5353);
+    let v6 = || Path::v6().with_destination_port(5353);
     let answered = |case: Case| case.change(|answer| answer.own_size = 1400);
     let cases = [
         Case::pass("port 53", Reason::OtherPort, Path::v4(), single()),

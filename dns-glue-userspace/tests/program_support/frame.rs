@@ -85,7 +85,7 @@ impl Path {
     }
 
     /// The same from another port.
-    pub fn from_port(mut self, port: u16) -> Self {
+    pub fn with_source_port(mut self, port: u16) -> Self {
         self.source.set_port(port);
         self
     }
@@ -97,13 +97,13 @@ impl Path {
     }
 
     /// The same to another port.
-    pub fn to_port(mut self, port: u16) -> Self {
+    pub fn with_destination_port(mut self, port: u16) -> Self {
         self.destination.set_port(port);
         self
     }
 
     /// The same to another MAC address.
-    pub fn to_mac(mut self, mac: [u8; 6]) -> Self {
+    pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
         self.destination_mac = mac;
         self
     }
