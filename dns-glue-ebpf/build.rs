@@ -6,8 +6,8 @@ use std::{env, path::PathBuf};
 ///
 /// Packets have no alignment: without `allows-misaligned-mem-access` each
 /// 32-bit field costs four loads and six shifts and ors. The processor is not
-/// named here: rustc passes `--cpu generic` itself, which is v3 since LLVM 20,
-/// and bpf-linker takes one `--cpu` only.
+/// named here, because rustc passes its own `--cpu` and bpf-linker takes one
+/// only: the build script of dns-glue-userspace tells rustc.
 const LINK_ARGS: [&str; 1] = ["--cpu-features=+alu32,+allows-misaligned-mem-access"];
 
 fn main() {

@@ -65,6 +65,17 @@ fn build_program() -> Result<()> {
     unsafe {
         env::set_var("RUSTC_BOOTSTRAP", "1");
         env::set_var("CARGO_BUILD_BUILD_DIR", build_dir);
+        // Instruction set v3. Otherwise rustc asks for "generic", which has no
+        // 32-bit jumps, and then LLVM compares 32-bit numbers with constants
+        // from 2^31 on as if these were negative. aya-build leaves no other
+        // way to pass flags to rustc.
+        env::set_var("CARGO_UNSTABLE_PROFILE_RUSTFLAGS", "true");
+        env::set_var("CARGO_PROFILE_RELEASE_RUSTFLAGS", "-Ctarget-cpu=v3");
+        // Build scripts and macros run here and know nothing of v3.
+        env::set_var(
+            "CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_RUSTFLAGS",
+            "-Ctarget-cpu=generic",
+        );
     }
 
     let root_dir = workspace.join(PROGRAM);

@@ -98,6 +98,21 @@ impl Plan {
         parts: [Part::NONE; 3],
     };
 
+    /// The outcome, one of the three that transmit.
+    ///
+    /// # Verifier
+    ///
+    /// In map memory it may be any number for all that the verifier knows, and
+    /// the compiler leads numbers that are no outcome anywhere.
+    #[inline(always)]
+    pub const fn outcome(&self) -> Reason {
+        match self.outcome {
+            Reason::ReferralPartial => Reason::ReferralPartial,
+            Reason::ReferralTruncated => Reason::ReferralTruncated,
+            _ => Reason::Referral,
+        }
+    }
+
     /// Octets of the DNS message.
     #[inline(always)]
     pub const fn message_octets(&self) -> usize {

@@ -35,7 +35,7 @@ pub fn respond<F: Frame, H: Host, G: Generation>(
         return Reason::NoRoom;
     }
     if write(frame, generation, policy, scratch) {
-        scratch.plan.outcome
+        scratch.plan.outcome()
     } else {
         Reason::WriteFailed
     }

@@ -5,6 +5,7 @@
 //! runs.
 
 use crate::compile::Generation;
+use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::parse::Host;
 use dns_glue_common::frame::{Frame, Scratch, WireHeader};
@@ -66,7 +67,8 @@ impl Frame for MemoryFrame {
             return false;
         }
         // What must not be relied on.
-        self.octets = vec![0xa5; octets];
+        self.octets.clear();
+        self.octets.resize(octets, 0xa5);
         true
     }
 
@@ -137,13 +139,83 @@ pub fn address_key(address: IpAddr) -> AddressKey {
     }
 }
 
-/// Octets in front of the message of a frame by [`frame_ipv6`].
+/// Octets in front of the message of a frame by [`write_frame_ipv6`].
 const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
 /// Room that is always enough.
 const PLENTY: usize = 4096;
 
-/// Asks a generation what it makes of a DNS message, all through the program's
-/// way: the reply and its outcome, or the reason why the message passes.
+/// The service address in those frames.
+pub const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+/// The client's address in those frames.
+pub const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+
+/// The program with a generation loaded: any number of DNS messages, one after
+/// the other, through the same buffers.
+pub struct Runner<'g> {
+    generation: &'g Generation,
+    policy: Policy,
+    host: MemoryHost,
+    frame: MemoryFrame,
+    scratch: Box<Scratch>,
+}
+
+impl<'g> Runner<'g> {
+    /// The program as the operator's choices make it.
+    pub fn new(generation: &'g Generation, policy: Policy) -> Self {
+        let host = MemoryHost {
+            index: 1,
+            interface: Interface {
+                mac: [2, 0, 0, 0, 0, 1],
+                mtu: u16::MAX,
+            },
+            addresses: HashSet::from([address_key(SERVER.into())]),
+        };
+        let frame = MemoryFrame {
+            octets: Vec::with_capacity(PLENTY),
+            tail_room: PLENTY,
+            head_room: 0,
+            interface: host.index,
+        };
+        Self {
+            generation,
+            policy,
+            host,
+            frame,
+            scratch: Box::new(Scratch::EMPTY),
+        }
+    }
+
+    /// Asks what becomes of a DNS message, all through the program's way: the
+    /// reply and its outcome, or the reason why the message passes.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the message passes.
+    pub fn answer(&mut self, message: &[u8]) -> Result<(&[u8], Reason), Reason> {
+        let Self {
+            generation,
+            policy,
+            host,
+            frame,
+            scratch,
+        } = self;
+        let mac = host.interface.mac;
+        write_frame_ipv6(&mut frame.octets, mac, policy.port, message);
+        let reason = respond(frame, host, *generation, policy, scratch);
+        match reason.action() {
+            Action::Transmit => Ok((&frame.octets[IPV6_FRONT_OCTETS..], reason)),
+            Action::Pass | Action::Abort => Err(reason),
+        }
+    }
+
+    /// What the last reply was made of; of no meaning after a message that
+    /// passed.
+    pub fn plan(&self) -> &Plan {
+        &self.scratch.plan
+    }
+}
+
+/// Asks a generation what it makes of one DNS message: see [`Runner::answer`].
 ///
 /// # Errors
 ///
@@ -153,50 +225,32 @@ pub fn answer(
     policy: &Policy,
     message: &[u8],
 ) -> Result<(Vec<u8>, Reason), Reason> {
-    const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-    const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
-    let host = MemoryHost {
-        index: 1,
-        interface: Interface {
-            mac: [2, 0, 0, 0, 0, 1],
-            mtu: u16::MAX,
-        },
-        addresses: HashSet::from([address_key(SERVER.into())]),
-    };
-    let octets = frame_ipv6(host.interface.mac, CLIENT, SERVER, policy.port, message);
-    let mut frame = MemoryFrame {
-        octets,
-        tail_room: PLENTY,
-        head_room: 0,
-        interface: host.index,
-    };
-    let mut scratch = Box::new(Scratch::EMPTY);
-    let reason = respond(&mut frame, &host, generation, policy, &mut scratch);
-    match reason.action() {
-        Action::Transmit => Ok((frame.octets.split_off(IPV6_FRONT_OCTETS), reason)),
-        Action::Pass | Action::Abort => Err(reason),
-    }
+    let mut runner = Runner::new(generation, *policy);
+    let (reply, reason) = runner.answer(message)?;
+    Ok((reply.to_vec(), reason))
 }
 
-/// A DNS message from a client in an Ethernet frame, over UDP and IPv6.
-pub fn frame_ipv6(
-    mac: [u8; 6],
-    source: Ipv6Addr,
-    destination: Ipv6Addr,
-    port: u16,
-    message: &[u8],
-) -> Vec<u8> {
+/// A DNS message from [`CLIENT`] to [`SERVER`], over UDP and IPv6, in an Ethernet
+/// frame to `mac`.
+pub fn frame_ipv6(mac: [u8; 6], port: u16, message: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    write_frame_ipv6(&mut frame, mac, port, message);
+    frame
+}
+
+/// Makes `frame` such a frame.
+fn write_frame_ipv6(frame: &mut Vec<u8>, mac: [u8; 6], port: u16, message: &[u8]) {
     const CLIENT_PORT: u16 = 0xc000;
     const UDP: u8 = 17;
     let udp_octets = u16::try_from(8 + message.len()).unwrap_or(u16::MAX);
-    let mut frame = Vec::with_capacity(IPV6_FRONT_OCTETS + message.len());
+    frame.clear();
     frame.extend(mac);
     frame.extend([2, 0, 0, 0, 0, 2, 0x86, 0xdd]);
     frame.extend([0x60, 0, 0, 0]);
     frame.extend(udp_octets.to_be_bytes());
     frame.extend([UDP, 64]);
-    frame.extend(source.octets());
-    frame.extend(destination.octets());
+    frame.extend(CLIENT.octets());
+    frame.extend(SERVER.octets());
     let udp = frame.len();
     frame.extend(CLIENT_PORT.to_be_bytes());
     frame.extend(port.to_be_bytes());
@@ -213,5 +267,4 @@ pub fn frame_ipv6(
         .number(udp_octets)
         .finish_udp();
     frame[udp + 6..udp + 8].copy_from_slice(&checksum.to_ne_bytes());
-    frame
 }

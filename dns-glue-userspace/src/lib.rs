@@ -3,6 +3,7 @@
 //! ```text
 //! zone file -> zone::records -> zone::cuts -> compile (bodies, generation) -> kernel (maps, program)
 //!                          \-> serve::fallback (everything that passes)
+//! host (the program's way without a kernel) -> report (check, explain)
 //! ```
 
 pub mod cli;
@@ -10,5 +11,6 @@ pub mod compile;
 pub mod host;
 pub mod kernel;
 pub mod progress;
+pub mod report;
 pub mod serve;
 pub mod zone;

@@ -8,14 +8,15 @@ mod cases;
 #[path = "program/stream.rs"]
 mod stream;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cases::{Case, Setup};
+use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
-use program_support::is_root;
-use program_support::program::Program;
+use program_support::program::{Memory, POLICY, Program};
 use program_support::query::{Opt, edns_flag, flag};
 use program_support::reply::Reply;
+use program_support::{Random, is_root, zones};
 
 /// Outcomes that no frame of a test run can have, and why.
 const WITHOUT_CASE: [(Reason, &str); 2] = [
@@ -149,6 +150,79 @@ fn two_replies_octet_by_octet() {
         let (reason, octets) = program.run_counted(&query);
         assert_eq!(reason, Reason::Referral);
         let shown: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-        assert_eq!(shown.concat(), reply.concat());
+        assert_eq!(shown.concat(), reply.concat().replace(' ', ""));
     }
+}
+
+/// Runs a stream of frames in the kernel and on the host: the same outcome, and
+/// the same octets.
+fn compare(program: &Program, names: &[Vec<u8>], seed: u64, frames: usize) {
+    let mut random = Random(seed);
+    let mut outcomes: BTreeMap<u32, (Reason, usize)> = BTreeMap::new();
+    for place in 0..frames {
+        let frame = stream::frame(&mut random, names);
+        let (on_host, host_octets) = program.memory.run(&frame);
+        let (reason, octets) = program.run_counted(&frame);
+        assert_eq!(
+            reason, on_host,
+            "frame {place} of seed {seed}: {frame:02x?}"
+        );
+        assert!(
+            octets == host_octets,
+            "frame {place} of seed {seed}, {reason:?}: {frame:02x?}: {octets:02x?} in the kernel, \
+             {host_octets:02x?} on the host"
+        );
+        if reason.action() == Action::Pass {
+            assert!(
+                octets == frame,
+                "frame {place} of seed {seed} is not untouched"
+            );
+        }
+        outcomes.entry(reason as u32).or_insert((reason, 0)).1 += 1;
+    }
+    for (reason, count) in outcomes.values() {
+        println!("{count:6} {reason:?}");
+    }
+    // A stream of frames that all fail alike would prove nothing.
+    let answered = |reason| {
+        outcomes
+            .get(&(reason as u32))
+            .is_some_and(|(_, count)| *count > 20)
+    };
+    assert!(answered(Reason::Referral) && answered(Reason::ReferralTruncated));
+    assert!(
+        answered(Reason::NoCut) && outcomes.len() > 20,
+        "{outcomes:?}"
+    );
+    assert_eq!(program.counted(Action::Abort), 0);
+}
+
+#[test]
+fn kernel_and_host_agree_on_the_example_zones() {
+    if !is_root() {
+        return;
+    }
+    let zones = [zones::example(), zones::signed()];
+    let names = stream::names(&zones);
+    let program = Program::load(Memory::new(zones::generation(&zones), POLICY));
+    compare(&program, &names, 20_260_101, 12_000);
+}
+
+#[test]
+fn kernel_and_host_agree_on_the_root_zone() {
+    let [(apex, file), ..] = zones::REAL_ZONES;
+    if !is_root() {
+        return;
+    }
+    let Some(root) = zones::real(apex, file) else {
+        return;
+    };
+    let zones = [root];
+    let names = stream::names(&zones);
+    let policy = Policy {
+        max_udp: 1400,
+        ..POLICY
+    };
+    let program = Program::load(Memory::new(zones::generation(&zones), policy));
+    compare(&program, &names, 20_260_105, 12_000);
 }

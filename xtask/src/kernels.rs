@@ -83,18 +83,18 @@ fn build_probe() -> Result<PathBuf> {
 fn table(rows: &[boot::Verdict]) -> String {
     let mut table = format!(
         "{:<32} {:<7} {:<9} {}\n",
-        "kernel", "loaded", "attached", "instructions"
+        "kernel", "loaded", "answered", "instructions"
     );
     for row in rows {
         let instructions = row
             .instructions
             .map_or("?".to_owned(), |count| count.to_string());
-        let attached = match row.attached {
-            Some(attached) => yes_or_no(attached),
+        let answered = match row.answered {
+            Some(answered) => yes_or_no(answered),
             None => "-",
         };
         table += &format!(
-            "{:<32} {:<7} {attached:<9} {instructions}\n",
+            "{:<32} {:<7} {answered:<9} {instructions}\n",
             row.release,
             yes_or_no(row.loaded)
         );

@@ -15,6 +15,7 @@
 mod cases;
 mod client;
 mod counters;
+mod dig_form;
 mod interrupt;
 mod judge;
 mod load;
@@ -100,8 +101,11 @@ pub fn run(once: bool) -> Result<()> {
     interrupt::catch()?;
     remove_leftovers()?;
     let mut lab = Lab::new(&binaries)?;
-    let done = ask_and_show(&mut lab, once);
-    if done.is_err() {
+    let mut done = ask_and_show(&mut lab, once);
+    if once && interrupt::seen() {
+        // Whatever else went wrong is a consequence.
+        done = interrupt::check();
+    } else if done.is_err() {
         lab.show_log();
     }
     drop(lab);
@@ -113,6 +117,7 @@ fn ask_and_show(lab: &mut Lab, once: bool) -> Result<()> {
     let wrong = ask_all(lab)?;
     if once {
         load::run(lab)?;
+        interrupt::check()?;
     } else {
         load::write_queries()?;
         print!("{}", lab.ways_to_ask());
@@ -132,7 +137,7 @@ fn ask_all(lab: &mut Lab) -> Result<usize> {
         interrupt::check()?;
         let (origin, faults) = ask(lab, case)?;
         let verdict = if faults.is_empty() { "right" } else { "WRONG" };
-        println!(";; GIVEN BY: {origin}; {verdict}");
+        println!(";; ANSWERED BY: {origin} ({verdict})");
         for fault in &faults {
             println!(";; {fault}");
         }
@@ -140,7 +145,7 @@ fn ask_all(lab: &mut Lab) -> Result<usize> {
         wrong += usize::from(!faults.is_empty());
         summary += &format!("{verdict:<6} {origin:<9} {}\n", case.title);
     }
-    print!("{summary}\n");
+    println!("{summary}");
     Ok(wrong)
 }
 
@@ -165,9 +170,13 @@ fn ask(lab: &mut Lab, case: &Case) -> Result<(&'static str, Vec<String>)> {
     println!("; {}", dig_line(case, &name, server));
     let reply = match reply {
         Ok(reply) => reply,
-        Err(error) => return Ok(("nobody", vec![format!("{error:#}")])),
+        Err(error) => {
+            // A referral that was sent and not received is counted all the same.
+            let faults = vec![format!("{error:#}; {}", judge::describe(&counted))];
+            return Ok(("nobody", faults));
+        }
     };
-    print!("{}", reply.display_dig_style());
+    print!("{}", dig_form::text(&reply)?);
     println!(
         "\n;; SERVER: {server}#53 ({}), {} octets",
         match case.transport {

@@ -52,7 +52,7 @@ pub fn pad_queries(ctx: TcContext) -> i32 {
         // as it was, and the counters of the server tell.
         let _ = unsafe { bpf_skb_change_tail(ctx.as_ptr().cast(), PADDED_OCTETS, 0) };
     }
-    TC_ACT_OK as i32
+    TC_ACT_OK
 }
 
 /// Whether the frame carries UDP to the port of DNS; nothing if it is too

@@ -6,7 +6,6 @@
 //! back takes is measured too and taken off. Times are of this machine at this
 //! moment: the ratios are what can be compared.
 
-use std::net::Ipv6Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use clap::Parser;
 use dns_glue::compile;
-use dns_glue::host;
+use dns_glue::host::{self, SERVER};
 use dns_glue::kernel::{self, LoadOptions};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::records::Zone;
@@ -40,8 +39,6 @@ const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-const CLIENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 /// The loopback interface of the own network namespace, which test runs are
 /// said to come in on.
 const LOOPBACK: u32 = 1;
@@ -167,7 +164,7 @@ fn cases(zone: &Zone, delegation: &Name<Vec<u8>>, policy: &Policy) -> Result<Vec
     };
     let frame = |name: &Name<Vec<u8>>, rtype, edns| -> Result<Vec<u8>> {
         let message = query(name, rtype, edns)?;
-        Ok(host::frame_ipv6(MAC, CLIENT, SERVER, policy.port, &message))
+        Ok(host::frame_ipv6(MAC, policy.port, &message))
     };
     let plain = Some((1232, false));
     let signed = Some((1232, true));

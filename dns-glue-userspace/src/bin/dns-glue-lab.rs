@@ -54,14 +54,9 @@ fn pass_all(ebpf: &mut Ebpf, interface: &str) -> Result<()> {
 }
 
 fn pad_queries(ebpf: &mut Ebpf, interface: &str) -> Result<()> {
-    // Before Linux 6.6 classifiers attach to this. Later ones need it not, and
-    // it goes with the interface.
-    match tc::qdisc_add_clsact(interface) {
-        Err(error) if !format!("{error:?}").contains("AlreadyExists") => {
-            return Err(error).context("add the clsact queueing discipline");
-        }
-        _ => {}
-    }
+    // Before Linux 6.6 classifiers attach to this. Later ones do without, and
+    // either way it goes with the interface, which is new.
+    tc::qdisc_add_clsact(interface).context("add the clsact queueing discipline")?;
     let program: &mut SchedClassifier = ebpf
         .program_mut("pad_queries")
         .context("it is not in the object")?

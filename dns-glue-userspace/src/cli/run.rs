@@ -131,6 +131,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
         // records of the program come under its name, dns_glue, too.
         .filter_level(level.min(LevelFilter::Warn))
         .filter_module("dns_glue", level)
+        // It calls the end of a server that was told to end an error.
+        .filter_module("domain::net::server", LevelFilter::Off)
         .format_target(false)
         .try_init()
         .context("start the log")?;

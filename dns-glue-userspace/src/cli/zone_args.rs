@@ -36,6 +36,6 @@ impl ZoneArgs {
     }
 }
 
-fn parse_name(text: &str) -> Result<Name<Vec<u8>>, String> {
+pub(super) fn parse_name(text: &str) -> Result<Name<Vec<u8>>, String> {
     Name::vec_from_str(text).map_err(|error| format!("not a domain name: {error}"))
 }

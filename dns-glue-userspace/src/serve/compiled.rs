@@ -66,7 +66,7 @@ pub fn compile_zones(
     choice: &ZoneChoice,
     progress: &dyn Progress,
 ) -> Result<Compiled, CompileError> {
-    let zones = read(choice, progress)?;
+    let zones = read_zones(choice, progress)?;
     progress.begin("finding zone cuts", 0);
     let cuts = find_cuts(&zones, &choice.also_served);
     if choice.strict {
@@ -86,7 +86,11 @@ pub fn compile_zones(
 }
 
 /// Reads every zone, to tell of the errors of all of them at once.
-fn read(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
+///
+/// # Errors
+///
+/// Everything that is wrong with any of them, or a zone that is given twice.
+pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
     progress.begin("reading zones", choice.sources.len() as u64);
     let mut zones: Vec<Zone> = Vec::with_capacity(choice.sources.len());
     let mut errors = Vec::new();

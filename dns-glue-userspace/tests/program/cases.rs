@@ -9,7 +9,7 @@ use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 
 use super::program_support::frame::{
-    CLIENT_MAC, Path, SERVER_V4, SERVER_V6, UDP, fix_ipv4_checksum, put_number,
+    CLIENT_MAC, Path, SERVER_V4, SERVER_V6, fix_ipv4_checksum, put_number,
 };
 use super::program_support::program::{Memory, POLICY};
 use super::program_support::query::{Opt, Query, edns_flag, flag, rtype};
@@ -1499,7 +1499,7 @@ fn dnssec() -> Vec<Case> {
             &[
                 "secure.nsec3.example 3600 NS ns1.elsewhere.example.",
                 "secure.nsec3.example 3600 DS 1 13 2 00112233",
-                "secure.nsec3.example 3600 RRSIG ds 13 3 3600 20900101000000 20260101000000 1 \
+                "secure.nsec3.example 3600 RRSIG ds 13 3 3600 3786912000 1767225600 1 \
                  nsec3.example. aaaa",
             ],
             &[],
@@ -1507,14 +1507,48 @@ fn dnssec() -> Vec<Case> {
     ]
 }
 
-/// Replies written out by hand: the query's frame, and the reply's in parts.
-pub fn written_out() -> [(Vec<u8>, Vec<&'static str>); 2] {
+/// Replies written out: the query's frame, and the reply's in parts.
+pub fn written_out() -> [(Vec<u8>, &'static [&'static str]); 2] {
     let v4 = Path::v4().frame(&Query::new("a.six.glue.example.").flags(flag::RD).octets());
-    let v6 = Path::v6().tagged(&[(0x8100, 0x2064)]).frame(
-        &Query::new("six.glue.example.")
-            .edns(4096, edns_flag::DO)
-            .octets(),
-    );
-    assert_eq!(v4.len() - UDP, 14 + 20 + 12 + 20 + 4);
-    [(v4, vec![""]), (v6, vec![""])]
+    let query = Query::new("six.glue.example.").edns(4096, edns_flag::DO);
+    let v6 = Path::v6()
+        .tagged(&[(0x8100, 0x2064)])
+        .frame(&query.octets());
+    [
+        (
+            v4,
+            &[
+                // Ethernet, IPv4, UDP.
+                "02000000000c 020000000005 0800",
+                "4500 009c 0000 4000 40 11 4de1 c0000235 c6336407",
+                "0035 9c75 0088 f4c2",
+                // Header: QR and RD; two NS records, two addresses.
+                "1d5a 8100 0001 0000 0002 0002",
+                "01 61 03 736978 04 676c7565 07 6578616d706c65 00 0001 0001",
+                "c00e 0002 0001 00000e10 0006 03 6e7331 c00e",
+                "c00e 0002 0001 00000e10 0006 03 6e7332 c00e",
+                "c030 001c 0001 00000e10 0010 20010db8000600000000000000000001",
+                "c042 001c 0001 00000e10 0010 20010db8000600000000000000000002",
+            ],
+        ),
+        (
+            v6,
+            &[
+                // Ethernet, VLAN 100 with priority 1, IPv6, UDP.
+                "02000000000c 020000000005 8100 2064 86dd",
+                "60000000 0091 11 40",
+                "20010db8000000000000000000000053 20010db8000c00000000000000000007",
+                "0035 9c75 0091 8e30",
+                // Header: QR alone; OPT is counted.
+                "1d5a 8000 0001 0000 0002 0003",
+                "03 736978 04 676c7565 07 6578616d706c65 00 0001 0001",
+                "c00c 0002 0001 00000e10 0006 03 6e7331 c00c",
+                "c00c 0002 0001 00000e10 0006 03 6e7332 c00c",
+                "c02e 001c 0001 00000e10 0010 20010db8000600000000000000000001",
+                "c040 001c 0001 00000e10 0010 20010db8000600000000000000000002",
+                // OPT: 1232 octets, DO.
+                "00 0029 04d0 00 00 8000 0000",
+            ],
+        ),
+    ]
 }

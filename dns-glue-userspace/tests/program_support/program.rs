@@ -67,12 +67,18 @@ impl Memory {
         self.host.index = u32::MAX;
     }
 
-    /// The outcome of a frame, and the frame afterwards.
+    /// The outcome of a frame, and the frame afterwards; there is room as in a
+    /// test run of the kernel.
     pub fn run(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
+        self.run_in(frame, BUFFER_OCTETS - frame.len(), 0)
+    }
+
+    /// The same with so many octets of room behind and in front of the frame.
+    pub fn run_in(&self, frame: &[u8], tail_room: usize, head_room: usize) -> (Reason, Vec<u8>) {
         let mut frame = MemoryFrame {
-            tail_room: BUFFER_OCTETS - frame.len(),
             octets: frame.to_vec(),
-            head_room: 0,
+            tail_room,
+            head_room,
             interface: LOOPBACK,
         };
         let mut scratch = Box::new(Scratch::EMPTY);

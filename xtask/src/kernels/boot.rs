@@ -26,8 +26,8 @@ pub struct Verdict {
     pub release: String,
     /// Whether the verifier accepted the program.
     pub loaded: bool,
-    /// Whether it was attached to an interface; `None`: not tried.
-    pub attached: Option<bool>,
+    /// Whether it answered a query; `None`: not tried.
+    pub answered: Option<bool>,
     /// What the verifier walked through.
     pub instructions: Option<u64>,
     /// Whether the probe came to its end.
@@ -37,7 +37,7 @@ pub struct Verdict {
 impl Verdict {
     /// Whether everything that was tried succeeded.
     pub fn is_good(&self) -> bool {
-        self.is_whole && self.loaded && self.attached != Some(false)
+        self.is_whole && self.loaded && self.answered != Some(false)
     }
 }
 
@@ -121,7 +121,7 @@ fn parse(console: &str) -> Verdict {
         {
             ("release", release) => verdict.release = release.to_owned(),
             ("loaded", loaded) => verdict.loaded = loaded == "yes",
-            ("attached", attached) => verdict.attached = Some(attached == "yes"),
+            ("answered", answered) => verdict.answered = Some(answered == "yes"),
             ("instructions", count) => verdict.instructions = count.parse().ok(),
             ("end", _) => verdict.is_whole = true,
             _ => {}
@@ -136,7 +136,7 @@ mod tests {
 
     const GOOD: &str = "[    1.0] Run /init\r\nkernel-probe: release 6.1.0-37-cloud-amd64\r\n\
         [    2.0] noise kernel-probe: loaded yes\r\nkernel-probe: instructions 1234\r\n\
-        kernel-probe: attached yes\r\nkernel-probe: end\r\n";
+        kernel-probe: answered yes\r\nkernel-probe: end\r\n";
 
     #[test]
     fn a_good_verdict_is_read_among_noise() {
@@ -150,7 +150,7 @@ mod tests {
     fn silence_and_refusals_are_not_good() {
         assert!(!parse("").is_good());
         assert!(!parse(&GOOD.replace("loaded yes", "loaded no")).is_good());
-        assert!(!parse(&GOOD.replace("attached yes", "attached no")).is_good());
+        assert!(!parse(&GOOD.replace("answered yes", "answered no")).is_good());
         // It died after it had loaded the program.
         assert!(!parse(&GOOD.replace("kernel-probe: end", "panic")).is_good());
     }

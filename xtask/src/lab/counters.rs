@@ -1,6 +1,6 @@
 //! The counters of the running daemon: who gave an answer.
 
-use std::{path::Path, process::Command};
+use std::{os::unix::process::CommandExt as _, path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -33,6 +33,8 @@ impl Counters {
     pub fn ask(dns_glue: &Path, control: &Path) -> Result<Self> {
         let mut status = Command::new(dns_glue);
         status.args(["status", "--json", "--control"]).arg(control);
+        // Ctrl-C is ours alone: it must not look like a failure of the daemon.
+        status.process_group(0);
         let text = output(&mut status)?;
         let status = serde_json::from_str(&text).context("read the status")?;
         Self::read(&status).context("the status has no counters")

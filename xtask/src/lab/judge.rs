@@ -81,14 +81,19 @@ fn origin_faults(by: By, counted: &Counters) -> Vec<String> {
         By::Kernel(outcome) => ("the kernel", outcome),
         By::Fallback(outcome) => ("the fallback", outcome),
     };
+    vec![format!(
+        "not answered by {side} with {outcome}; {}",
+        describe(counted)
+    )]
+}
+
+/// What was counted, in words.
+pub fn describe(counted: &Counters) -> String {
     let counted: Vec<String> = counted
         .counted()
         .map(|counter| format!("{} {}", counter.name, counter.packets))
         .collect();
-    vec![format!(
-        "not answered by {side} with {outcome}; counted: {}",
-        counted.join(", ")
-    )]
+    format!("counted: {}", counted.join(", "))
 }
 
 fn record_faults(section: &[String], expected: Records, zone: &str) -> Vec<String> {
@@ -137,7 +142,7 @@ fn text(record: &ParsedRecord<'_, Vec<u8>>) -> Result<String> {
         AllRecordData::Ns(ns) => ns.nsdname().fmt_with_dot().to_string().to_lowercase(),
         AllRecordData::A(address) => address.addr().to_string(),
         AllRecordData::Aaaa(address) => address.addr().to_string(),
-        AllRecordData::Ds(ds) => ds.to_string(),
+        AllRecordData::Ds(ds) => ds.to_string().to_uppercase(),
         AllRecordData::Rrsig(rrsig) => rrsig.type_covered().to_string(),
         AllRecordData::Soa(_) | AllRecordData::Nsec(_) => String::new(),
         other => other.to_string(),
