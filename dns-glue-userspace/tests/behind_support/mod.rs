@@ -6,6 +6,7 @@ pub mod network;
 pub mod process;
 pub mod readme;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -122,7 +123,7 @@ impl Site {
             .expect("dns-glue starts")
     }
 
-    /// The counters that are not zero: name, action, packets.
+    /// The counters.
     pub fn counters(&self) -> Counters {
         let output = self.control("status");
         assert!(output.status.success(), "{output:?}");
@@ -185,9 +186,18 @@ impl Site {
     }
 }
 
-/// The counters of a daemon at one moment.
-#[derive(Debug)]
+/// The counters of a daemon at one moment: name, action, packets.
 pub struct Counters(Vec<(String, String, u64)>);
+
+impl fmt::Debug for Counters {
+    /// Those that are not zero.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = self.0.iter().filter(|(.., packets)| *packets != 0);
+        f.debug_map()
+            .entries(counted.map(|(name, _, packets)| (name, packets)))
+            .finish()
+    }
+}
 
 impl Counters {
     pub fn packets(&self, name: &str) -> u64 {

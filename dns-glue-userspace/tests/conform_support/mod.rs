@@ -4,3 +4,4 @@
 
 pub mod knot;
 pub mod message;
+pub mod site;
