@@ -9,6 +9,9 @@ use crate::{command, packages, setup, workspace};
 /// Makes a test that needs root fail without it, instead of being skipped.
 const REQUIRE_ROOT: &str = "DNS_GLUE_REQUIRE_ROOT";
 
+/// Makes a test that needs another name server fail without it.
+const REQUIRE_PEERS: &str = "DNS_GLUE_REQUIRE_PEERS";
+
 /// Installs what the tests run (as root), and runs them. In CI as root no
 /// privileged test may be skipped.
 ///
@@ -21,7 +24,7 @@ pub fn run() -> Result<()> {
     // dns-glue-ebpf builds for the BPF target only.
     test.args(["test", "--workspace", "--exclude", "dns-glue-ebpf"]);
     if is_ci() && packages::is_root()? {
-        test.env(REQUIRE_ROOT, "1");
+        test.env(REQUIRE_ROOT, "1").env(REQUIRE_PEERS, "1");
     }
     command::run(&mut test)
 }

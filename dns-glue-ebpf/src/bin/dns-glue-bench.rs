@@ -75,7 +75,7 @@ pub fn again(ctx: XdpContext) -> u32 {
         return xdp_action::XDP_ABORTED;
     }
     // SAFETY: the map holds XDP programs only; it returns if there is none.
-    let _ = unsafe { MEASURED.tail_call(&ctx, 0) };
+    unsafe { MEASURED.tail_call(&ctx, 0) };
     xdp_action::XDP_ABORTED
 }
 
