@@ -1,7 +1,7 @@
 //! Hosts and daemons for the tests of `dns-glue run`.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
@@ -35,6 +35,17 @@ pub fn is_root() -> bool {
     false
 }
 
+/// The programs on the client's end.
+pub struct Wire(Child);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // It ends with its standard input too, should this fail.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A host with one network interface, and a client at its other end; each in a
 /// network namespace of its own.
 pub struct Host {
@@ -46,7 +57,7 @@ impl Host {
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("loader-{}-{number}", std::process::id());
+        let name = format!("daemon-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(format!("dns-glue-{name}"));
         fs::create_dir_all(&folder).expect("a folder");
         let host = Self { name, folder };
@@ -65,10 +76,28 @@ impl Host {
         );
         run("ip", &format!("-n {client} link set {CLIENT} up"));
         // Partial checksums are not valid on the wire: such queries pass.
-        // And without receive offload a veth takes nothing that XDP sends back.
-        let offloads = format!("netns exec {client} ethtool -K {CLIENT} tx off gro on");
+        let offloads = format!("netns exec {client} ethtool -K {CLIENT} tx off");
         run("ip", &offloads);
         host
+    }
+
+    /// Makes the client's end take what XDP sends back, and leave room for it:
+    /// see `dns-glue-lab`. It lasts as long as what is returned.
+    pub fn like_a_wire(&self) -> Wire {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue-lab"));
+        command
+            .arg(CLIENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        enter_before_exec(&mut command, &self.client());
+        let mut child = command.spawn().expect("dns-glue-lab starts");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("it is piped");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("it says when it is ready");
+        assert_eq!(line.trim_end(), "ready", "dns-glue-lab");
+        Wire(child)
     }
 
     fn client(&self) -> String {
@@ -281,18 +310,6 @@ pub fn query(name: &str) -> Vec<u8> {
     }
     octets.extend([0, 0, 1, 0, 1]);
     octets
-}
-
-/// The query with an OPT record whose padding (RFC 7830) takes `octets` octets.
-pub fn with_padding(query: &[u8], octets: u16) -> Vec<u8> {
-    let mut padded = query.to_vec();
-    padded[11] = 1; // ARCOUNT
-    padded.extend([0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0]);
-    padded.extend((octets + 4).to_be_bytes());
-    padded.extend(12u16.to_be_bytes());
-    padded.extend(octets.to_be_bytes());
-    padded.resize(padded.len() + usize::from(octets), 0);
-    padded
 }
 
 /// Sends a datagram and waits a while for the reply.
