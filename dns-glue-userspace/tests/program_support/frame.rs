@@ -43,10 +43,6 @@ pub struct Path {
     pub padded_to: usize,
 }
 
-#[expect(
-    clippy::wrong_self_convention,
-    reason = "from and to are where a frame comes from and goes to"
-)]
 impl Path {
     /// From the client to the server over IPv4.
     pub fn v4() -> Self {
