@@ -142,8 +142,13 @@ fn zone_model() -> impl Strategy<Value = ZoneModel> {
         });
     let cut = (
         label(),
-        prop::collection::btree_set(0_usize..12, 0..6),
-        prop::collection::btree_set("[a-c]{1,3}\\.(net|org)", 1..3),
+        // Often none, and few names outside: then delegations with names of
+        // different lengths share their pieces, and pointers shift backwards.
+        prop_oneof![
+            Just(BTreeSet::new()),
+            prop::collection::btree_set(0_usize..12, 0..6)
+        ],
+        prop::collection::btree_set("(a|b\\.a)\\.(net|org)", 1..3),
         1_usize..40,
         1_usize..60,
     )
