@@ -53,7 +53,7 @@ fn prepare<F: Frame, H: Host, G: Generation>(
 ) -> Result<(), Reason> {
     let datagram = &mut scratch.datagram;
     parse::parse(frame, host, policy, datagram)?;
-    let message_octets = datagram.message_octets as usize;
+    let message_octets = read_back(&datagram.message_octets) as usize;
     let message_start = datagram.message_start as usize;
     if !frame.read_message(message_start, message_octets, &mut scratch.message) {
         return Err(Reason::ShortFrame);

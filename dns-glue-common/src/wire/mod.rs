@@ -72,16 +72,18 @@ impl LabelStarts {
     reason = "every offset is masked below the buffer's length: no panic is left"
 )]
 impl<'a> Message<'a> {
-    /// The first `octets` octets of `buffer`.
+    /// The first `octets` octets of `buffer`: at most [`MAX_QUERY_OCTETS`].
     ///
-    /// A length beyond the buffer's is cut to [`MAX_QUERY_OCTETS`].
+    /// # Verifier
+    ///
+    /// The length must come from memory ([`read_back`]) and is not compared
+    /// here: a compiler that knew it for less than the buffer's size would see
+    /// that the masks below change nothing, and leave them out.
+    ///
+    /// [`read_back`]: crate::frame::read_back
     #[inline(always)]
     pub const fn new(buffer: &'a MessageBuffer, octets: usize) -> Self {
-        let octets = if octets > MAX_QUERY_OCTETS {
-            MAX_QUERY_OCTETS
-        } else {
-            octets
-        };
+        debug_assert!(octets <= MAX_QUERY_OCTETS);
         Self { buffer, octets }
     }
 

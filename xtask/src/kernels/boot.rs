@@ -66,6 +66,8 @@ pub fn verdict(image: &Path, initramfs: &Path, load_only: bool) -> Result<Verdic
         "none",
         "-no-reboot",
     ]);
+    // With RDRAND; without it the kernel has no random numbers for minutes.
+    qemu.args(["-cpu", "max"]);
     qemu.args(["-serial", "stdio", "-append", &arguments]);
     qemu.arg("-kernel").arg(image).arg("-initrd").arg(initramfs);
     qemu.stdin(Stdio::null()).stdout(console_file);
