@@ -234,6 +234,8 @@ fn deepest_entry<G: Generation>(
     }
     if policy.has(Policy::SERVES_ROOT) {
         Err(Reason::NoCut)
+    } else if policy.has(Policy::ROOT_BEHIND) {
+        Err(Reason::Served)
     } else {
         Err(Reason::OutsideZones)
     }
@@ -380,6 +382,9 @@ impl Body<'_> {
             piece.longest_within(whole, self.room, &mut self.plan.cut_point)
         };
         // Even a whole piece may lack what the compiler had to leave out.
+        if extent.flags & Extent::PARTIAL != 0 {
+            self.plan.outcome = Reason::ReferralPartial;
+        }
         if extent.flags & Extent::TRUNCATED != 0 {
             self.plan.outcome = Reason::ReferralTruncated;
         }

@@ -23,6 +23,9 @@ impl Policy {
     pub const HOLDS_DELEG: u32 = 1 << 3;
     /// The root is among the zones: a name that meets no entry is inside it.
     pub const SERVES_ROOT: u32 = 1 << 4;
+    /// The server behind serves the root (`--serves .`): a name that meets no
+    /// entry is inside it.
+    pub const ROOT_BEHIND: u32 = 1 << 5;
 
     /// Whether the choice is made.
     #[inline(always)]

@@ -167,7 +167,7 @@ outcomes! {
     Served = 130, "served", Pass;
     /// At or below a DNAME.
     Dname = 131, "dname", Pass;
-    /// Below a delegation that the compiler refused: a wildcard NS, a broken proof, more octets than fit.
+    /// Below a delegation that the compiler refused: NS at a wildcard, a broken proof, DELEG without NS.
     Refused = 132, "refused-delegation", Pass;
     /// DO=1 for a delegation whose denial is not compiled: NSEC3.
     DenialPending = 133, "denial-pending", Pass;

@@ -110,7 +110,7 @@ pub struct Extent {
     pub authority: u8,
     /// Records of the additional section.
     pub additional: u8,
-    /// `Extent::TRUNCATED`.
+    /// Bits: `Extent::TRUNCATED`, `Extent::PARTIAL`.
     pub flags: u8,
     /// Zero.
     pub unused: u16,
@@ -119,7 +119,10 @@ const _: () = assert!(size_of::<Extent>() == 16);
 
 impl Extent {
     /// A reply that ends here must say TC=1.
-    pub const TRUNCATED: u8 = 1;
+    pub const TRUNCATED: u8 = 1 << 0;
+    /// A reply that ends here lacks optional addresses, although it is the end
+    /// of the piece: there are more than fit into any reply.
+    pub const PARTIAL: u8 = 1 << 1;
 
     /// No octets.
     pub const EMPTY: Self = Self {

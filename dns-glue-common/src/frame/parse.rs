@@ -131,11 +131,11 @@ pub fn parse<F: Frame, H: Host>(
     }
     let message_octets = check_udp(&datagram.udp, payload_octets)?;
     let linear_octets = frame.linear_octets();
-    if udp_start + payload_octets > linear_octets {
-        return Err(Reason::Length);
-    }
     if frame.octets() != linear_octets {
         return Err(Reason::MultiBuffer);
+    }
+    if udp_start + payload_octets > linear_octets {
+        return Err(Reason::Length);
     }
     let interface = host
         .interface(frame.interface())

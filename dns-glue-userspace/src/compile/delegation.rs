@@ -6,13 +6,16 @@ use crate::zone::cuts::{Delegation, Glue, GlueKind, Proof};
 use crate::zone::records::Rrset;
 use dns_glue_common::index::{EntryKind, Slot};
 use dns_glue_common::limits::{
-    HEADER_OCTETS, MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS, QUESTION_FIXED_OCTETS,
+    HEADER_OCTETS, MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS, OPT_OCTETS,
+    QUESTION_FIXED_OCTETS,
 };
 use domain::base::iana::Rtype;
 
 /// Octets of pieces for which a reply has room at the most: to a query for a
-/// name of one label of one octet, without an OPT record.
-const MAX_BODY_OCTETS: usize = MAX_UDP_OCTETS - HEADER_OCTETS - 3 - QUESTION_FIXED_OCTETS;
+/// name of one label of one octet. Who takes more than 512 octets has sent an
+/// OPT record, and gets one.
+const MAX_BODY_OCTETS: usize =
+    MAX_UDP_OCTETS - HEADER_OCTETS - 3 - QUESTION_FIXED_OCTETS - OPT_OCTETS;
 
 /// A delegation as pieces that are not laid out yet.
 #[derive(Clone, Copy)]
@@ -204,23 +207,28 @@ fn encode_glue(
     piece.end(in_domain > 0);
     for (place, entry) in glue.iter().enumerate() {
         let truncated = place + 1 < in_domain;
-        let mut fits = add_while_it_fits(&mut piece, room, truncated, |piece| {
+        let fits = add_while_it_fits(&mut piece, room, truncated, |piece| {
             add_rrset(piece, names, Section::Additional, &entry.rrset);
         });
-        if fits && signatures && has_signed_address(entry) {
-            // RRSIGs of additional data may be missing (RFC 4035 3.1.1).
-            fits = add_while_it_fits(&mut piece, room, truncated, |piece| {
-                add_signatures(piece, names, Section::Additional, &entry.rrset);
-            });
+        if !fits && place < in_domain {
+            piece.truncate_all();
+            return Some((piece, Some(Loss::InDomainGlue)));
         }
         if !fits {
-            let loss = if place < in_domain {
-                piece.truncate_all();
-                Loss::InDomainGlue
-            } else {
-                Loss::OptionalGlue
-            };
-            return Some((piece, Some(loss)));
+            piece.mark_partial();
+            return Some((piece, Some(Loss::OptionalGlue)));
+        }
+    }
+    // Signatures of additional data may be missing (RFC 4035 3.1.1): they come
+    // behind every address, so that none of those has to give way to one.
+    let signed = glue.iter().filter(|entry| has_signed_address(entry));
+    for entry in signed.filter(|_| signatures) {
+        let fits = add_while_it_fits(&mut piece, room, false, |piece| {
+            add_signatures(piece, names, Section::Additional, &entry.rrset);
+        });
+        if !fits {
+            piece.mark_partial();
+            return Some((piece, Some(Loss::OptionalGlue)));
         }
     }
     Some((piece, None))

@@ -130,7 +130,8 @@ pub struct End {
     relocations: u8,
     authority: u8,
     additional: u8,
-    truncated: bool,
+    /// As in [`Extent::flags`].
+    flags: u8,
 }
 
 impl Encoded {
@@ -188,7 +189,7 @@ impl Encoded {
             relocations: u8::try_from(self.relocations.len()).unwrap_or(u8::MAX),
             authority: self.authority,
             additional: self.additional,
-            truncated,
+            flags: if truncated { Extent::TRUNCATED } else { 0 },
         });
     }
 
@@ -206,7 +207,14 @@ impl Encoded {
     /// Says TC=1 wherever the piece ends.
     pub fn truncate_all(&mut self) {
         for end in &mut self.ends {
-            end.truncated = true;
+            end.flags |= Extent::TRUNCATED;
+        }
+    }
+
+    /// Says that the whole piece lacks something optional.
+    pub fn mark_partial(&mut self) {
+        if let Some(end) = self.ends.last_mut() {
+            end.flags |= Extent::PARTIAL;
         }
     }
 
@@ -296,7 +304,7 @@ impl Encoded {
             relocations: end.relocations,
             authority: end.authority,
             additional: end.additional,
-            flags: if end.truncated { Extent::TRUNCATED } else { 0 },
+            flags: end.flags,
             unused: 0,
         }
     }

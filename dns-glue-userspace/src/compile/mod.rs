@@ -61,10 +61,10 @@ pub enum Error {
     /// More entries than the hash is proven for.
     #[error("{0} delegations and apexes are more than the index can hold ({MAX_ENTRIES})")]
     TooManyEntries(usize),
-    /// Apexes and other stops of too many different depths.
+    /// Apexes of too many different depths.
     #[error(
-        "the zones served have apexes, DNAMEs or refused delegations of {0} different numbers of \
-         labels; {MAX_DEPTHS} is the most that can be told apart"
+        "the zones served have apexes of {0} different numbers of labels; {MAX_DEPTHS} is the \
+         most that can be told apart"
     )]
     TooManyDepths(usize),
     /// No secret keys.
@@ -114,7 +114,12 @@ pub fn compile<'z>(
         }
     }
     let (slabs, references) = pieces.pack();
-    let mut entries: Vec<NamedEntry<'_>> = cuts.stops.iter().filter_map(stop_entry).collect();
+    let mut entries: Vec<NamedEntry<'_>> = cuts
+        .stops
+        .iter()
+        .filter(|stop| depths.holds(stop.name))
+        .filter_map(stop_entry)
+        .collect();
     entries.extend(compiled.iter().map(|(name, one)| NamedEntry {
         name,
         slot: delegation_slot(one, &references),
@@ -127,7 +132,7 @@ pub fn compile<'z>(
             slabs,
             secret,
             depths: depths.table(),
-            policy_flags: policy_flags(zones),
+            policy_flags: policy_flags(zones, cuts),
         },
         delegations: reports,
         pieces: pieces.len(),
@@ -167,13 +172,18 @@ fn stop_entry<'z>(stop: &Stop<'z>) -> Option<NamedEntry<'z>> {
     })
 }
 
-fn policy_flags(zones: &[Zone]) -> u32 {
+fn policy_flags(zones: &[Zone], cuts: &Cuts<'_>) -> u32 {
     let mut flags = 0;
     if zones.iter().any(Zone::holds_deleg) {
         flags |= Policy::HOLDS_DELEG;
     }
     if zones.iter().any(|zone| zone.apex().is_root()) {
         flags |= Policy::SERVES_ROOT;
+    }
+    let is_root_behind =
+        |stop: &Stop<'_>| stop.name.is_root() && stop.why == StopReason::AlsoServed;
+    if cuts.stops.iter().any(is_root_behind) {
+        flags |= Policy::ROOT_BEHIND;
     }
     flags
 }
@@ -195,25 +205,31 @@ fn build_table(
 /// The numbers of labels that owner names in the index have.
 struct ChosenDepths([bool; MAX_LABELS + 1]);
 
-/// Chooses at most `MAX_DEPTHS` depths: those of all stops, which must not be
-/// missed, then those that most delegations have.
+/// Chooses at most `MAX_DEPTHS` depths: those of all apexes, which must not be
+/// missed, then those that most other entries have.
+///
+/// A delegation or another stop that is left out is not missed: the entry next
+/// above is the apex of its own zone, so its queries pass all the same.
 fn choose_depths(cuts: &Cuts<'_>) -> Result<ChosenDepths, Error> {
+    let is_apex =
+        |stop: &&Stop<'_>| matches!(stop.why, StopReason::ZoneApex | StopReason::AlsoServed);
     let mut chosen = [false; MAX_LABELS + 1];
-    for stop in &cuts.stops {
+    for stop in cuts.stops.iter().filter(is_apex) {
         let labels = label_count(stop.name);
         // The root is no entry: see `stop_entry`.
         chosen[labels] |= labels > 0;
     }
-    let stops = chosen.iter().filter(|chosen| **chosen).count();
-    let Some(rest) = MAX_DEPTHS.checked_sub(stops) else {
-        return Err(Error::TooManyDepths(stops));
+    let apexes = chosen.iter().filter(|chosen| **chosen).count();
+    let Some(rest) = MAX_DEPTHS.checked_sub(apexes) else {
+        return Err(Error::TooManyDepths(apexes));
     };
+    let others = cuts.stops.iter().filter(|stop| !is_apex(stop));
+    let names = others
+        .map(|stop| stop.name)
+        .chain(cuts.delegations.iter().map(|delegation| delegation.cut));
     let mut users: BTreeMap<usize, usize> = BTreeMap::new();
-    for delegation in &cuts.delegations {
-        let labels = label_count(delegation.cut);
-        if !chosen[labels] {
-            *users.entry(labels).or_default() += 1;
-        }
+    for labels in names.map(label_count).filter(|labels| !chosen[*labels]) {
+        *users.entry(labels).or_default() += 1;
     }
     let mut by_users: Vec<(usize, usize)> = users.into_iter().collect();
     by_users.sort_by_key(|(labels, users)| (std::cmp::Reverse(*users), *labels));
