@@ -116,13 +116,20 @@ fn write_ethernet(head: &mut [u8; HEAD_ROOM], datagram: &Datagram, ip_start: usi
 
 #[inline(always)]
 fn write_addresses(head: &mut [u8; HEAD_ROOM], datagram: &Datagram, start: usize) {
-    put(head, start, &datagram.ethernet.src_addr);
-    put(head, start + 6, &datagram.ethernet.dst_addr);
+    put_mac(head, start, datagram.ethernet.src_addr);
+    put_mac(head, start + 6, datagram.ethernet.dst_addr);
     put(
         head,
         start + 12,
         &datagram.ethernet.ether_type.to_ne_bytes(),
     );
+}
+
+/// Copies a MAC address as two numbers: six octets are copied one by one.
+#[inline(always)]
+fn put_mac(head: &mut [u8; HEAD_ROOM], at: usize, [a, b, c, d, e, f]: [u8; 6]) {
+    put(head, at, &u32::from_ne_bytes([a, b, c, d]).to_ne_bytes());
+    put(head, at + 4, &u16::from_ne_bytes([e, f]).to_ne_bytes());
 }
 
 /// Copies `octets` to `at`; the offsets above are all inside.
