@@ -538,6 +538,65 @@ fn status_counts_every_outcome() {
 }
 
 #[test]
+fn faults_of_zones_are_told_before_it_is_ready() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let zone = host.file(
+        "faulty.zone",
+        "$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n\
+         *.wild NS ns.void.\nchild NS ns.void.\nchild NS ns2.void.\n",
+    );
+    let daemon = host.start(&format!("--iface {SERVER} --zone test.={}", zone.display()));
+    wait_for("it is ready", || daemon.log().contains("ready: "));
+    let log = daemon.log();
+    let (before, _) = log.split_once("ready: ").expect("it is ready");
+    let warning = before
+        .lines()
+        .find(|line| line.contains("*.wild.test.: NS at a wildcard"));
+    let warning = warning.unwrap_or_else(|| panic!("{log}"));
+    assert!(warning.contains("WARN"), "{warning}");
+    assert!(warning.contains("wildcard-ns: "), "{warning}");
+
+    let zones = daemon.status()["zones"].clone();
+    for (place, apex, delegations, refused) in [(0, "example.", 1, 0), (1, "test.", 1, 1)] {
+        assert_eq!(zones[place]["apex"], apex);
+        assert_eq!(zones[place]["delegations"], delegations);
+        assert_eq!(zones[place]["refused"], refused);
+        assert_eq!(zones[place]["too_deep"], 0);
+    }
+    let text = String::from_utf8(daemon.command("status").stdout).expect("text");
+    for part in ["REFUSED", "TOO DEEP"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn sighup_is_no_end() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = host.start(&format!("--iface {SERVER}"));
+    let program = host.program_on(SERVER).expect("a program");
+    daemon.signal(libc::SIGHUP);
+    wait_for("it says what it cannot do", || {
+        daemon.log().contains("SIGHUP: reloading is not supported")
+    });
+    assert_eq!(daemon.status()["program"]["id"], program);
+    assert_eq!(host.program_on(SERVER), Some(program));
+    // Neither does the next one, and the others still do.
+    daemon.signal(libc::SIGHUP);
+    wait_for("it says so again", || {
+        daemon.log().matches("SIGHUP: ").count() == 2
+    });
+    daemon.signal(libc::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    assert_eq!(host.program_on(SERVER), None);
+}
+
+#[test]
 fn tag_offloads_can_be_read_and_set() {
     use dns_glue::serve::offloads::{set_tag_offloads, tag_offloads};
     if !is_root() {

@@ -1,7 +1,7 @@
 //! `dns-glue run`: the daemon.
 
 use std::io::IsTerminal as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -20,7 +20,7 @@ use crate::serve::daemon::{self, Config, FallbackChoice};
 ///
 /// Runs in the foreground; SIGINT, SIGTERM and `dns-glue stop` detach the
 /// program. It is detached by the kernel when this process dies in any other
-/// way. Needs CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and Linux 5.18 or later.
+/// way. SIGHUP does not reload yet: restart to take a new zone. Needs CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and Linux 5.18 or later.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// An interface to answer on; for VLANs the one that carries them
@@ -35,7 +35,7 @@ pub struct RunArgs {
     /// By default all addresses of the interfaces, of the VLANs on them and of
     /// lo, IPv4 and IPv6, except loopback and link-local ones; followed as they
     /// come and go.
-    #[arg(long = "address", value_name = "IP", num_args = 1..)]
+    #[arg(long = "address", value_name = "IP", num_args = 1.., value_parser = service_address)]
     addresses: Vec<IpAddr>,
 
     /// The UDP port of the service
@@ -85,6 +85,26 @@ pub struct RunArgs {
     /// What is written to stderr, by the daemon and by the program
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
+}
+
+/// Reads a service address: one that queries can be sent to over an interface.
+/// An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is that IPv4 address:
+/// it is never on the wire in any other way.
+fn service_address(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text.parse().map_err(|error| format!("{error}"))?;
+    let address = address.to_canonical();
+    let why = if address.is_unspecified() {
+        "the unspecified address; for all addresses leave --address out"
+    } else if address.is_loopback() {
+        "a loopback address, to which no query comes over an interface"
+    } else if address.is_multicast() {
+        "a multicast address, from which nobody can answer"
+    } else if address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        "the broadcast address, from which nobody can answer"
+    } else {
+        return Ok(address);
+    };
+    Err(format!("{address} is {why}"))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -201,6 +221,61 @@ impl LogLevel {
             Self::Info => LevelFilter::Info,
             Self::Debug => LevelFilter::Debug,
             Self::Trace => LevelFilter::Trace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    /// What `--address` makes of a value: the addresses, or the error.
+    fn addresses(value: &str) -> Result<Vec<IpAddr>, String> {
+        let line = ["run", "--iface", "eth0", "--zone", ".=root.zone"];
+        let line = line.into_iter().chain(["--address", value]);
+        match Line::try_parse_from(line) {
+            Ok(line) => Ok(line.run.addresses),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn service_addresses_are_read() {
+        for (value, address) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            let address: IpAddr = address.parse().expect("an address");
+            assert_eq!(addresses(value), Ok(vec![address]));
+        }
+    }
+
+    #[test]
+    fn impossible_service_addresses_are_refused() {
+        for (value, why) in [
+            ("0.0.0.0", "leave --address out"),
+            ("::", "leave --address out"),
+            ("::ffff:0.0.0.0", "leave --address out"),
+            ("127.0.0.53", "loopback"),
+            ("::1", "loopback"),
+            ("::ffff:127.0.0.1", "loopback"),
+            ("224.0.0.251", "multicast"),
+            ("ff02::fb", "multicast"),
+            ("255.255.255.255", "broadcast"),
+            ("192.0.2.256", "invalid IP address"),
+        ] {
+            let error = addresses(value).expect_err(value);
+            assert!(error.contains(why), "{value}: {error}");
+            let told = format!("invalid value '{value}' for '--address <IP>...'");
+            assert!(error.contains(&told), "{value}: {error}");
         }
     }
 }

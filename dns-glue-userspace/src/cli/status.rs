@@ -89,7 +89,14 @@ fn describe(status: &Status, all: bool) -> String {
     ));
     text.push('\n');
     text.push_str(&table(
-        ["ZONE", "SERIAL", "DELEGATIONS", "FILE", ""],
+        [
+            "ZONE",
+            "SERIAL",
+            "DELEGATIONS",
+            "REFUSED",
+            "TOO DEEP",
+            "FILE",
+        ],
         zones.iter().map(zone_row),
     ));
     text.push('\n');
@@ -101,7 +108,7 @@ fn describe(status: &Status, all: bool) -> String {
         text.push_str("no packets yet\n");
     } else {
         let rows = shown.into_iter().map(counter_row);
-        text.push_str(&table(["COUNTER", "PACKETS", "", "MEANING", ""], rows));
+        text.push_str(&table(["COUNTER", "PACKETS", "", "MEANING"], rows));
     }
     text
 }
@@ -129,23 +136,26 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
     ]
 }
 
-fn zone_row(zone: &ZoneStatus) -> [String; 5] {
+fn zone_row(zone: &ZoneStatus) -> [String; 6] {
     let ZoneStatus {
         apex,
         serial,
         delegations,
+        refused,
+        too_deep,
         file,
     } = zone;
     [
         apex.clone(),
         serial.to_string(),
         delegations.to_string(),
+        refused.to_string(),
+        too_deep.to_string(),
         file.display().to_string(),
-        String::new(),
     ]
 }
 
-fn counter_row(counter: &CounterStatus) -> [String; 5] {
+fn counter_row(counter: &CounterStatus) -> [String; 4] {
     let CounterStatus {
         name,
         action,
@@ -157,19 +167,18 @@ fn counter_row(counter: &CounterStatus) -> [String; 5] {
         packets.to_string(),
         action.clone(),
         meaning.clone(),
-        String::new(),
     ]
 }
 
 /// Columns as wide as their widest cell; numbers are not aligned apart.
-fn table(heads: [&str; 5], rows: impl Iterator<Item = [String; 5]>) -> String {
+fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut lines = vec![heads.map(String::from)];
     lines.extend(rows);
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
         cells.max().unwrap_or_default()
     };
-    let widths: [usize; 5] = std::array::from_fn(width);
+    let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
     for line in &lines {
         let mut row = String::new();

@@ -1,16 +1,24 @@
 //! From the zones of the command line to what is loaded and served.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::base::Name;
 
 use super::status::ZoneStatus;
-use crate::compile::{self, Generation};
+use crate::compile::{self, Generation, Loss, Report};
 use crate::progress::Progress;
+use crate::report::fault_groups::{self, FaultGroup};
+use crate::report::listing::Listing;
 use crate::zone::cuts::{Cuts, find_cuts};
 use crate::zone::errors::ZoneErrors;
+use crate::zone::faults::FaultKind;
+use crate::zone::inspect::inspect;
 use crate::zone::records::Zone;
 use crate::zone::source::{self, ZoneSource};
+
+/// Names that a warning gives; `check --all` lists the others.
+const NAMES_SHOWN: usize = 5;
 
 /// The zones as the operator names them.
 #[derive(Clone, Debug)]
@@ -31,6 +39,9 @@ pub struct Compiled {
     pub zones: Vec<Arc<Zone>>,
     /// What `status` says of each zone.
     pub summaries: Vec<ZoneStatus>,
+    /// What the operator should know of the zones: a line for each kind of
+    /// fault, with how many there are and the first names.
+    pub warnings: Vec<String>,
     /// Octets of the longest referral body.
     pub largest_body: usize,
 }
@@ -72,8 +83,10 @@ pub fn compile_zones(
     if choice.strict {
         refuse_faults(&cuts)?;
     }
-    let summaries = summaries(choice, &zones, &cuts);
     let compilation = compile::compile(&zones, &cuts, progress)?;
+    let summaries = summaries(choice, &zones, &cuts, &compilation.delegations);
+    progress.begin("looking for faults", 0);
+    let warnings = warnings(&zones, &cuts, &compilation.delegations);
     let bodies = compilation.delegations.iter();
     let largest_body = bodies.map(|report| report.octets.largest()).max();
     let generation = compilation.generation;
@@ -81,6 +94,7 @@ pub fn compile_zones(
         generation,
         zones: zones.into_iter().map(Arc::new).collect(),
         summaries,
+        warnings,
         largest_body: largest_body.unwrap_or(0),
     })
 }
@@ -122,22 +136,205 @@ fn refuse_faults(cuts: &Cuts<'_>) -> Result<(), CompileError> {
     }
 }
 
-fn summaries(choice: &ZoneChoice, zones: &[Zone], cuts: &Cuts<'_>) -> Vec<ZoneStatus> {
-    let delegations = |zone: &Zone| {
-        let of_zone = cuts
-            .delegations
-            .iter()
-            .filter(|delegation| std::ptr::eq(delegation.zone, zone));
-        of_zone.count() as u64
-    };
-    zones
-        .iter()
-        .zip(&choice.sources)
-        .map(|(zone, source)| ZoneStatus {
+/// `reports` are of the delegations of `cuts`, in their order.
+fn summaries(
+    choice: &ZoneChoice,
+    zones: &[Zone],
+    cuts: &Cuts<'_>,
+    reports: &[Report<'_>],
+) -> Vec<ZoneStatus> {
+    let summary = |(zone, source): (&Zone, &ZoneSource)| {
+        let delegations = cuts.delegations.iter().zip(reports);
+        let own = delegations.filter(|(delegation, _)| std::ptr::eq(delegation.zone, zone));
+        let (mut count, mut too_deep) = (0, 0);
+        for (_, report) in own {
+            count += 1;
+            too_deep += u64::from(report.too_deep);
+        }
+        let refused = cuts.faults.iter().filter(|fault| {
+            let refuses = fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_));
+            refuses && std::ptr::eq(fault.zone, zone)
+        });
+        ZoneStatus {
             apex: zone.apex().fmt_with_dot().to_string(),
             serial: zone.serial(),
-            delegations: delegations(zone),
+            delegations: count,
+            refused: refused.count() as u64,
+            too_deep,
             file: source.path.clone(),
-        })
-        .collect()
+        }
+    };
+    zones.iter().zip(&choice.sources).map(summary).collect()
+}
+
+/// A line for each kind of fault, those that refuse delegations first.
+fn warnings(zones: &[Zone], cuts: &Cuts<'_>, reports: &[Report<'_>]) -> Vec<String> {
+    let faults = inspect(zones, cuts, now());
+    let groups = fault_groups::group(&faults, NAMES_SHOWN);
+    let mut warnings: Vec<String> = groups.iter().map(fault_warning).collect();
+    let too_deep = "names of a number of labels that is not looked for; queries for them pass";
+    warnings.extend(delegations_warning(reports, too_deep, |one| one.too_deep));
+    for (loss, what) in [
+        (Loss::NameServers, "too many NS records; replies have TC=1"),
+        (Loss::Proof, "too long a proof; replies with DO have TC=1"),
+        (
+            Loss::InDomainGlue,
+            "too much in-domain glue; replies have TC=1",
+        ),
+        (
+            Loss::OptionalGlue,
+            "too much sibling glue; replies lack some of it",
+        ),
+    ] {
+        let lost = |one: &Report<'_>| one.loss == Some(loss);
+        warnings.extend(delegations_warning(reports, what, lost));
+    }
+    warnings
+}
+
+/// `wildcard-ns: *.a.: NS at a wildcard ...` or, of several,
+/// `wildcard-ns: 2 (*.a. *.b.), first *.a.: NS at a wildcard ...`.
+fn fault_warning(group: &FaultGroup) -> String {
+    let FaultGroup { kind, faults, .. } = group;
+    let first = &faults.listed[0].message;
+    if faults.total == 1 {
+        return format!("{kind}: {first}");
+    }
+    let names = faults.listed.iter().map(|fault| fault.name.as_str());
+    let names = list(names, faults.more());
+    format!("{kind}: {} ({names}), first {first}", faults.total)
+}
+
+/// The delegations that `picked` picks, if any.
+fn delegations_warning(
+    reports: &[Report<'_>],
+    what: &str,
+    picked: impl Fn(&Report<'_>) -> bool,
+) -> Option<String> {
+    let picked = reports.iter().filter(|report| picked(report));
+    let listing = Listing::of(picked, NAMES_SHOWN, |report| {
+        report.cut.fmt_with_dot().to_string()
+    });
+    let names = list(listing.listed.iter().map(String::as_str), listing.more());
+    (listing.total != 0).then(|| format!("{} delegations ({names}): {what}", listing.total))
+}
+
+/// `a. b. and 3 more`.
+fn list<'n>(names: impl Iterator<Item = &'n str>, more: usize) -> String {
+    let mut text = names.collect::<Vec<_>>().join(" ");
+    if more != 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+/// The time as RRSIG tells it: seconds since 1970 modulo 2^32.
+fn now() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 is no clock; 0 makes every signature invalid.
+    since.map_or(0, |since| since.as_secs() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::cuts::find_cuts;
+    use crate::zone::master_file::read_text;
+    use std::path::{Path, PathBuf};
+
+    /// The warnings and the summary of a zone `test.`.
+    fn compiled(records: &str) -> (Vec<String>, ZoneStatus) {
+        let apex = Name::vec_from_str("test.").expect("a valid name");
+        let text = format!("$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n{records}");
+        let zone = match read_text(&apex, Path::new("test.zone"), text.as_bytes()) {
+            Ok(zone) => zone,
+            Err(errors) => panic!("{errors}"),
+        };
+        let zones = [zone];
+        let cuts = find_cuts(&zones, &[]);
+        let reports = match compile::compile(&zones, &cuts, &()) {
+            Ok(compilation) => compilation.delegations,
+            Err(error) => panic!("{error}"),
+        };
+        let choice = ZoneChoice {
+            sources: vec![ZoneSource {
+                apex,
+                path: PathBuf::from("test.zone"),
+            }],
+            also_served: Vec::new(),
+            strict: false,
+        };
+        let status = summaries(&choice, &zones, &cuts, &reports).remove(0);
+        (warnings(&zones, &cuts, &reports), status)
+    }
+
+    fn delegated(owner: &str) -> String {
+        format!("{owner} NS ns.void.\n{owner} NS ns2.void.\n")
+    }
+
+    #[test]
+    fn a_sound_zone_has_no_warnings() {
+        let (warnings, status) = compiled(&delegated("a"));
+        assert_eq!(warnings, [""; 0]);
+        let counts = (status.delegations, status.refused, status.too_deep);
+        assert_eq!(counts, (1, 0, 0));
+    }
+
+    #[test]
+    fn one_line_for_each_kind() {
+        let wildcards: String = (1..=7).map(|n| delegated(&format!("*.w{n}"))).collect();
+        let (warnings, status) = compiled(&(wildcards + "a NS ns.void.\n"));
+        assert_eq!(
+            warnings,
+            [
+                "wildcard-ns: 7 (*.w1.test. *.w2.test. *.w3.test. *.w4.test. *.w5.test. and 2 \
+                 more), first *.w1.test.: NS at a wildcard has no meaning; it passes",
+                "one-name-server: a.test.: only one name server",
+            ]
+        );
+        assert_eq!((status.delegations, status.refused), (1, 7));
+    }
+
+    #[test]
+    fn expired_signatures_are_told() {
+        let past = "20200101000000";
+        let sign = |owner: &str, covered: &str, expires: &str| {
+            format!("{owner} RRSIG {covered} 13 2 60 {expires} {past} 1 test. AAAA\n")
+        };
+        let records = [
+            String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC a NS SOA RRSIG NSEC DNSKEY\n"),
+            sign("@", "SOA", past),
+            delegated("a") + "a DS 1 13 2 00112233\n" + &sign("a", "DS", "20200102000000"),
+        ];
+        let (warnings, _) = compiled(&records.concat());
+        assert_eq!(
+            warnings,
+            [
+                "invalid-signatures: a.test.: signatures expired or not yet valid, here first, in \
+              1 RRsets"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_of_the_index_and_of_replies_is_told() {
+        // More numbers of labels than the program looks for.
+        let depths = dns_glue_common::limits::MAX_DEPTHS + 1;
+        let deep: String = (1..=depths)
+            .map(|labels| delegated(&vec![format!("d{labels}"); labels].join(".")))
+            .collect();
+        let long = "x".repeat(60);
+        let many: String = (0..40)
+            .map(|n| format!("m NS {n}.{n}{long}.void.\n"))
+            .collect();
+        let (warnings, status) = compiled(&(deep + &many));
+        // The apex is one of those that are looked for.
+        assert_eq!(status.too_deep, 2, "{status:?}");
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].starts_with("2 delegations (d"), "{warnings:?}");
+        assert_eq!(
+            warnings[1],
+            "1 delegations (m.test.): too many NS records; replies have TC=1"
+        );
+    }
 }

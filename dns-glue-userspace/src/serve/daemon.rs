@@ -182,6 +182,9 @@ impl Prepared {
         compile: impl FnOnce() -> Result<Compiled, CompileError>,
     ) -> Result<Self, DaemonError> {
         let compiled = compile()?;
+        for warning in &compiled.warnings {
+            log::warn!("{warning}");
+        }
         let fallback = fallback(config, &compiled)?;
         let options = LoadOptions {
             policy: config.policy,
@@ -201,10 +204,11 @@ impl Prepared {
     }
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT and SIGTERM, which end the daemon, and SIGHUP, which does not.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -213,14 +217,23 @@ impl Signals {
         Ok(Self {
             interrupt: of_kind(SignalKind::interrupt())?,
             terminate: of_kind(SignalKind::terminate())?,
+            hangup: of_kind(SignalKind::hangup())?,
         })
     }
 
-    /// The name of the next one.
+    /// The name of the next one that ends the daemon.
+    ///
+    /// Name servers reload at SIGHUP, so operators and their tools send it: to
+    /// die of it would take the service down.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hangup.recv() => log::warn!(
+                    "SIGHUP: reloading is not supported yet; restart to take a new zone"
+                ),
+            }
         }
     }
 }

@@ -56,6 +56,12 @@ pub struct ZoneStatus {
     pub serial: u32,
     /// Its delegations.
     pub delegations: u64,
+    /// Names at which it delegates at fault, or by DELEG alone: they are no
+    /// delegations here, and queries for them and below pass.
+    pub refused: u64,
+    /// Those of the delegations whose queries pass, because their names have
+    /// a number of labels that the program does not look for.
+    pub too_deep: u64,
     /// The file that it came from.
     pub file: PathBuf,
 }
