@@ -619,3 +619,34 @@ fn tag_offloads_can_be_read_and_set() {
         tag_offloads("dgnone").expect_err("no such interface");
     });
 }
+
+#[test]
+fn a_bridge_is_refused_for_its_ports() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    host.ip("link add dgbridge type bridge");
+    let error = host.refusal("--iface dgbridge");
+    assert!(error.contains("--iface PORT..., with"), "{error}");
+
+    host.ip(&format!("link set {SERVER} master dgbridge"));
+    let error = host.refusal("--iface dgbridge");
+    assert!(
+        error.contains("--iface dgbridge: it is a bridge"),
+        "{error}"
+    );
+    assert!(
+        error.contains(&format!(
+            "--iface {SERVER}, with --address for the addresses of dgbridge"
+        )),
+        "{error}"
+    );
+
+    let warning = format!("{SERVER} is a port of the bridge dgbridge");
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    assert!(daemon.log().contains(&warning), "{}", daemon.log());
+    drop(daemon);
+    let daemon = host.start(&format!("--iface {SERVER} --address {SERVER_IP}"));
+    assert!(!daemon.log().contains(&warning), "{}", daemon.log());
+}

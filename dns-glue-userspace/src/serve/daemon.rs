@@ -307,6 +307,9 @@ impl Daemon {
         // Looked at again: compiling may have taken minutes.
         let snapshot = network.snapshot().await?;
         let links = interfaces::choose(&config.interfaces, &snapshot)?;
+        for link in &links {
+            interfaces::warn_of_master(link, &snapshot, addresses.are_given());
+        }
         let fixed_offloads = check_tags(&links, &snapshot, config.fix_offload)?;
         let indices: Vec<u32> = links.iter().map(|link| link.index).collect();
         addresses.start(&snapshot, &indices, &mut host_maps).await?;

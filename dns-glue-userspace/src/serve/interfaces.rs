@@ -44,6 +44,20 @@ pub enum InterfaceError {
         /// What carries it.
         lower: Option<String>,
     },
+    /// Its frames come in through its ports.
+    #[error(
+        "--iface {name}: it is a {kind}, and its frames come in through its ports: attach to \
+         them instead, --iface {}, with --address for the addresses of {name}",
+        if .ports.is_empty() { String::from("PORT...") } else { .ports.join(" ") }
+    )]
+    OfPorts {
+        /// Its name.
+        name: String,
+        /// What it is.
+        kind: &'static str,
+        /// Its ports.
+        ports: Vec<String>,
+    },
     /// It hides VLAN tags from the program.
     #[error(
         "{name} takes VLAN tags out of frames before the program sees them, and replies would \
@@ -115,10 +129,53 @@ pub fn choose(names: &[String], snapshot: &Snapshot) -> Result<Vec<Link>, Interf
                 lower: lower.map(|lower| lower.name.clone()),
             });
         }
+        // A program on a bond runs for its ports, and sees their numbers: none
+        // of its queries would be taken for one of the interface's.
+        if let Some(kind) = link.kind.of_ports() {
+            return Err(InterfaceError::OfPorts {
+                name: name.clone(),
+                kind,
+                ports: snapshot
+                    .ports(link.index)
+                    .map(|port| port.name.clone())
+                    .collect(),
+            });
+        }
         attach::check_free(&target(link))?;
         chosen.push(link.clone());
     }
     Ok(chosen)
+}
+
+/// What to tell of an interface that is a port: what belongs to its master is
+/// not found on it.
+fn port_warnings(link: &Link, snapshot: &Snapshot, addresses_given: bool) -> Vec<String> {
+    let Some(master) = snapshot.master(link) else {
+        return Vec::new();
+    };
+    let (port, name) = (&link.name, &master.name);
+    let kind = master.kind.of_ports().unwrap_or_default();
+    let mut warnings = Vec::new();
+    if !addresses_given {
+        warnings.push(format!(
+            "{port} is a port of the {kind} {name}: the addresses of {name} are served only if \
+             --address names them"
+        ));
+    }
+    if master.mac.is_some() && master.mac != link.mac {
+        warnings.push(format!(
+            "{port} has another MAC address than the {kind} {name} that it is a port of: queries \
+             sent to the address of {name} pass (counter foreign-mac)"
+        ));
+    }
+    warnings
+}
+
+/// Warns if an interface is a port of a bond, bridge or team.
+pub fn warn_of_master(link: &Link, snapshot: &Snapshot, addresses_given: bool) {
+    for warning in port_warnings(link, snapshot, addresses_given) {
+        log::warn!("{warning}");
+    }
 }
 
 /// What attaching needs to know of an interface.
@@ -377,6 +434,7 @@ mod tests {
             mtu: 1500,
             kind,
             lower: (kind == LinkKind::Vlan).then_some(2),
+            master: name.starts_with("port").then_some(6),
             xdp_program: (name == "taken").then_some(u32::MAX),
         };
         let mac = Some([2, 0, 0, 0, 0, 1]);
@@ -387,6 +445,10 @@ mod tests {
                 link(3, "eth0.7", LinkKind::Vlan, mac),
                 link(4, "tun0", LinkKind::Other, None),
                 link(5, "taken", LinkKind::Other, mac),
+                link(6, "bond0", LinkKind::Bond, mac),
+                link(7, "port1", LinkKind::Other, mac),
+                link(8, "port2", LinkKind::Other, Some([2, 0, 0, 0, 0, 2])),
+                link(9, "br0", LinkKind::Bridge, mac),
             ],
             ..Snapshot::default()
         }
@@ -414,6 +476,37 @@ mod tests {
         assert!(message.contains("twice"), "{message}");
         let message = refusal(&["taken"]);
         assert!(message.contains("number 4294967295"), "{message}");
+    }
+
+    #[test]
+    fn what_has_ports_is_refused_for_them() {
+        let message = refusal(&["bond0"]);
+        assert!(message.contains("it is a bond"), "{message}");
+        assert!(
+            message.contains("--iface port1 port2, with --address for the addresses of bond0"),
+            "{message}"
+        );
+        let message = refusal(&["br0"]);
+        assert!(message.contains("it is a bridge"), "{message}");
+        assert!(message.contains("--iface PORT..., with"), "{message}");
+    }
+
+    #[test]
+    fn ports_are_told_what_belongs_to_their_master() {
+        let snapshot = snapshot();
+        let warnings = |name: &str, addresses_given| {
+            let link = snapshot.link(name).expect("a link");
+            port_warnings(link, &snapshot, addresses_given)
+        };
+        assert_eq!(warnings("eth0", false), [""; 0]);
+        assert_eq!(warnings("port1", true), [""; 0]);
+        let of_port = warnings("port1", false);
+        assert_eq!(of_port.len(), 1);
+        assert!(of_port[0].contains("only if --address"), "{of_port:?}");
+        let of_port = warnings("port2", true);
+        assert_eq!(of_port.len(), 1);
+        assert!(of_port[0].contains("foreign-mac"), "{of_port:?}");
+        assert_eq!(warnings("port2", false).len(), 2);
     }
 
     #[test]

@@ -55,8 +55,27 @@ pub enum LinkKind {
     Veth,
     /// A VLAN on top of another interface.
     Vlan,
+    /// A bond of ports.
+    Bond,
+    /// A bridge between ports.
+    Bridge,
+    /// A team of ports.
+    Team,
     /// Anything else, network cards among them.
     Other,
+}
+
+impl LinkKind {
+    /// What an interface is called whose frames come in through its ports;
+    /// `None` for any other.
+    pub fn of_ports(self) -> Option<&'static str> {
+        match self {
+            Self::Bond => Some("bond"),
+            Self::Bridge => Some("bridge"),
+            Self::Team => Some("team"),
+            Self::Loopback | Self::Veth | Self::Vlan | Self::Other => None,
+        }
+    }
 }
 
 /// An interface.
@@ -74,6 +93,8 @@ pub struct Link {
     pub kind: LinkKind,
     /// The number of the interface below it: of a VLAN, what carries it.
     pub lower: Option<u32>,
+    /// The number of the interface that it is a port of.
+    pub master: Option<u32>,
     /// The number of the XDP program on it.
     pub xdp_program: Option<u32>,
 }
@@ -105,6 +126,20 @@ impl Snapshot {
             .filter(move |link| link.kind == LinkKind::Vlan && link.lower == Some(index))
     }
 
+    /// The ports of the interface of that number.
+    pub fn ports(&self, index: u32) -> impl Iterator<Item = &Link> {
+        self.links
+            .iter()
+            .filter(move |link| link.master == Some(index))
+    }
+
+    /// The bond, bridge or team that an interface is a port of. Other masters
+    /// (a VRF) leave their ports' addresses where they are.
+    pub fn master(&self, port: &Link) -> Option<&Link> {
+        self.link_by_index(port.master?)
+            .filter(|master| master.kind.of_ports().is_some())
+    }
+
     /// What `--address` is when it is not given: the addresses of the
     /// interfaces of these numbers, of the VLAN interfaces on top of them, and
     /// of `lo`.
@@ -130,7 +165,11 @@ impl Snapshot {
                 LinkKind::Loopback => true,
                 // Its frames come in through the interface below, tagged.
                 LinkKind::Vlan => link.lower.is_some_and(|lower| interfaces.contains(&lower)),
-                LinkKind::Veth | LinkKind::Other => false,
+                LinkKind::Veth
+                | LinkKind::Bond
+                | LinkKind::Bridge
+                | LinkKind::Team
+                | LinkKind::Other => false,
             })
     }
 
@@ -236,6 +275,7 @@ fn read_link(message: LinkMessage) -> Link {
         mtu: 0,
         kind: LinkKind::Other,
         lower: None,
+        master: None,
         xdp_program: None,
     };
     if message.header.flags.contains(LinkFlags::Loopback) {
@@ -247,11 +287,19 @@ fn read_link(message: LinkMessage) -> Link {
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::Address(octets) => link.mac = octets.try_into().ok(),
             LinkAttribute::Link(lower) => link.lower = Some(lower),
+            LinkAttribute::Controller(master) => {
+                link.master = Some(master).filter(|&master| master != 0)
+            }
             LinkAttribute::LinkInfo(infos) => {
                 for info in infos {
                     match info {
                         LinkInfo::Kind(InfoKind::Veth) => link.kind = LinkKind::Veth,
                         LinkInfo::Kind(InfoKind::Vlan) => link.kind = LinkKind::Vlan,
+                        LinkInfo::Kind(InfoKind::Bond) => link.kind = LinkKind::Bond,
+                        LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
+                        LinkInfo::Kind(InfoKind::Other(kind)) if kind == "team" => {
+                            link.kind = LinkKind::Team;
+                        }
                         _ => {}
                     }
                 }
@@ -329,6 +377,7 @@ mod tests {
             mtu: 1500,
             kind,
             lower,
+            master: None,
             xdp_program: None,
         }
     }
@@ -376,5 +425,52 @@ mod tests {
         let above: Vec<u32> = snapshot.vlans_above(2).map(|link| link.index).collect();
         assert_eq!(above, [4]);
         assert_eq!(snapshot.vlans_above(3).count(), 0);
+    }
+
+    #[test]
+    fn bonds_bridges_teams_and_their_ports_are_told_apart() {
+        let message = |index, kind, master| {
+            let mut message = LinkMessage::default();
+            message.header.index = index;
+            message.attributes = vec![LinkAttribute::IfName(format!("if{index}"))];
+            if let Some(kind) = kind {
+                let info = vec![LinkInfo::Kind(kind)];
+                message.attributes.push(LinkAttribute::LinkInfo(info));
+            }
+            if let Some(master) = master {
+                message.attributes.push(LinkAttribute::Controller(master));
+            }
+            message
+        };
+        let snapshot = Snapshot {
+            links: [
+                message(2, Some(InfoKind::Bond), None),
+                message(3, Some(InfoKind::Bridge), None),
+                message(4, Some(InfoKind::Other(String::from("team"))), None),
+                message(5, Some(InfoKind::Vrf), None),
+                message(6, None, Some(2)),
+                message(7, Some(InfoKind::Veth), Some(3)),
+                message(8, None, Some(5)),
+                message(9, None, None),
+            ]
+            .map(read_link)
+            .into(),
+            ..Snapshot::default()
+        };
+        let kinds: Vec<_> = snapshot
+            .links
+            .iter()
+            .map(|link| link.kind.of_ports())
+            .collect();
+        let expected = [Some("bond"), Some("bridge"), Some("team")];
+        assert_eq!(kinds[..3], expected);
+        assert_eq!(kinds[3..], [None; 5]);
+        let ports: Vec<u32> = snapshot.ports(2).map(|link| link.index).collect();
+        assert_eq!(ports, [6]);
+        let masters: Vec<_> = snapshot.links[4..]
+            .iter()
+            .map(|link| snapshot.master(link).map(|master| master.index))
+            .collect();
+        assert_eq!(masters, [Some(2), Some(3), None, None]);
     }
 }
