@@ -650,3 +650,62 @@ fn a_bridge_is_refused_for_its_ports() {
     let daemon = host.start(&format!("--iface {SERVER} --address {SERVER_IP}"));
     assert!(!daemon.log().contains(&warning), "{}", daemon.log());
 }
+
+#[test]
+fn the_last_interface_ends_the_daemon() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    host.ip("link add dgother type veth peer name dgpeer");
+    let mut daemon = host.start(&format!("--iface {SERVER} dgother --fallback embedded"));
+    host.ip("link del dgother");
+    wait_for("the first loss is known", || {
+        daemon.status()["interfaces"][1]["attached"] == false
+    });
+    assert_eq!(daemon.status()["interfaces"][0]["attached"], true);
+    host.ip(&format!("link del {SERVER}"));
+    assert_eq!(daemon.wait().code(), Some(1), "{}", daemon.log());
+    let log = daemon.log();
+    assert!(log.contains("dgother is gone"), "{log}");
+    assert!(log.contains(&format!("{SERVER} is gone")), "{log}");
+    let error = format!("no interface is left of --iface {SERVER} dgother");
+    assert!(log.contains(&error), "{log}");
+    assert!(!host.path("control.sock").exists());
+}
+
+#[test]
+fn lost_messages_of_the_kernel_are_survived() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = host.start(&format!("--iface {SERVER}"));
+    // More changes than the socket can hold while nobody reads it.
+    daemon.signal(libc::SIGSTOP);
+    let mut changes = String::new();
+    for mtu in (1300..1400).cycle().take(3000) {
+        changes += &format!("link set {SERVER} mtu {mtu}\n");
+    }
+    let batch = host.file("changes", &changes);
+    host.ip(&format!("-batch {}", batch.display()));
+    host.ip(&format!("addr add 192.0.2.7/24 dev {SERVER}"));
+    let sockets = host.enter(|| {
+        std::fs::read_to_string("/proc/thread-self/net/netlink").expect("a table of sockets")
+    });
+    let drops = |line: &str| line.split_whitespace().nth(8).map(str::to_owned);
+    assert_eq!(drops(&sockets).as_deref(), Some("Drops"), "{sockets}");
+    let has_lost = |line| drops(line).is_some_and(|count| count != "0");
+    assert!(sockets.lines().skip(1).any(has_lost), "{sockets}");
+    daemon.signal(libc::SIGCONT);
+    let served = |addresses: serde_json::Value| daemon.status()["addresses"] == addresses;
+    wait_for("the host is known", || {
+        served(serde_json::json!([SERVER_IP, "192.0.2.7"]))
+    });
+    // And it is followed as before.
+    host.ip(&format!("addr del 192.0.2.7/24 dev {SERVER}"));
+    wait_for("the host is followed", || {
+        served(serde_json::json!([SERVER_IP]))
+    });
+    assert_eq!(daemon.status()["interfaces"][0]["attached"], true);
+}

@@ -11,7 +11,7 @@ use dns_glue_common::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::addresses::{AddressError, ServiceAddresses};
 use super::compiled::{CompileError, Compiled};
@@ -74,6 +74,9 @@ pub enum DaemonError {
     /// An interface.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
+    /// All interfaces are gone.
+    #[error("no interface is left of --iface {}: nothing can be served", .0.join(" "))]
+    NoInterface(Vec<String>),
     /// The zones.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -111,7 +114,8 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
 
 /// How long the fallback may take to answer what it has begun with.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// When to try again to listen on addresses that could not be bound.
+/// When to try again to listen on addresses that could not be bound, and to
+/// learn about a host that did not tell.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until a signal or `stop`; then everything is detached.
@@ -262,6 +266,17 @@ fn stopping() -> Reply {
     }
 }
 
+/// Whether what is known of the host is what the host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    /// It is, and changes will be told.
+    Host,
+    /// A request failed: it must be made again.
+    HostOfBefore,
+    /// The socket was closed: there must be another first.
+    Nothing,
+}
+
 /// Everything that runs. Fields are dropped in this order: the program leaves
 /// the interfaces before anything that answers in its place is closed.
 struct Daemon {
@@ -272,6 +287,7 @@ struct Daemon {
     host_maps: HostMaps,
     counters: Counters,
     network: Network,
+    follows: Follows,
     /// Tasks that end with the daemon.
     tasks: JoinSet<()>,
     zones: Vec<ZoneStatus>,
@@ -326,6 +342,7 @@ impl Daemon {
             host_maps,
             counters,
             network,
+            follows: Follows::Host,
             tasks,
             zones,
             config,
@@ -342,20 +359,23 @@ impl Daemon {
     ) -> Result<(), DaemonError> {
         log::info!("ready: {}", self.summary());
         let mut retry = interval(RETRY);
+        // Ticks that nobody waited for must not come all at once.
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 name = signals.next() => {
                     log::info!("{name}");
                     return Ok(());
                 }
-                changed = self.network.changed() => {
+                changed = self.network.changed(), if self.follows != Follows::Nothing => {
                     if let Err(error) = changed {
-                        log::error!("{error}; connecting again");
-                        self.network = Network::connect()?;
+                        log::warn!("{error}; connecting again");
+                        self.follows = Follows::Nothing;
                     }
                     self.update().await?;
+                    retry.reset();
                 }
-                _ = retry.tick(), if !self.addresses.is_complete() => self.update().await?,
+                _ = retry.tick(), if !self.is_complete() => self.update().await?,
                 Some(call) = calls.recv() => match call.request {
                     Request::Stop => {
                         log::info!("stopped through the control socket");
@@ -378,16 +398,45 @@ impl Daemon {
         )
     }
 
-    /// Brings the maps and the fallback up to date with the host.
+    fn is_complete(&self) -> bool {
+        self.follows == Follows::Host && self.addresses.is_complete()
+    }
+
+    /// Brings the maps and the fallback up to date with the host. If the host
+    /// does not tell, everything stays as it is until it does.
     async fn update(&mut self) -> Result<(), DaemonError> {
+        match self.look().await {
+            Ok(snapshot) => self.adapt(&snapshot).await,
+            Err(error) => {
+                log::warn!("{error}; trying again in {} seconds", RETRY.as_secs());
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at the host, through a new socket if the last was closed.
+    async fn look(&mut self) -> Result<Snapshot, NetworkError> {
+        if self.follows == Follows::Nothing {
+            self.network = Network::connect()?;
+        }
+        self.follows = Follows::HostOfBefore;
         let snapshot = self.network.snapshot().await?;
+        self.follows = Follows::Host;
+        Ok(snapshot)
+    }
+
+    /// Makes the maps and the fallback what the host asks for.
+    async fn adapt(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
         let program = self.loaded.program.id;
         for interface in &mut self.served {
-            interface.update(&snapshot, program, &mut self.host_maps)?;
+            interface.update(snapshot, program, &mut self.host_maps)?;
+        }
+        if self.served.iter().all(Served::is_gone) {
+            return Err(DaemonError::NoInterface(self.config.interfaces.clone()));
         }
         let indices: Vec<u32> = self.served.iter().map(Served::index).collect();
         self.addresses
-            .update(&snapshot, &indices, &mut self.host_maps)
+            .update(snapshot, &indices, &mut self.host_maps)
             .await?;
         Ok(())
     }

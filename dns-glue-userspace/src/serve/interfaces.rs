@@ -344,6 +344,11 @@ impl Served {
         self.link.index
     }
 
+    /// Whether the interface is no more.
+    pub fn is_gone(&self) -> bool {
+        self.attachment.is_none()
+    }
+
     /// Warns if bodies of that many octets may find no room in its frames.
     pub fn warn_of_little_room(&self, largest_body: usize) {
         let little = self.mode == AttachMode::Generic || self.link.kind == LinkKind::Veth;

@@ -27,6 +27,9 @@ const QUIET: Duration = Duration::from_millis(50);
 /// However many changes come, the host is looked at again after this long.
 const AT_MOST: Duration = Duration::from_millis(500);
 
+/// The number of `lo`, which every network namespace has.
+const LOOPBACK_INDEX: u32 = 1;
+
 /// Why the host's interfaces are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
@@ -41,6 +44,9 @@ pub enum NetworkError {
         /// What went wrong.
         cause: rtnetlink::Error,
     },
+    /// An answer ended too early.
+    #[error("the kernel did not tell all of its interfaces and addresses (netlink)")]
+    Incomplete,
     /// The netlink socket was closed.
     #[error("the kernel tells no more changes of interfaces and addresses (netlink)")]
     Closed,
@@ -222,7 +228,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// A request failed.
+    /// A request failed, or its answer is not whole.
     pub async fn snapshot(&self) -> Result<Snapshot, NetworkError> {
         let links = self.handle.link().get().execute();
         let links: Vec<LinkMessage> = links.try_collect().await.map_err(request("interfaces"))?;
@@ -231,10 +237,26 @@ impl Network {
             .try_collect()
             .await
             .map_err(request("addresses"))?;
+        self.check_alive().await?;
         Ok(Snapshot {
             links: links.into_iter().map(read_link).collect(),
             addresses: addresses.into_iter().filter_map(read_address).collect(),
         })
+    }
+
+    /// Makes sure that the answers so far were whole: when the socket closes
+    /// within one, it only ends, and what is missing would be taken for gone.
+    async fn check_alive(&self) -> Result<(), NetworkError> {
+        let loopback = self.handle.link().get().match_index(LOOPBACK_INDEX);
+        let links: Vec<LinkMessage> = loopback
+            .execute()
+            .try_collect()
+            .await
+            .map_err(request("interfaces"))?;
+        if links.is_empty() {
+            return Err(NetworkError::Incomplete);
+        }
+        Ok(())
     }
 
     /// Waits until something has changed and has settled. Cancelled and
@@ -297,7 +319,7 @@ fn read_link(message: LinkMessage) -> Link {
                         LinkInfo::Kind(InfoKind::Vlan) => link.kind = LinkKind::Vlan,
                         LinkInfo::Kind(InfoKind::Bond) => link.kind = LinkKind::Bond,
                         LinkInfo::Kind(InfoKind::Bridge) => link.kind = LinkKind::Bridge,
-                        LinkInfo::Kind(InfoKind::Other(kind)) if kind == "team" => {
+                        LinkInfo::Kind(InfoKind::Team) => {
                             link.kind = LinkKind::Team;
                         }
                         _ => {}
@@ -427,6 +449,17 @@ mod tests {
         assert_eq!(snapshot.vlans_above(3).count(), 0);
     }
 
+    #[tokio::test]
+    async fn a_closed_socket_is_no_empty_host() {
+        let mut network = Network::connect().expect("a socket");
+        let before = network.snapshot().await.expect("a host");
+        assert!(before.link("lo").is_some());
+        network._tasks.shutdown().await;
+        network.snapshot().await.expect_err("nobody tells");
+        let error = network.changed().await.expect_err("nor of changes");
+        assert!(matches!(error, NetworkError::Closed), "{error}");
+    }
+
     #[test]
     fn bonds_bridges_teams_and_their_ports_are_told_apart() {
         let message = |index, kind, master| {
@@ -446,7 +479,7 @@ mod tests {
             links: [
                 message(2, Some(InfoKind::Bond), None),
                 message(3, Some(InfoKind::Bridge), None),
-                message(4, Some(InfoKind::Other(String::from("team"))), None),
+                message(4, Some(InfoKind::Team), None),
                 message(5, Some(InfoKind::Vrf), None),
                 message(6, None, Some(2)),
                 message(7, Some(InfoKind::Veth), Some(3)),
