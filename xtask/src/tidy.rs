@@ -15,11 +15,10 @@ const VAGUE_NAMES: [&str; 5] = ["helpers.rs", "misc.rs", "types.rs", "util.rs", 
 
 /// Where people keep their files: a path below them means one machine. Spelt
 /// in two parts for the sake of this file.
-const PERSONAL_FOLDERS: [&str; 4] = [
+const PERSONAL_FOLDERS: [&str; 3] = [
     concat!("/home", "/"),
     concat!("/root", "/"),
     concat!("/Users", "/"),
-    concat!("/work", "/"),
 ];
 
 /// Reports every breach of the rules.
