@@ -8,6 +8,7 @@
 
 use crate::frame::checksum::Sum;
 use bytemuck::{Pod, Zeroable};
+use core::net::IpAddr;
 
 /// The XDP program's name.
 pub const PROGRAM: &str = "dns_glue";
@@ -146,6 +147,15 @@ impl AddressKey {
         }
         let [first, ..] = a.to_ne_bytes();
         first != 0xff
+    }
+}
+
+impl From<IpAddr> for AddressKey {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::from_ipv4(address.octets()),
+            IpAddr::V6(address) => Self::from_ipv6(address.octets()),
+        }
     }
 }
 

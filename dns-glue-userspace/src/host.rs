@@ -17,7 +17,7 @@ use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
 use dns_glue_common::respond::respond;
 use dns_glue_common::wire::MessageBuffer;
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// A frame in memory, with room around it as a driver leaves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,14 +131,6 @@ impl Host for MemoryHost {
     }
 }
 
-/// The key of an address in the map of service addresses.
-pub fn address_key(address: IpAddr) -> AddressKey {
-    match address {
-        IpAddr::V4(address) => AddressKey::from_ipv4(address.octets()),
-        IpAddr::V6(address) => AddressKey::from_ipv6(address.octets()),
-    }
-}
-
 /// Octets in front of the message of a frame by [`write_frame_ipv6`].
 const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
 /// Room that is always enough.
@@ -168,7 +160,7 @@ impl<'g> Runner<'g> {
                 mac: [2, 0, 0, 0, 0, 1],
                 mtu: u16::MAX,
             },
-            addresses: HashSet::from([address_key(SERVER.into())]),
+            addresses: HashSet::from([AddressKey::from_ipv6(SERVER.octets())]),
         };
         let frame = MemoryFrame {
             octets: Vec::with_capacity(PLENTY),

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal as _;
 use std::num::NonZero;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 use clap::Args;
@@ -15,7 +14,7 @@ use crate::progress::Progress;
 use crate::report::check::{Check, Choices};
 use crate::serve::compiled::read_zones;
 use crate::zone::cuts::find_cuts;
-use crate::zone::inspect::inspect;
+use crate::zone::inspect::{inspect, now};
 
 /// How many names and faults of a kind are shown without `--all`.
 const SHOWN: usize = 10;
@@ -80,11 +79,4 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         bail!("--strict: {fatal} faults of delegations");
     }
     Ok(())
-}
-
-/// The time as RRSIG tells it: seconds since 1970 modulo 2^32.
-fn now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // A clock before 1970 is no clock; 0 makes every signature invalid.
-    since.map_or(0, |since| since.as_secs() as u32)
 }

@@ -77,7 +77,7 @@ impl HostMaps {
         let mut changes = AddressChanges::default();
         let gone: Vec<IpAddr> = self.served.difference(wanted).copied().collect();
         for address in gone {
-            match self.addresses.remove(&Value(address_key(address))) {
+            match self.addresses.remove(&Value(AddressKey::from(address))) {
                 Ok(()) | Err(MapError::KeyNotFound) => {}
                 Err(error) => return Err(error),
             }
@@ -90,7 +90,8 @@ impl HostMaps {
                 changes.beyond.push(address);
                 continue;
             }
-            self.addresses.insert(&Value(address_key(address)), &1, 0)?;
+            self.addresses
+                .insert(&Value(AddressKey::from(address)), &1, 0)?;
             self.served.insert(address);
             changes.added.push(address);
         }
@@ -100,13 +101,5 @@ impl HostMaps {
     /// The service addresses.
     pub fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.served
-    }
-}
-
-/// The key of an address in the map.
-fn address_key(address: IpAddr) -> AddressKey {
-    match address {
-        IpAddr::V4(address) => AddressKey::from_ipv4(address.octets()),
-        IpAddr::V6(address) => AddressKey::from_ipv6(address.octets()),
     }
 }

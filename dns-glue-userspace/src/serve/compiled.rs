@@ -1,7 +1,6 @@
 //! From the zones of the command line to what is loaded and served.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::base::Name;
 
@@ -13,7 +12,7 @@ use crate::report::listing::Listing;
 use crate::zone::cuts::{Cuts, find_cuts};
 use crate::zone::errors::ZoneErrors;
 use crate::zone::faults::FaultKind;
-use crate::zone::inspect::inspect;
+use crate::zone::inspect::{inspect, now};
 use crate::zone::records::Zone;
 use crate::zone::source::{self, ZoneSource};
 
@@ -226,13 +225,6 @@ fn list<'n>(names: impl Iterator<Item = &'n str>, more: usize) -> String {
         text.push_str(&format!(" and {more} more"));
     }
     text
-}
-
-/// The time as RRSIG tells it: seconds since 1970 modulo 2^32.
-fn now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // A clock before 1970 is no clock; 0 makes every signature invalid.
-    since.map_or(0, |since| since.as_secs() as u32)
 }
 
 #[cfg(test)]

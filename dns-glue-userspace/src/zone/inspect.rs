@@ -4,6 +4,8 @@
 //!
 //! Each look is one pass over the owners or the delegations of a zone.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use domain::base::iana::Rtype;
 
 use super::cover::{Covers, Standing};
@@ -15,6 +17,14 @@ use super::records::{Denial, NameRef, Node, Rrset, Zone};
 /// Signatures that expire within this time, in seconds, are worth a word: two
 /// days. Zones are commonly signed anew several days before that.
 pub const EXPIRES_SOON: u32 = 2 * 86_400;
+
+/// The time as RRSIG tells it: seconds since 1970 modulo 2^32.
+#[must_use]
+pub fn now() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 is no clock; 0 makes every signature invalid.
+    since.map_or(0, |since| since.as_secs() as u32)
+}
 
 /// Everything worth a warning in `zones`, the faults that `cuts` knows already
 /// first. `cuts` comes from [`super::cuts::find_cuts`] for the same zones;

@@ -152,12 +152,6 @@ impl Zone {
         self.record_count
     }
 
-    /// Number of owner names.
-    #[must_use]
-    pub fn node_count(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Octets of memory that the zone's data takes.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
-use dns_glue::host::{MemoryFrame, MemoryHost, address_key};
+use dns_glue::host::{MemoryFrame, MemoryHost};
 use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
 use dns_glue_common::frame::Scratch;
-use dns_glue_common::maps::Interface;
+use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
@@ -39,7 +39,7 @@ pub struct Memory {
 impl Memory {
     /// On an interface with an MTU of 1500 octets.
     pub fn new(generation: Generation, policy: Policy) -> Self {
-        let addresses = service_addresses().into_iter().map(address_key);
+        let addresses = service_addresses().into_iter().map(AddressKey::from);
         Self {
             host: MemoryHost {
                 index: LOOPBACK,
