@@ -92,6 +92,7 @@ impl Setup {
 /// Signed with NSEC3; the signatures are octets to be carried.
 const NSEC3: &str = "\
 @ NSEC3PARAM 1 0 0 -
+krsatb3pjbkrjutskf89t5ms899d2udp NSEC3 1 1 0 - krsatb3pjbkrjutskf89t5ms899d2udp NS SOA
 @ RRSIG SOA 13 2 3600 20900101000000 20260101000000 1 nsec3.example. AAAA
 @ DNSKEY 257 3 13 AAAA
 insecure NS ns1.elsewhere.example.
