@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use domain::base::Name;
@@ -438,6 +439,12 @@ impl PartialEq for Rrset<'_> {
 }
 
 impl Eq for Rrset<'_> {}
+
+impl Hash for Rrset<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Rrset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
