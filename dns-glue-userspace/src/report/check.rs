@@ -13,7 +13,7 @@ use crate::compile::{Compilation, Loss, Report};
 use crate::kernel::memory::MapMemory;
 use crate::zone::cuts::{Cuts, StopReason};
 use crate::zone::faults::Fault;
-use crate::zone::records::{Denial, NameRef, Zone};
+use crate::zone::records::{NameRef, Zone};
 
 /// What compiling zones comes to; its `Display` is the text for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -171,11 +171,7 @@ impl Check {
                 apex: text(zone.apex()),
                 serial: zone.serial(),
                 records: zone.record_count(),
-                denial: match zone.denial() {
-                    Denial::Unsigned => "unsigned",
-                    Denial::Nsec => "NSEC",
-                    Denial::Nsec3 => "NSEC3",
-                },
+                denial: zone.denial().name(),
                 holdings: holdings::count(cuts.delegations[delegations].iter()),
                 replies: replies.collect(),
             }

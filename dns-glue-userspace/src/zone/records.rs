@@ -39,6 +39,18 @@ pub enum Denial {
     Nsec3,
 }
 
+impl Denial {
+    /// A word that does not change: `unsigned`, `NSEC` or `NSEC3`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Nsec => "NSEC",
+            Self::Nsec3 => "NSEC3",
+        }
+    }
+}
+
 /// What the table of RRsets holds of each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct RrsetEntry {
@@ -234,6 +246,12 @@ impl Zone {
     /// The owner of that index, as [`Node::index`] gave it.
     pub(super) fn owner(&self, index: u32) -> Node<'_> {
         Node { zone: self, index }
+    }
+
+    /// The first label of the owner of that index.
+    pub(super) fn first_label(&self, index: u32) -> &[u8] {
+        let at = arena_index(self.nodes[index as usize].name);
+        &self.arena[at + 1..][..usize::from(self.arena[at])]
     }
 
     /// The name at that offset of the arena.
