@@ -92,6 +92,7 @@ fn describe(status: &Status, all: bool) -> String {
         [
             "ZONE",
             "SERIAL",
+            "DENIAL",
             "DELEGATIONS",
             "REFUSED",
             "TOO DEEP",
@@ -136,11 +137,13 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
     ]
 }
 
-fn zone_row(zone: &ZoneStatus) -> [String; 6] {
+fn zone_row(zone: &ZoneStatus) -> [String; 7] {
     let ZoneStatus {
         apex,
         serial,
+        denial,
         delegations,
+        proofs: _,
         refused,
         too_deep,
         file,
@@ -148,6 +151,7 @@ fn zone_row(zone: &ZoneStatus) -> [String; 6] {
     [
         apex.clone(),
         serial.to_string(),
+        denial.clone(),
         delegations.to_string(),
         refused.to_string(),
         too_deep.to_string(),

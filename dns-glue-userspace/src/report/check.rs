@@ -13,7 +13,7 @@ use crate::compile::{Compilation, Loss, Report};
 use crate::kernel::memory::MapMemory;
 use crate::zone::cuts::{Cuts, StopReason};
 use crate::zone::faults::Fault;
-use crate::zone::records::{Denial, NameRef, Zone};
+use crate::zone::records::{NameRef, Zone};
 
 /// What compiling zones comes to; its `Display` is the text for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -105,6 +105,10 @@ pub struct PieceCounts {
     pub stored: usize,
     /// Those that more than one delegation uses.
     pub shared: usize,
+    /// Those that are proofs: DS or denial with signatures.
+    pub proofs: usize,
+    /// Proofs that more than one delegation uses.
+    pub shared_proofs: usize,
 }
 
 /// Octets of map memory.
@@ -167,11 +171,7 @@ impl Check {
                 apex: text(zone.apex()),
                 serial: zone.serial(),
                 records: zone.record_count(),
-                denial: match zone.denial() {
-                    Denial::Unsigned => "unsigned",
-                    Denial::Nsec => "NSEC",
-                    Denial::Nsec3 => "NSEC3",
-                },
+                denial: zone.denial().name(),
                 holdings: holdings::count(cuts.delegations[delegations].iter()),
                 replies: replies.collect(),
             }
@@ -193,6 +193,8 @@ impl Check {
             pieces: PieceCounts {
                 stored: compilation.pieces,
                 shared: compilation.shared_pieces,
+                proofs: compilation.proofs.stored,
+                shared_proofs: compilation.proofs.shared,
             },
             memory: MemoryCheck::of(compilation, cpus),
             losses: losses(&compilation.delegations, bound),

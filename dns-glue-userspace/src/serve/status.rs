@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use dns_glue_common::reason::{Action, Reason};
 use serde::{Deserialize, Serialize};
 
+use crate::report::holdings::ProofCounts;
+
 /// The state of a daemon at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -54,8 +56,13 @@ pub struct ZoneStatus {
     pub apex: String,
     /// The serial of its SOA record.
     pub serial: u32,
+    /// How it proves that something does not exist: `unsigned`, `NSEC` or
+    /// `NSEC3`.
+    pub denial: String,
     /// Its delegations.
     pub delegations: u64,
+    /// What shows whether their zones are signed.
+    pub proofs: ProofCounts,
     /// Names at which it delegates at fault, or by DELEG alone: they are no
     /// delegations here, and queries for them and below pass.
     pub refused: u64,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source (ORIGIN=FILE) -> master_file (lexer, name_text, rdata_scanner) -> builder -> records (nsec3)
-//! records of all zones -> cuts (cover) -> inspect (faults)
+//! records of all zones -> cuts (cover, proof) -> inspect (faults)
 //! ```
 
 pub mod builder;
@@ -17,6 +17,7 @@ mod name_order;
 mod name_text;
 pub mod nsec3;
 pub mod position;
+pub mod proof;
 mod rdata_scanner;
 pub mod records;
 pub mod source;

@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use domain::base::Name;
@@ -36,6 +37,18 @@ pub enum Denial {
     /// complete (RFC 5155 sections 10.4 and 10.5). Without NSEC one with gaps
     /// counts too.
     Nsec3,
+}
+
+impl Denial {
+    /// A word that does not change: `unsigned`, `NSEC` or `NSEC3`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Nsec => "NSEC",
+            Self::Nsec3 => "NSEC3",
+        }
+    }
 }
 
 /// What the table of RRsets holds of each.
@@ -236,6 +249,12 @@ impl Zone {
     /// The owner of that index, as [`Node::index`] gave it.
     pub(super) fn owner(&self, index: u32) -> Node<'_> {
         Node { zone: self, index }
+    }
+
+    /// The first label of the owner of that index.
+    pub(super) fn first_label(&self, index: u32) -> &[u8] {
+        let at = arena_index(self.nodes[index as usize].name);
+        &self.arena[at + 1..][..usize::from(self.arena[at])]
     }
 
     /// The name at that offset of the arena.
@@ -441,6 +460,12 @@ impl PartialEq for Rrset<'_> {
 }
 
 impl Eq for Rrset<'_> {}
+
+impl Hash for Rrset<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Rrset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

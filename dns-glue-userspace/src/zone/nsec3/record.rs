@@ -72,4 +72,12 @@ impl<'a> Nsec3<'a> {
     pub fn proves_insecure_delegation(&self) -> bool {
         type_bitmap::proves_insecure_delegation(self.types)
     }
+
+    /// Whether it can match the closest encloser of a name in the zone: one
+    /// that is no DNAME, and no delegation but the apex (RFC 5155 section 8.3).
+    #[must_use]
+    pub fn may_enclose(&self) -> bool {
+        let delegated = self.has_type(Rtype::NS) && !self.has_type(Rtype::SOA);
+        !delegated && !self.has_type(Rtype::DNAME)
+    }
 }
