@@ -2,7 +2,8 @@
 
 use domain::base::Rtype;
 
-use super::answer::{Need, Owner, records_of, signatures_of};
+use super::answer::{Need, Owner, holds, records_of, signatures_of};
+use super::denial::types_of;
 use super::place::{Place, find, place};
 use super::{Search, name_at};
 use crate::zone::records::{NameRef, Rrset};
@@ -62,21 +63,25 @@ impl<'a> Search<'a> {
             },
         };
         let wanted = || [Rtype::A, Rtype::AAAA].into_iter().chain(service);
-        let mut rrsets: Vec<Rrset<'a>> = wanted().filter_map(|rtype| node.rrset(rtype)).collect();
-        // A wildcard's own NSEC would say nothing about the name.
-        let proves = self.sign && node.name() == target;
-        if service.is_some() && proves && rrsets.len() < wanted().count() {
-            rrsets.extend(node.rrset(Rtype::NSEC));
-        }
-        for rrset in &rrsets {
-            self.answer
-                .additional
-                .push(records_of(owner.clone(), *rrset, need));
-        }
-        for rrset in rrsets.iter().filter(|rrset| self.sign && rrset.is_signed()) {
-            let part = signatures_of(owner.clone(), *rrset, Need::Optional);
-            self.answer.additional.push(part);
-        }
+        let rrsets: Vec<Rrset<'a>> = wanted().filter_map(|rtype| node.rrset(rtype)).collect();
+        // What a wildcard has says nothing about the name.
+        let proves = self.sign && service.is_some() && node.name() == target;
+        let proof = Some(node)
+            .filter(|_| proves && rrsets.len() < wanted().count())
+            .and_then(|node| types_of(self.zone, node))
+            .filter(|proof| !holds(&self.answer.authority, *proof));
+        let proof = proof.map(|proof| (Owner::Borrowed(proof.owner()), proof));
+        let parts = || {
+            let rrsets = rrsets.iter().map(|rrset| (owner.clone(), *rrset));
+            rrsets.chain(proof.clone())
+        };
+        let section = &mut self.answer.additional;
+        section.extend(parts().map(|(owner, rrset)| records_of(owner, rrset, need)));
+        section.extend(
+            parts()
+                .filter(|(_, rrset)| self.sign && rrset.is_signed())
+                .map(|(owner, rrset)| signatures_of(owner, rrset, Need::Optional)),
+        );
     }
 }
 

@@ -105,6 +105,13 @@ pub(super) fn push_signed<'a>(
     }
 }
 
+/// Whether a section has the records of that RRset, with its own owner.
+pub(super) fn holds(section: &[Part<'_>], rrset: Rrset<'_>) -> bool {
+    section
+        .iter()
+        .any(|part| part.data.rtype() == rrset.rtype() && part.owner.name() == rrset.owner())
+}
+
 /// The part of an RRset's records.
 pub(super) fn records_of<'a>(owner: Owner<'a>, rrset: Rrset<'a>, need: Need) -> Part<'a> {
     Part {

@@ -23,7 +23,7 @@ use super::parent;
 use crate::zone::records::{Denial, NameRef, Node, Rrset, Zone};
 
 use addresses::Bailiwick;
-use answer::{push_signed, records_of, signatures_of};
+use answer::{holds, push_signed, records_of, signatures_of};
 use denial::Denied;
 use place::{Place, place};
 
@@ -285,13 +285,7 @@ impl<'a> Search<'a> {
             return;
         }
         for proof in denied.proof(self.zone) {
-            let owner = proof.owner();
-            let present = self
-                .answer
-                .authority
-                .iter()
-                .any(|part| part.data.rtype() == proof.rtype() && part.owner.name() == owner);
-            if !present {
+            if !holds(&self.answer.authority, proof) {
                 self.push_authority(proof);
             }
         }

@@ -8,6 +8,8 @@
 mod nsec;
 mod nsec3;
 
+use domain::base::Rtype;
+
 use crate::zone::records::{NameRef, Node, Rrset, Zone};
 
 /// What a reply says that there is not.
@@ -51,5 +53,14 @@ impl<'z> Denied<'_, 'z> {
             Some(chain) => nsec3::proof(chain, self),
             None => nsec::proof(zone, self),
         }
+    }
+}
+
+/// The NSEC or NSEC3 RRset that says which types an owner has; none if it has
+/// no such record, as glue.
+pub(super) fn types_of<'z>(zone: &'z Zone, node: Node<'z>) -> Option<Rrset<'z>> {
+    match zone.nsec3() {
+        Some(chain) => chain.matching(node.name()),
+        None => node.rrset(Rtype::NSEC),
     }
 }
