@@ -13,4 +13,5 @@ pub mod kernel;
 pub mod progress;
 pub mod report;
 pub mod serve;
+pub mod verify;
 pub mod zone;

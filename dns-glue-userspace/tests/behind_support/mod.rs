@@ -54,7 +54,7 @@ pub struct Site {
     server: Option<Process>,
     _client_end: Process,
     client: Namespace,
-    _host: Namespace,
+    host: Namespace,
     folder: Folder,
 }
 
@@ -90,7 +90,7 @@ impl Site {
             server: Some(server),
             _client_end: client_end,
             client,
-            _host: host,
+            host,
             folder,
         };
         site.wait();
@@ -168,6 +168,38 @@ impl Site {
         self.client
             .within(|| over_udp(server, query, SHORT_PATIENCE))
             .is_err()
+    }
+
+    /// Runs `dns-glue verify` on the host.
+    pub fn verify(&self, arguments: &str) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
+        command
+            .arg("verify")
+            .args(arguments.split_whitespace())
+            .arg("--control")
+            .arg(self.folder.0.join("control.sock"));
+        self.host.confine(&mut command);
+        command.output().expect("dns-glue starts")
+    }
+
+    /// Ends the server behind and starts it anew, with the zone as `change`
+    /// makes it; dns-glue goes on with what it has compiled.
+    pub fn restart_server(&mut self, peer: &Peer, change: impl FnOnce(String) -> String) {
+        let zone = self.folder.0.join(ZONE_FILE);
+        let text = fs::read_to_string(&zone).expect("the zone");
+        let changed = change(text.clone());
+        assert_ne!(changed, text, "the change changes nothing");
+        fs::write(&zone, changed).expect("a zone file is written");
+        self.stop_server();
+        let program = installed(peer).expect("it was there before");
+        self.server = Some(Process::start(
+            Command::new(program)
+                .args(peer.arguments)
+                .arg(self.folder.0.join(peer.config)),
+            &self.host,
+            &self.folder.0.join("server.log"),
+        ));
+        self.wait();
     }
 
     /// Ends the server behind.
