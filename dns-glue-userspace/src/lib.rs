@@ -4,9 +4,11 @@
 //! zone file -> zone::records -> zone::cuts -> compile (bodies, generation) -> kernel (maps, program)
 //!                          \-> serve::fallback (everything that passes)
 //! host (the program's way without a kernel) -> report (check, explain)
+//! compare (our replies against another server's)
 //! ```
 
 pub mod cli;
+pub mod compare;
 pub mod compile;
 pub mod host;
 pub mod kernel;
