@@ -57,8 +57,8 @@ mod tests {
             prop_assert_eq!(places.len(), delegations.min(total));
             prop_assert!(places.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert!(places.last().is_none_or(|last| *last < total));
-            if delegations > 0 {
-                let stretch = total / delegations + 1;
+            if let Some(stretch) = total.checked_div(delegations) {
+                let stretch = stretch + 1;
                 prop_assert!(places.windows(2).all(|pair| pair[1] - pair[0] <= stretch));
             }
         }

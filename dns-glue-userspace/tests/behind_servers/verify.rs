@@ -1,34 +1,10 @@
 //! `dns-glue verify` beside each server: nothing differs when nothing does, and
 //! what does is found.
 
-#[allow(dead_code, reason = "tests/behind_servers.rs uses the rest")]
-mod behind_support;
-
 use std::process::Output;
 
-use behind_support::{Peer, Site};
-
-const KNOT: Peer = Peer {
-    heading: "Knot DNS",
-    program: "knotd",
-    package: "knot",
-    arguments: &["-c"],
-    config: "knot.conf",
-};
-const NSD: Peer = Peer {
-    heading: "NSD",
-    program: "nsd",
-    package: "nsd",
-    arguments: &["-d", "-c"],
-    config: "nsd.conf",
-};
-const BIND: Peer = Peer {
-    heading: "BIND",
-    program: "named",
-    package: "bind9",
-    arguments: &["-g", "-c"],
-    config: "named.conf",
-};
+use super::behind_support::Site;
+use super::{BIND, KNOT, NSD};
 
 /// The server, as the host reaches it.
 const ALL: &str = "--against 192.0.2.53 --all --json";
