@@ -2,6 +2,8 @@
 //! answers what, and that the kernel's referrals are the server's own.
 
 mod behind_support;
+#[path = "behind_servers/rfc9471.rs"]
+mod rfc9471;
 #[path = "behind_servers/verify.rs"]
 mod verify;
 

@@ -59,15 +59,20 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts the server, and dns-glue as the README says. `None` with a
-    /// printed reason when that is not possible here.
+    /// Starts the server, and dns-glue as the README says, with the example
+    /// zone. `None` with a printed reason when that is not possible here.
     pub fn new(peer: &Peer) -> Option<Self> {
+        Self::serving(peer, &example_zone())
+    }
+
+    /// The same with another zone of that name.
+    pub fn serving(peer: &Peer, zone: &str) -> Option<Self> {
         if !is_root() {
             return None;
         }
         let program = installed(peer)?;
         let folder = Folder::new();
-        write_zone(&folder.0);
+        fs::write(folder.0.join(ZONE_FILE), zone).expect("a zone file is written");
         let (host, client) = link(&folder.name());
         let client_end = start_client_end(&client);
         let config = write_config(&folder.0, peer.config);
@@ -153,6 +158,21 @@ impl Site {
             "{outcome}"
         );
         reply
+    }
+
+    /// Asks over UDP what the kernel must answer, in whatever way.
+    pub fn ask_kernel(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let before = self.counters().answered();
+        let reply = self.udp(server, query);
+        assert_eq!(self.counters().answered(), before + 1);
+        reply.expect("a reply of the kernel")
+    }
+
+    /// Asks the server behind over UDP, from its own host: the query comes over
+    /// no interface that dns-glue is on.
+    pub fn ask_server(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let octets = self.host.within(|| over_udp(server, query, PATIENCE));
+        message::read(query, octets.expect("a reply of the server behind"))
     }
 
     /// Asks over TCP, of which the kernel must answer nothing.
@@ -312,7 +332,7 @@ impl Drop for Folder {
 
 /// The example zone, without the records below its DNAME: NSD and Knot refuse
 /// such a zone (RFC 6672 section 2.4).
-fn write_zone(folder: &Path) {
+fn example_zone() -> String {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example.zone");
     let text = fs::read_to_string(example).expect("the example zone");
     let kept: Vec<&str> = text
@@ -320,7 +340,7 @@ fn write_zone(folder: &Path) {
         .filter(|line| !line.starts_with("hidden.renamed"))
         .collect();
     assert_eq!(kept.len() + 1, text.lines().count());
-    fs::write(folder.join(ZONE_FILE), kept.join("\n") + "\n").expect("a zone file is written");
+    kept.join("\n") + "\n"
 }
 
 /// The example, but for its folder.
