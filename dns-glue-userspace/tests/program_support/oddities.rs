@@ -78,7 +78,7 @@ pub fn golden() -> Vec<Golden> {
     let path = zones::testdata().join("oddities.answers");
     let text = std::fs::read_to_string(path).expect("the answers");
     let blocks = text.split("\n[").skip(1);
-    blocks.flat_map(|block| oddity(block)).collect()
+    blocks.flat_map(oddity).collect()
 }
 
 /// The answers of a block, which begins inside the brackets of its title.
