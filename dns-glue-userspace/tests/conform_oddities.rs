@@ -1,5 +1,5 @@
 //! The golden answers of the zone of oddities against Knot's: the file is not
-//! only what we believe.
+//! only what we believe. And against those of the built-in server.
 //!
 //! `tests/program.rs` holds the program to the same answers.
 
@@ -7,8 +7,10 @@ mod conform_support;
 mod program_support;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use conform_support::knot::{Family, Knot};
+use dns_glue::serve::fallback::{FallbackZones, Settings, Transport, answer};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue_common::reason::Reason;
 use program_support::oddities::{self, APEX, Golden, Outcome, Referral};
@@ -74,6 +76,31 @@ fn knot_gives_the_golden_answers() {
     // 26 name servers behind a QNAME of 255 octets: 1220 octets of 1232, which
     // Knot's encoding does not reach.
     assert_eq!(too_long, 2);
+}
+
+#[test]
+fn the_built_in_server_gives_the_golden_answers() {
+    let zones = FallbackZones::new([Arc::new(zones::oddities())]).expect("it can be served");
+    let mut differences = Vec::new();
+    for golden in oddities::golden() {
+        // Where Knot refers against the RFCs the answer is the server's own.
+        if golden.knot_refers {
+            continue;
+        }
+        let query = golden.query.octets();
+        let octets = answer(&zones, &Settings::default(), &query, Transport::Udp);
+        let octets = octets.expect("a reply to a query");
+        let reply = Reply::parse(&octets);
+        if let Err(what) = compare(&golden, &reply, &octets) {
+            differences.push(format!("{}: {what}\n{reply}", golden.name));
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 /// Whether Knot truncates what has room as we encode it, and only because its
