@@ -108,7 +108,7 @@ fn compare(knot: &Knot, memory: &Memory, query: &Query, limit: usize) -> &'stati
     let message = query.octets();
     let ours = ask(memory, query);
     let whole = ask(memory, &query.clone().edns(4096, query_flags(query)));
-    let knots = &knot.ask(Family::V4, &[message.clone()])[0];
+    let knots = &knot.ask(Family::V4, std::slice::from_ref(&message))[0];
     let knots_whole = &knot.ask_tcp(&[message])[0];
     assert!(
         whole.len() <= knots_whole.len() + ENCODING_SLACK,
