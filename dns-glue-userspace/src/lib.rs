@@ -15,5 +15,6 @@ pub mod kernel;
 pub mod progress;
 pub mod report;
 pub mod serve;
+pub mod synthetic;
 pub mod verify;
 pub mod zone;
