@@ -1,6 +1,6 @@
 //! NSEC3: the chain by which a zone proves what it does not have (RFC 5155).
 //!
-//! *Invariant:* a [`Chain`] holds each owner of an NSEC3 record of its
+//! *Invariant:* a chain holds each owner of an NSEC3 record of its
 //! parameters once, in the order of their hashes. Owner labels in base32hex
 //! sort as the hashes do (RFC 5155 section 1.3), so that is the canonical order
 //! of the zone's owners, and no hash is stored.
