@@ -138,6 +138,13 @@ impl Zone {
         self.soa().ttl().min(self.soa_word(4))
     }
 
+    /// How long, in seconds, a secondary may serve the zone without news of it:
+    /// the SOA's EXPIRE (RFC 1035 section 3.3.13).
+    #[must_use]
+    pub fn expire(&self) -> u32 {
+        self.soa_word(3)
+    }
+
     /// The 32-bit fields of the SOA: serial, refresh, retry, expire, minimum.
     fn soa_word(&self, field: usize) -> u32 {
         let rdata = self

@@ -133,6 +133,8 @@ struct Edns {
     dnssec_ok: bool,
     /// The client asks for the name server identifier.
     nsid: bool,
+    /// The client asks when the zone expires (RFC 7314).
+    expire: bool,
 }
 
 /// A request that parsed.
@@ -311,13 +313,15 @@ impl<'a> Record<'a> {
 
     /// The record as OPT; `None` if an option runs over the end.
     fn edns(&self) -> Option<Edns> {
-        let mut nsid = false;
+        let (mut nsid, mut expire) = (false, false);
         let mut rest = self.rdata;
         while !rest.is_empty() {
             let (head, tail) = rest.split_first_chunk::<4>()?;
             let length = u16::from_be_bytes([head[2], head[3]]);
             rest = tail.get(usize::from(length)..)?;
-            nsid |= u16::from_be_bytes([head[0], head[1]]) == OptionCode::NSID.to_int();
+            let code = OptionCode::from_int(u16::from_be_bytes([head[0], head[1]]));
+            nsid |= code == OptionCode::NSID;
+            expire |= code == OptionCode::EXPIRE;
         }
         let [_extended_rcode, version, flags, _] = self.ttl;
         Some(Edns {
@@ -325,6 +329,7 @@ impl<'a> Record<'a> {
             version,
             dnssec_ok: flags & 0x80 != 0,
             nsid,
+            expire,
         })
     }
 }
@@ -397,7 +402,7 @@ impl Reply<'_> {
     fn positive(&self, zone: &Zone, question: &Question<'_>, edns: Option<Edns>) -> Vec<u8> {
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
         let found = lookup(zone, question.qname, question.qtype, dnssec_ok);
-        let options = self.options(edns);
+        let options = self.options(zone, edns);
         let mut writer = self.start(Some(*question), edns, options.len());
         let truncated = writer.push_answer(&found);
         let flags = u16::from(found.authoritative) << 10 | u16::from(truncated) << 9;
@@ -495,7 +500,7 @@ impl Reply<'_> {
     }
 
     /// The options of the reply, as on the wire.
-    fn options(&self, edns: Option<Edns>) -> Vec<u8> {
+    fn options(&self, zone: &Zone, edns: Option<Edns>) -> Vec<u8> {
         let mut options = Vec::new();
         if let Some(nsid) = &self.settings.nsid
             && edns.is_some_and(|edns| edns.nsid)
@@ -505,6 +510,12 @@ impl Reply<'_> {
             options.extend_from_slice(&OptionCode::NSID.to_int().to_be_bytes());
             options.extend_from_slice(&length.to_be_bytes());
             options.extend_from_slice(nsid);
+        }
+        if edns.is_some_and(|edns| edns.expire) {
+            // As a primary: the SOA's own (RFC 7314 section 3).
+            options.extend_from_slice(&OptionCode::EXPIRE.to_int().to_be_bytes());
+            options.extend_from_slice(&4_u16.to_be_bytes());
+            options.extend_from_slice(&zone.expire().to_be_bytes());
         }
         options
     }
