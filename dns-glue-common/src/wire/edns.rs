@@ -98,12 +98,13 @@ pub fn parse_opt(
 ///
 /// # Verifier
 ///
-/// A table, because a branch for each code would be a way for each.
-static LENGTHS: [u64; 18] = {
+/// A table, because a branch for each code would be a way for each; of a power
+/// of two, so that a mask bounds the place.
+static LENGTHS: [u64; 32] = {
     const fn range(first: u32, last: u32) -> u64 {
         (u64::MAX >> (63 - (last - first))) << first
     }
-    let mut lengths = [u64::MAX; 18];
+    let mut lengths = [u64::MAX; 32];
     // LLQ (RFC 8764).
     lengths[1] = range(18, 18);
     // Client subnet (RFC 7871 6): a family, two lengths and an address.
@@ -125,9 +126,11 @@ static LENGTHS: [u64; 18] = {
 fn is_length_allowed(code: u16, octets: u16) -> bool {
     let last_bit = u64::BITS as u16 - 1;
     let bit = if octets < last_bit { octets } else { last_bit };
-    match LENGTHS.get(code as usize) {
-        Some(lengths) => lengths >> bit & 1 == 1,
-        None => true,
+    // Read back, or the mask would be taken for needless and left out.
+    let place = read_back(&code) as usize & (LENGTHS.len() - 1);
+    match LENGTHS.get(place) {
+        Some(lengths) if (code as usize) < LENGTHS.len() => lengths >> bit & 1 == 1,
+        _ => true,
     }
 }
 
