@@ -9,10 +9,12 @@ mod reply_args;
 mod run;
 mod status;
 mod stop;
+mod verify;
 mod zone_args;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -41,6 +43,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Stop(stop::StopArgs),
+    Verify(verify::VerifyArgs),
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -55,21 +58,23 @@ struct ControlArgs {
     control: PathBuf,
 }
 
-/// Does what the command line says.
+/// Does what the command line says; the exit status.
 ///
 /// # Errors
 ///
 /// Whatever went wrong, in words for the operator.
-pub fn main() -> anyhow::Result<()> {
+pub fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Run(args) => run::run(args),
-        Command::Check(args) => check::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::Stop(args) => stop::run(&args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Verify(args) => return Ok(verify::run(&args)),
+        Command::Run(args) => run::run(args)?,
+        Command::Check(args) => check::run(&args)?,
+        Command::Explain(args) => explain::run(&args)?,
+        Command::Status(args) => status::run(&args)?,
+        Command::Stop(args) => stop::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
+        Command::Man(args) => man::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no
@@ -111,6 +116,8 @@ mod tests {
         .expect("explain");
         parse("dns-glue status --json").expect("status");
         parse("dns-glue stop").expect("stop");
+        parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
+        parse("dns-glue verify --against [::1]:5353 --all").expect("verify");
     }
 
     #[test]
@@ -145,6 +152,9 @@ mod tests {
                 "dns-glue run --iface eth0 --zone .=x --cookies answer",
                 "--cookies",
             ),
+            ("dns-glue verify --against localhost", "--against"),
+            ("dns-glue verify --against ::1 --sample 0", "--sample"),
+            ("dns-glue verify --against ::1 --all --seed 1", "--seed"),
             (
                 "dns-glue run --iface eth0 --zone .=x --log-level loud",
                 "--log-level",

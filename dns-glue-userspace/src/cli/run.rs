@@ -183,6 +183,7 @@ impl RunArgs {
         Config {
             interfaces: self.interfaces,
             addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
+            also_served: self.zones.choice().also_served,
             mode: match self.mode {
                 Mode::Auto => ModeChoice::Auto,
                 Mode::Native => ModeChoice::Only(AttachMode::Native),

@@ -160,7 +160,8 @@ fn summaries(
             delegations: count,
             refused: refused.count() as u64,
             too_deep,
-            file: source.path.clone(),
+            // Whoever asks for the status may stand in another folder.
+            file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }
     };
     zones.iter().zip(&choice.sources).map(summary).collect()

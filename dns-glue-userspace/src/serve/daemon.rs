@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
+use domain::base::Name;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -34,6 +35,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The service addresses; `None` follows those of the interfaces.
     pub addresses: Option<BTreeSet<IpAddr>>,
+    /// Zones that the server behind serves too.
+    pub also_served: Vec<Name<Vec<u8>>>,
     /// How to attach.
     pub mode: ModeChoice,
     /// Port, size and flags of the program.
@@ -560,6 +563,11 @@ fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
             FallbackChoice::Embedded => "embedded",
         }),
         addresses_given,
+        serves: config
+            .also_served
+            .iter()
+            .map(|apex| apex.fmt_with_dot().to_string())
+            .collect(),
     }
 }
 

@@ -87,6 +87,8 @@ pub struct SettingsStatus {
     pub fallback: String,
     /// Whether the service addresses were given with `--address`.
     pub addresses_given: bool,
+    /// Apexes of zones that the server behind serves too (`--serves`).
+    pub serves: Vec<String>,
 }
 
 /// The loaded program.
@@ -142,13 +144,24 @@ pub fn mac_text(mac: [u8; 6]) -> String {
     octets.join(":")
 }
 
+/// Reads a MAC address as [`mac_text`] writes it.
+pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Result<Vec<u8>, _> = octets.collect();
+    octets.ok()?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn mac_addresses_are_padded() {
-        assert_eq!(mac_text([2, 0, 0xfc, 0, 0, 0x1f]), "02:00:fc:00:00:1f");
+        let mac = [2, 0, 0xfc, 0, 0, 0x1f];
+        assert_eq!(mac_text(mac), "02:00:fc:00:00:1f");
+        assert_eq!(parse_mac(&mac_text(mac)), Some(mac));
+        assert_eq!(parse_mac("02:00:fc:00:00"), None);
+        assert_eq!(parse_mac("02:00:fc:00:00:1g"), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::program_support::query::{Query, rtype};
+
 /// Queries under way at a time: few enough for a socket's buffer.
 const WINDOW: usize = 64;
 /// Anything slower than this is a failure.
@@ -115,7 +117,8 @@ impl Knot {
         };
         // It listens when the zones are loaded, or a little before.
         let start = Instant::now();
-        let query = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 1];
+        let (apex, _) = zones.first().expect("a zone");
+        let query = Query::new(apex).qtype(rtype::SOA).octets();
         while !knot.answers(&query) {
             assert!(start.elapsed() < PATIENCE, "knotd does not answer");
             std::thread::sleep(Duration::from_millis(50));
@@ -123,7 +126,7 @@ impl Knot {
         Some(knot)
     }
 
-    /// Whether it answers the question for the root's SOA.
+    /// Whether it answers the question for the SOA of a zone.
     fn answers(&self, query: &[u8]) -> bool {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         let timeout = Some(Duration::from_millis(200));

@@ -12,6 +12,7 @@ use dns_glue_common::reason::Reason;
 use super::program_support::frame::{
     CLIENT_MAC, Path, SERVER_V4, SERVER_V6, fix_ipv4_checksum, put_number,
 };
+use super::program_support::oddities::{self, Outcome};
 use super::program_support::program::{Memory, POLICY};
 use super::program_support::query::{Opt, Query, edns_flag, flag, rtype};
 use super::program_support::zones;
@@ -33,10 +34,12 @@ pub enum Setup {
     OtherInterface,
     /// With an index that names pieces that are not there.
     Broken,
+    /// With the zone of oddities alone.
+    Oddities,
 }
 
 impl Setup {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Plain,
         Self::Choices,
         Self::Identifier,
@@ -44,6 +47,7 @@ impl Setup {
         Self::Mtu500,
         Self::OtherInterface,
         Self::Broken,
+        Self::Oddities,
     ];
 
     /// What the program decides on.
@@ -66,12 +70,15 @@ impl Setup {
             Self::Mtu561 => memory.set_mtu(561),
             Self::Mtu500 => memory.set_mtu(500),
             Self::OtherInterface => memory.forget_interface(),
-            Self::Plain | Self::Choices | Self::Identifier | Self::Broken => {}
+            Self::Plain | Self::Choices | Self::Identifier | Self::Broken | Self::Oddities => {}
         }
         memory
     }
 
     fn generation(self) -> Generation {
+        if self == Self::Oddities {
+            return zones::generation(&[zones::oddities()]);
+        }
         let mut served = vec![
             zones::example(),
             zones::signed(),
@@ -243,6 +250,7 @@ pub fn all() -> Vec<Case> {
         glue(),
         sizes(),
         dnssec(),
+        golden(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -1665,6 +1673,35 @@ fn dnssec() -> Vec<Case> {
             &[],
         ),
     ]
+}
+
+/// The golden answers of the zone of oddities, over IPv4 and IPv6.
+fn golden() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for golden in oddities::golden() {
+        for path in [Path::v4(), Path::v6()] {
+            let query = golden.query.clone();
+            let case = match &golden.outcome {
+                Outcome::Passes(reason) => Case::pass(&golden.name, *reason, path, query),
+                Outcome::Referral(referral) => {
+                    let [authority, additional] = [&referral.authority, &referral.additional]
+                        .map(|records| records.iter().map(ToString::to_string).collect());
+                    Case::answer(&golden.name, path, query, &[], &[])
+                        .ends(match (referral.truncated, referral.whole) {
+                            (true, _) => Reason::ReferralTruncated,
+                            (false, false) => Reason::ReferralPartial,
+                            (false, true) => Reason::Referral,
+                        })
+                        .change(|answer| {
+                            answer.authority = authority;
+                            answer.additional = additional;
+                        })
+                }
+            };
+            cases.push(case.under(Setup::Oddities));
+        }
+    }
+    cases
 }
 
 /// Replies written out: the query's frame, and the reply's in parts.
