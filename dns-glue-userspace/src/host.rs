@@ -9,7 +9,7 @@ use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::parse::Host;
 use dns_glue_common::frame::{Frame, Scratch, WireHeader};
-use dns_glue_common::limits::MAX_QUERY_OCTETS;
+use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
@@ -98,6 +98,19 @@ impl Frame for MemoryFrame {
         };
         let number = u16::from_be_bytes([*high, *low]).wrapping_add(delta);
         [*high, *low] = number.to_be_bytes();
+        true
+    }
+
+    fn write_identifier(
+        &mut self,
+        offset: usize,
+        identifier: &[u8; MAX_NSID_OCTETS],
+        octets: usize,
+    ) -> bool {
+        let Some(place) = self.octets.get_mut(offset..offset + octets) else {
+            return false;
+        };
+        place.copy_from_slice(&identifier[..octets]);
         true
     }
 

@@ -270,11 +270,16 @@ fn the_arithmetic_agrees_with_every_reply() {
     let cuts = find_cuts(&zones, &[]);
     let compilation = compile::compile(&zones, &cuts, &()).expect("the zone compiles");
     let policy = Policy {
-        port: 53,
-        max_udp: 1232,
         flags: compilation.generation.policy_flags,
+        ..Policy::DEFAULT
     };
-    let edns = |udp_octets, dnssec| Some(Edns { udp_octets, dnssec });
+    let edns = |udp_octets, dnssec| {
+        Some(Edns {
+            udp_octets,
+            dnssec,
+            nsid: false,
+        })
+    };
     let mut truncated = 0;
     // Each explanation looks at every delegation: every seventh is enough.
     for delegation in cuts.delegations.iter().step_by(7) {

@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod man;
 mod progress_bar;
+mod reply_args;
 mod run;
 mod status;
 mod stop;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use reply_args::ReplyArgs;
 pub use zone_args::ZoneArgs;
 
 use crate::serve::control;
@@ -103,12 +105,13 @@ mod tests {
         parse(
             "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
              --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
-             --pass-ecs --copy-cd --fallback embedded --control /tmp/x --log-level debug --strict",
+             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict",
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
         parse(
-            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec",
+            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec \
+             --nsid 0x6e7331",
         )
         .expect("explain");
         parse("dns-glue status --json").expect("status");
@@ -130,6 +133,10 @@ mod tests {
             (
                 "dns-glue run --iface eth0 --zone .=x --max-udp 511",
                 "--max-udp",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --nsid 0xabc",
+                "--nsid",
             ),
             ("dns-glue run --iface eth0 --zone .=x --port 0", "--port"),
             (

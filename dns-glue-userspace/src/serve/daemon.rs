@@ -491,8 +491,8 @@ fn fallback(config: &Config, compiled: &Compiled) -> Result<Option<Fallback>, Fa
     let zones = FallbackZones::new(compiled.zones.iter().cloned())?;
     let settings = Settings {
         max_udp: config.policy.max_udp,
+        nsid: config.policy.nsid,
         copy_cd: config.policy.has(Policy::COPY_CD),
-        ..Settings::default()
     };
     Ok(Some(Fallback::new(zones, settings, Limits::default())))
 }
@@ -538,10 +538,18 @@ fn attach_all(
 }
 
 fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
-    let Policy { port, max_udp, .. } = config.policy;
+    let Policy {
+        port,
+        max_udp,
+        nsid,
+        ..
+    } = config.policy;
     SettingsStatus {
         port,
         max_udp,
+        nsid: nsid
+            .is_some()
+            .then(|| nsid.as_slice().escape_ascii().to_string()),
         mode: config.mode.to_string(),
         cookies: String::from(if config.policy.has(Policy::COOKIES_PASS) {
             "pass"

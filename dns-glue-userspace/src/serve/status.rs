@@ -80,6 +80,8 @@ pub struct SettingsStatus {
     pub port: u16,
     /// Octets of the longest reply.
     pub max_udp: u16,
+    /// The name server identifier, `\xNN` for what is not printable ASCII.
+    pub nsid: Option<String>,
     /// What `--mode` said.
     pub mode: String,
     /// `ignore` or `pass`.

@@ -113,7 +113,11 @@ fn queries(delegation: &Delegation<'_>) -> Vec<Vec<u8>> {
                 if size.is_none() && dnssec {
                     continue;
                 }
-                let edns = size.map(|udp_octets| Edns { udp_octets, dnssec });
+                let edns = size.map(|udp_octets| Edns {
+                    udp_octets,
+                    dnssec,
+                    nsid: false,
+                });
                 let mut query = Vec::new();
                 write_query(&mut query, name, Rtype::A, edns);
                 queries.push(query);
