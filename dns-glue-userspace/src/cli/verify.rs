@@ -20,18 +20,19 @@ use crate::zone::source::ZoneSource;
 
 /// The exit status when something differs, as diff(1) has it.
 const DIFFERENT: u8 = 1;
-/// The exit status when nothing could be compared.
+/// The exit status when nothing was compared.
 const TROUBLE: u8 = 2;
 
 /// Compare the kernel's referrals with the answers of the server behind
 ///
 /// Takes the running configuration from the daemon and the names of the
 /// delegations from its zone files, asks the loaded program and the server the
-/// same queries, and reports whatever differs. Asks for each delegation at its
-/// name and below it, without EDNS, with 512 and with 1232 octets, with and
-/// without DO. The queries count in the counters of the program; no packet of
-/// them is sent to an interface. Needs root. The exit status is 0 if nothing
-/// differs, 1 if something does, 2 if nothing could be compared.
+/// same queries, and reports whatever differs, the first 1000 differences in
+/// full. Asks for each delegation at its name and below it, without EDNS, with
+/// 512 and with 1232 octets, with and without DO. The queries count in the
+/// counters of the program; no packet of them is sent to an interface. Needs
+/// root. The exit status is 0 if nothing differs, 1 if something does, 2 if
+/// nothing was compared: on an error, or when the program passes every query.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The server behind, with its port if that is not 53
@@ -121,15 +122,18 @@ fn compare(args: &VerifyArgs) -> anyhow::Result<bool> {
     let mut findings = verify::compare(&cuts, sample, &kernel, &server, limits, progress)?;
     findings.serials = serials;
     drop(bar);
-    let mut text = if args.json {
+    print(&if args.json {
         serde_json::to_string_pretty(&findings)? + "\n"
     } else {
         findings.to_string()
-    };
-    if let (Sample::Spread { seed, .. }, false) = (sample, args.json) {
-        text.push_str(&format!("\nthe same sample again: --seed {seed}\n"));
+    })?;
+    if findings.is_clean() && findings.is_empty() {
+        bail!(
+            "nothing was compared: the program left all {} queries to the server; the counters of \
+             `dns-glue status` tell why",
+            findings.queries
+        );
     }
-    print(&text)?;
     Ok(findings.is_clean())
 }
 

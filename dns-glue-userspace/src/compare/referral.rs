@@ -182,13 +182,15 @@ impl Case<'_> {
         } = self;
         let number = |at: usize| u16::from_be_bytes([asked.question[at], asked.question[at + 1]]);
         let name = asked.name();
+        let size = asked
+            .size
+            .map_or_else(|| String::from("none"), |size| size.to_string());
         format!(
-            "{what}\nquery: {} type {} flags {:#06x} size {:?} DO {}, limit {limit}, cut {}\n\
+            "{what}\nquery: {} type {} flags {:#06x} size {size} DO {}, limit {limit}, cut {}\n\
              ours: {ours}\ntheirs: {theirs}",
             text_of(name),
             number(name.len()),
             asked.flags,
-            asked.size,
             asked.dnssec,
             text_of(&self.ground.cut),
         )

@@ -70,6 +70,7 @@ pub fn compare(
     let places = sample.places(cuts.delegations.len());
     progress.begin("asking both sides", places.len() as u64);
     let mut findings = Findings::of(cuts.delegations.len(), places.len());
+    findings.seed = sample.seed();
     let mut judge = Judge {
         reference: Wholes::new(|query: &[u8]| server.ask_tcp(query)),
         max_udp: limits.max_udp,

@@ -15,6 +15,14 @@ pub enum Sample {
 }
 
 impl Sample {
+    /// The seed, if there is a choice.
+    pub const fn seed(self) -> Option<u64> {
+        match self {
+            Self::All => None,
+            Self::Spread { seed, .. } => Some(seed),
+        }
+    }
+
     /// Places in a list of `total`, ascending, each once.
     pub fn places(self, total: usize) -> Vec<usize> {
         match self {

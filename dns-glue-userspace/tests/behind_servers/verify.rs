@@ -31,7 +31,7 @@ fn nothing_differs_beside_the_servers_as_the_readme_has_them() {
         assert_eq!(findings["differences"], serde_json::json!([]));
         assert_eq!(number("delegations"), number("sampled"));
         assert_eq!(number("passed"), 0);
-        // Five sizes, with and without DO, at the cut and below.
+        // No EDNS, and two sizes with and without DO, at the cut and below.
         assert_eq!(number("queries"), 10 * number("sampled"));
         assert!(number("equal") * 2 > number("queries"), "{findings}");
         let glue = findings["known_faults"]
@@ -57,6 +57,16 @@ fn differences_are_found_and_told() {
         "{text}"
     );
 
+    // An MTU at which every query passes: nothing differs, and nothing says so.
+    site.set_mtu(500);
+    let output = site.verify(ALL);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let passed = findings(&output);
+    assert_eq!(passed["passed"], passed["queries"], "{passed}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("nothing was compared"), "{text}");
+    site.set_mtu(1500);
+
     // One address of one name server.
     site.restart_server(&KNOT, |zone| {
         let (before, after) = zone.split_once("192.0.2.").expect("an address");
@@ -68,6 +78,7 @@ fn differences_are_found_and_told() {
     let found = findings(&output);
     let differences = found["differences"].as_array().expect("a list");
     assert!(!differences.is_empty() && found["serials"] == serde_json::json!([]));
+    assert_eq!(found["different"], differences.len());
     let told = site.verify("--against 192.0.2.53 --all");
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(text.contains("198.51.100.7"), "{text}");
