@@ -19,14 +19,15 @@ pub struct Nsec3<'a> {
 }
 
 impl<'a> Nsec3<'a> {
-    /// Reads RDATA; `None` if the algorithm is not SHA-1 or a field is not of
-    /// the length that it should have.
+    /// Reads RDATA; `None` if the algorithm is not SHA-1, a field is not of the
+    /// length that it should have, or a flag other than opt-out is set: who
+    /// validates ignores such a record (RFC 5155 sections 8.1 and 8.2).
     #[must_use]
     pub fn parse(rdata: &'a [u8]) -> Option<Self> {
         let [algorithm, flags, high, low, salt_length, rest @ ..] = rdata else {
             return None;
         };
-        if *algorithm != Nsec3HashAlgorithm::SHA1.to_int() {
+        if *algorithm != Nsec3HashAlgorithm::SHA1.to_int() || *flags & !OPT_OUT != 0 {
             return None;
         }
         let (salt, rest) = rest.split_at_checked(usize::from(*salt_length))?;

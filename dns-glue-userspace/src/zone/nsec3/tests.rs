@@ -267,6 +267,23 @@ fn only_flags_0_announce_a_chain() {
 }
 
 #[test]
+fn records_with_unknown_flags_do_not_count() {
+    let records = appendix_a("aabbccdd", &[]);
+    let (owner, hash, _) = APPENDIX_A[3];
+    for flags in [2, 3, 0x80, 0xff] {
+        let known = format!("{hash} NSEC3 1 1 ");
+        let unknown = format!("{hash} NSEC3 1 {flags} ");
+        let zone = read(&format!("{PARAM}{}", records.replace(&known, &unknown)));
+        let zone = zone.expect("a zone");
+        assert_eq!(zone.nsec3().expect("a chain").len(), 11);
+        assert_eq!(found(&zone, owner), (None, None), "{flags}");
+        let all = records.replace("NSEC3 1 1 ", &format!("NSEC3 1 {flags} "));
+        let refused = read(&format!("{PARAM}{all}")).map(|_| ());
+        assert_eq!(refused, Err(vec![String::from("no chain")]), "{flags}");
+    }
+}
+
+#[test]
 fn between_nsec_and_nsec3_the_complete_chain_counts() {
     let nsec = "@ NSEC a NS SOA\n";
     for (left_out, denial) in [(&[][..], Denial::Nsec3), (&[4], Denial::Nsec)] {
