@@ -251,7 +251,7 @@ impl Case<'_> {
             return Err("the OPT record");
         }
         if theirs.octets > *limit {
-            return Err("their reply is too long");
+            return Err("their reply is longer than client, --max-udp and MTU allow ours to be");
         }
         Ok(())
     }

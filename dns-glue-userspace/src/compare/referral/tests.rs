@@ -399,7 +399,7 @@ fn both_truncated() {
             model.truncate();
             model.sections = Default::default();
         }),
-        "their reply is too long",
+        "their reply is longer than client, --max-udp and MTU allow ours to be",
     );
     let mut model = Model::of(&trial.ours);
     model.sections = Default::default();
