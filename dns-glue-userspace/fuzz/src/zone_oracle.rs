@@ -1,0 +1,327 @@
+//! What referrals a zone holds, worked out record by record from its text.
+//!
+//! The text is read by the `domain` crate; nothing of dns-glue's own reading,
+//! cutting and encoding is used.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use domain::base::name::ToName;
+use domain::base::rdata::ComposeRecordData;
+use domain::base::iana::Class;
+use domain::base::{Name, Rtype};
+use domain::zonefile::inplace::{Entry, Zonefile};
+
+/// A name in wire form, lower case.
+pub(crate) type LowerName = Vec<u8>;
+
+/// An RRset: the lowest TTL, and the data, uncompressed.
+#[derive(Clone, Debug, Default)]
+struct Rrset {
+    ttl: u32,
+    data: Vec<Vec<u8>>,
+    /// RRSIGs that cover it, and their lowest TTL.
+    signatures: Vec<Vec<u8>>,
+    signature_ttl: u32,
+}
+
+/// A zone as its text has it.
+pub(crate) struct ZoneRecords {
+    apex: LowerName,
+    nodes: HashMap<LowerName, HashMap<u16, Rrset>>,
+}
+
+const NS: u16 = 2;
+const SOA: u16 = 6;
+const DNAME: u16 = 39;
+const DS: u16 = 43;
+const RRSIG: u16 = 46;
+const NSEC: u16 = 47;
+const DNSKEY: u16 = 48;
+const ADDRESSES: [u16; 2] = [1, 28];
+
+impl ZoneRecords {
+    /// Reads a zone file without `$INCLUDE`.
+    pub(crate) fn read(apex: &str, text: &str) -> Self {
+        let apex: Name<Bytes> = apex.parse().expect("a name");
+        let mut file = Zonefile::from(text);
+        file.set_origin(apex.clone());
+        file.set_default_class(Class::IN);
+        let mut nodes: HashMap<LowerName, HashMap<u16, Rrset>> = HashMap::new();
+        while let Some(entry) = file.next_entry().expect("a zone file") {
+            let Entry::Record(record) = entry else {
+                panic!("a zone without $INCLUDE");
+            };
+            let owner = lower(&record.owner().to_vec());
+            let mut data = Vec::new();
+            let composed = record.data().compose_rdata(&mut data);
+            composed.expect("a vector has room");
+            let ttl = record.ttl().as_secs();
+            let node = nodes.entry(owner).or_default();
+            if record.rtype() == Rtype::RRSIG {
+                let covered = u16::from_be_bytes([data[0], data[1]]);
+                let rrset = node.entry(covered).or_default();
+                rrset.signature_ttl = lowest(rrset.signatures.is_empty(), rrset.signature_ttl, ttl);
+                insert(&mut rrset.signatures, data);
+            } else {
+                let rrset = node.entry(record.rtype().to_int()).or_default();
+                rrset.ttl = lowest(rrset.data.is_empty(), rrset.ttl, ttl);
+                insert(&mut rrset.data, data);
+            }
+        }
+        Self {
+            apex: lower(&apex),
+            nodes,
+        }
+    }
+
+    pub(crate) fn apex(&self) -> &[u8] {
+        &self.apex
+    }
+
+    /// All owner names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &LowerName> {
+        self.nodes.keys()
+    }
+
+    fn rrset(&self, name: &[u8], rtype: u16) -> Option<&Rrset> {
+        let rrset = self.nodes.get(name)?.get(&rtype)?;
+        (!rrset.data.is_empty()).then_some(rrset)
+    }
+
+    fn is_signed(&self) -> bool {
+        self.rrset(&self.apex, DNSKEY).is_some()
+    }
+
+    /// The name at or above `name` at which the zone's own data ends.
+    fn cover<'n>(&self, name: &'n [u8]) -> Option<&'n [u8]> {
+        let mut above: Vec<&[u8]> = suffixes(name).collect();
+        above.retain(|suffix| suffix.len() > self.apex.len());
+        above.into_iter().rev().find(|suffix| {
+            self.rrset(suffix, NS).is_some() || self.rrset(suffix, DNAME).is_some()
+        })
+    }
+
+    /// The delegation that a name of the zone lies at or below, if a referral
+    /// is due for it.
+    pub(crate) fn delegation<'n>(&self, name: &'n [u8]) -> Option<&'n [u8]> {
+        let cover = self.cover(name)?;
+        let is_plain = self.rrset(cover, DNAME).is_none() && !cover.starts_with(b"\x01*");
+        (is_plain && self.proof(cover).is_some()).then_some(cover)
+    }
+
+    /// What proves a delegation signed or not: no RRset in a zone that is not
+    /// signed; `None` if the proof is broken.
+    fn proof(&self, cut: &[u8]) -> Option<Option<(u16, &Rrset)>> {
+        if !self.is_signed() {
+            return Some(None);
+        }
+        let (rtype, rrset) = match self.rrset(cut, DS) {
+            Some(rrset) => (DS, rrset),
+            None => (NSEC, self.rrset(cut, NSEC)?),
+        };
+        let says_no_ds = rtype == DS
+            || matches!(&rrset.data[..], [nsec]
+                if has_type(nsec, NS) && !has_type(nsec, DS) && !has_type(nsec, SOA));
+        (says_no_ds && !rrset.signatures.is_empty()).then_some(Some((rtype, rrset)))
+    }
+
+    /// The referral to a delegation.
+    pub(crate) fn referral(&self, cut: &[u8], dnssec: bool) -> Referral {
+        let mut referral = Referral::default();
+        let ns = self.rrset(cut, NS).expect("a delegation");
+        referral.add(Section::Authority, Need::Required, cut, NS, ns);
+        let dnssec = dnssec && self.is_signed();
+        if dnssec && let Some(Some((rtype, rrset))) = self.proof(cut) {
+            referral.add(Section::Authority, Need::Required, cut, rtype, rrset);
+            referral.add_signatures(Section::Authority, Need::Required, cut, rtype, rrset);
+        }
+        let targets: HashSet<LowerName> = ns.data.iter().map(|data| fold(data)).collect();
+        for target in &targets {
+            if !is_at_or_below(target, &self.apex) {
+                continue;
+            }
+            let cover = self.cover(target);
+            let need = if is_at_or_below(target, cut) {
+                Need::Required
+            } else {
+                Need::Optional
+            };
+            if cover.is_some_and(|cover| self.rrset(cover, NS).is_none() || cover.starts_with(b"\x01*")) {
+                continue;
+            }
+            for rtype in ADDRESSES {
+                if let Some(rrset) = self.rrset(target, rtype) {
+                    referral.add(Section::Additional, need, target, rtype, rrset);
+                    if dnssec && cover.is_none() {
+                        referral.add_signatures(
+                            Section::Additional,
+                            Need::Optional,
+                            target,
+                            rtype,
+                            rrset,
+                        );
+                    }
+                }
+            }
+        }
+        referral
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Authority,
+    Additional,
+}
+
+/// Whether TC=1 must tell that a set is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Required,
+    Optional,
+}
+
+/// Records that are sent together or not at all.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) need: Need,
+    /// How many records.
+    pub(crate) records: usize,
+    /// Octets without compression, those of its signatures included.
+    pub(crate) octets: usize,
+}
+
+/// All that a referral may hold.
+#[derive(Debug, Default)]
+pub(crate) struct Referral {
+    pub(crate) sets: Vec<Set>,
+    /// From a record, as [`record_key`] writes it, to its set and its place
+    /// among all records.
+    pub(crate) records: HashMap<Vec<u8>, (usize, usize)>,
+}
+
+impl Referral {
+    fn add(&mut self, section: Section, need: Need, owner: &[u8], rtype: u16, rrset: &Rrset) {
+        self.add_set(section, need, owner, rtype, rrset.ttl, &rrset.data);
+    }
+
+    fn add_signatures(
+        &mut self,
+        section: Section,
+        need: Need,
+        owner: &[u8],
+        covered: u16,
+        rrset: &Rrset,
+    ) {
+        if rrset.signatures.is_empty() {
+            return;
+        }
+        let before = self.sets.last().map_or(0, |set| set.octets);
+        let ttl = rrset.signature_ttl;
+        self.add_set(section, need, owner, RRSIG, ttl, &rrset.signatures);
+        let set = self.sets.last_mut().expect("it was added");
+        debug_assert!(covered != RRSIG);
+        // Signed and signatures may be sent together or not at all.
+        set.octets += before;
+        let together = set.octets;
+        let at = self.sets.len() - 2;
+        self.sets[at].octets = together;
+    }
+
+    fn add_set(
+        &mut self,
+        section: Section,
+        need: Need,
+        owner: &[u8],
+        rtype: u16,
+        ttl: u32,
+        data: &[Vec<u8>],
+    ) {
+        let set = self.sets.len();
+        let mut octets = 0;
+        for data in data {
+            let mut key = Vec::new();
+            let data = if rtype == NS { fold(data) } else { data.clone() };
+            record_key(&mut key, section, owner, rtype, ttl, &data);
+            octets += owner.len() + 10 + data.len();
+            let place = self.records.len();
+            self.records.insert(key, (set, place));
+        }
+        self.sets.push(Set {
+            need,
+            records: data.len(),
+            octets,
+        });
+    }
+}
+
+/// Writes a record as one run of octets: section, type, TTL, owner in lower
+/// case, data.
+pub(crate) fn record_key(
+    key: &mut Vec<u8>,
+    section: Section,
+    owner: &[u8],
+    rtype: u16,
+    ttl: u32,
+    data: &[u8],
+) {
+    key.clear();
+    key.push(section as u8);
+    key.extend(rtype.to_be_bytes());
+    key.extend(ttl.to_be_bytes());
+    key.extend(owner);
+    key.extend(data);
+}
+
+/// A name in lower case.
+fn lower(name: &Name<impl AsRef<[u8]>>) -> LowerName {
+    fold(name.as_ref())
+}
+
+/// Octets of a name in lower case; length octets are no letters.
+pub(crate) fn fold(name: &[u8]) -> LowerName {
+    name.to_ascii_lowercase()
+}
+
+/// A name, the names above it, and the root.
+pub(crate) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(name);
+    std::iter::from_fn(move || {
+        let name = rest?;
+        rest = match usize::from(name[0]) {
+            0 => None,
+            octets => Some(&name[1 + octets..]),
+        };
+        Some(name)
+    })
+}
+
+/// Whether a name is another one or below it; both in lower case.
+pub(crate) fn is_at_or_below(name: &[u8], above: &[u8]) -> bool {
+    suffixes(name).any(|suffix| suffix == above)
+}
+
+/// Whether NSEC data has the bit of a type below 256.
+fn has_type(nsec: &[u8], rtype: u16) -> bool {
+    let next = suffixes(nsec).map(|rest| rest.len()).last().unwrap_or(0);
+    let bitmap = &nsec[nsec.len() - next + 1..];
+    let octets = match bitmap {
+        [0, octets, ..] => usize::from(*octets),
+        _ => return false,
+    };
+    let at = usize::from(rtype / 8);
+    at < octets && bitmap[2 + at] & (0x80 >> (rtype % 8)) != 0
+}
+
+fn lowest(is_first: bool, so_far: u32, ttl: u32) -> u32 {
+    if is_first { ttl } else { so_far.min(ttl) }
+}
+
+/// Adds data that is not there yet (RFC 2181 5).
+fn insert(all: &mut Vec<Vec<u8>>, data: Vec<u8>) {
+    if !all.contains(&data) {
+        all.push(data);
+    }
+}
