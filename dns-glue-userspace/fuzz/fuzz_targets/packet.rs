@@ -4,4 +4,6 @@
 
 use dns_glue_fuzz::packet;
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| packet::run(octets));
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
+    packet::run(octets);
+});

@@ -3,6 +3,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use dns_glue_common::policy::Policy;
+
 use crate::program_support::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 
 /// What bears on the decision beside frame and zones.
@@ -16,6 +18,36 @@ pub(crate) struct Settings {
     pub(crate) holds_deleg: bool,
     /// MTU of the interface, octets.
     pub(crate) mtu: u16,
+}
+
+impl Settings {
+    /// What `dns-glue run` has without options, on Ethernet.
+    pub(crate) const DEFAULT: Self = Self {
+        max_udp: 1232,
+        cookies_pass: false,
+        ecs_pass: false,
+        copy_cd: false,
+        holds_deleg: false,
+        mtu: 1500,
+    };
+
+    /// The same for the program.
+    pub(crate) fn policy(&self) -> Policy {
+        let flags = [
+            (self.cookies_pass, Policy::COOKIES_PASS),
+            (self.ecs_pass, Policy::ECS_PASS),
+            (self.copy_cd, Policy::COPY_CD),
+            (self.holds_deleg, Policy::HOLDS_DELEG),
+        ];
+        Policy {
+            port: 53,
+            max_udp: self.max_udp,
+            flags: flags
+                .into_iter()
+                .filter_map(|(is_set, flag)| is_set.then_some(flag))
+                .sum(),
+        }
+    }
 }
 
 /// A query that is to be answered if its name calls for a referral.

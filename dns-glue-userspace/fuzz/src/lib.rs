@@ -12,6 +12,8 @@ mod choices;
 mod classifier;
 pub mod packet;
 mod reply;
+mod world;
+pub mod zone;
 mod zone_oracle;
 
 mod program_support;

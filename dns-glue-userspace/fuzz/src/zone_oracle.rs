@@ -15,6 +15,9 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 /// A name in wire form, lower case.
 pub(crate) type LowerName = Vec<u8>;
 
+/// A record: owner in lower case, type, TTL, data.
+pub(crate) type Line = (LowerName, u16, u32, Vec<u8>);
+
 /// An RRset: the lowest TTL, and the data, uncompressed.
 #[derive(Clone, Debug, Default)]
 struct Rrset {
@@ -38,24 +41,27 @@ const DS: u16 = 43;
 const RRSIG: u16 = 46;
 const NSEC: u16 = 47;
 const DNSKEY: u16 = 48;
+const NSEC3PARAM: u16 = 51;
 const ADDRESSES: [u16; 2] = [1, 28];
 
 impl ZoneRecords {
-    /// Reads a zone file without `$INCLUDE`.
-    pub(crate) fn read(apex: &str, text: &str) -> Self {
+    /// Reads a zone file; `None` if the reader does not take it, or if it
+    /// includes another.
+    pub(crate) fn read(apex: &str, text: &[u8]) -> Option<Self> {
         let apex: Name<Bytes> = apex.parse().expect("a name");
         let mut file = Zonefile::from(text);
         file.set_origin(apex.clone());
         file.set_default_class(Class::IN);
         let mut nodes: HashMap<LowerName, HashMap<u16, Rrset>> = HashMap::new();
-        while let Some(entry) = file.next_entry().expect("a zone file") {
+        while let Some(entry) = file.next_entry().ok()? {
             let Entry::Record(record) = entry else {
-                panic!("a zone without $INCLUDE");
+                return None;
             };
             let owner = lower(&record.owner().to_vec());
             let mut data = Vec::new();
             let composed = record.data().compose_rdata(&mut data);
             composed.expect("a vector has room");
+            fold_names(record.rtype().to_int(), &mut data);
             let ttl = record.ttl().as_secs();
             let node = nodes.entry(owner).or_default();
             if record.rtype() == Rtype::RRSIG {
@@ -69,10 +75,38 @@ impl ZoneRecords {
                 insert(&mut rrset.data, data);
             }
         }
-        Self {
+        Some(Self {
             apex: lower(&apex),
             nodes,
+        })
+    }
+
+    /// All records: owner in lower case, type, TTL, data; sorted.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (owner, rrsets) in &self.nodes {
+            for (rtype, rrset) in rrsets {
+                for data in &rrset.data {
+                    lines.push((owner.clone(), *rtype, rrset.ttl, data.clone()));
+                }
+                // Signatures that cover nothing are never sent.
+                let strays = rrset.data.is_empty();
+                let ttl = if strays { 0 } else { rrset.signature_ttl };
+                for data in &rrset.signatures {
+                    lines.push((owner.clone(), RRSIG, ttl, data.clone()));
+                }
+            }
         }
+        lines.sort();
+        lines
+    }
+
+    /// Whether data holds a label that is an at sign: the reader does not take
+    /// it for the origin there, as RFC 1035 5.1 has it.
+    pub(crate) fn holds_at(&self) -> bool {
+        let all = self.nodes.values().flat_map(HashMap::values);
+        all.flat_map(|rrset| rrset.data.iter().chain(&rrset.signatures))
+            .any(|data| data.windows(2).any(|pair| pair == [1, b'@']))
     }
 
     pub(crate) fn apex(&self) -> &[u8] {
@@ -90,7 +124,16 @@ impl ZoneRecords {
     }
 
     fn is_signed(&self) -> bool {
+        let soa = self.rrset(&self.apex, SOA);
         self.rrset(&self.apex, DNSKEY).is_some()
+            && soa.is_some_and(|soa| !soa.signatures.is_empty())
+    }
+
+    /// Whether denials are NSEC3's: there is a chain that is complete.
+    pub(crate) fn is_nsec3(&self) -> bool {
+        let params = self.rrset(&self.apex, NSEC3PARAM);
+        self.is_signed()
+            && params.is_some_and(|params| params.data.iter().any(|data| data[1] == 0))
     }
 
     /// The name at or above `name` at which the zone's own data ends.
@@ -106,8 +149,14 @@ impl ZoneRecords {
     /// is due for it.
     pub(crate) fn delegation<'n>(&self, name: &'n [u8]) -> Option<&'n [u8]> {
         let cover = self.cover(name)?;
-        let is_plain = self.rrset(cover, DNAME).is_none() && !cover.starts_with(b"\x01*");
-        (is_plain && self.proof(cover).is_some()).then_some(cover)
+        (self.is_plain_cut(cover) && self.proof(cover).is_some()).then_some(cover)
+    }
+
+    /// Whether a cover is a zone cut and nothing else.
+    fn is_plain_cut(&self, cover: &[u8]) -> bool {
+        self.rrset(cover, NS).is_some()
+            && self.rrset(cover, DNAME).is_none()
+            && !cover.starts_with(b"\x01*")
     }
 
     /// What proves a delegation signed or not: no RRset in a zone that is not
@@ -136,18 +185,21 @@ impl ZoneRecords {
             referral.add(Section::Authority, Need::Required, cut, rtype, rrset);
             referral.add_signatures(Section::Authority, Need::Required, cut, rtype, rrset);
         }
-        let targets: HashSet<LowerName> = ns.data.iter().map(|data| fold(data)).collect();
+        let targets: HashSet<LowerName> = ns.data.iter().cloned().collect();
         for target in &targets {
             if !is_at_or_below(target, &self.apex) {
                 continue;
             }
-            let cover = self.cover(target);
             let need = if is_at_or_below(target, cut) {
                 Need::Required
             } else {
                 Need::Optional
             };
-            if cover.is_some_and(|cover| self.rrset(cover, NS).is_none() || cover.starts_with(b"\x01*")) {
+            // A name that owns a DNAME is not below it.
+            let cover = self.cover(target);
+            let own = self.rrset(target, NS).is_none() || *target == self.apex;
+            let cover = cover.filter(|cover| !(own && cover == target));
+            if cover.is_some_and(|cover| !self.is_plain_cut(cover)) {
                 continue;
             }
             for rtype in ADDRESSES {
@@ -243,8 +295,7 @@ impl Referral {
         let mut octets = 0;
         for data in data {
             let mut key = Vec::new();
-            let data = if rtype == NS { fold(data) } else { data.clone() };
-            record_key(&mut key, section, owner, rtype, ttl, &data);
+            record_key(&mut key, section, owner, rtype, ttl, data);
             octets += owner.len() + 10 + data.len();
             let place = self.records.len();
             self.records.insert(key, (set, place));
@@ -283,6 +334,15 @@ fn lower(name: &Name<impl AsRef<[u8]>>) -> LowerName {
 /// Octets of a name in lower case; length octets are no letters.
 pub(crate) fn fold(name: &[u8]) -> LowerName {
     name.to_ascii_lowercase()
+}
+
+/// Folds data that is names and numbers, which compare without regard to case
+/// (RFC 4343 3): NS, CNAME, SOA, PTR, MX, DNAME. Where the numbers fold too,
+/// that loses a difference, and makes none.
+pub(crate) fn fold_names(rtype: u16, data: &mut [u8]) {
+    if matches!(rtype, NS | 5 | SOA | 12 | 15 | DNAME) {
+        data.make_ascii_lowercase();
+    }
 }
 
 /// A name, the names above it, and the root.

@@ -2,11 +2,8 @@
 //! fuzzers have found stays found, without a fuzzer.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
-use dns_glue_common::reason::Action;
-use dns_glue_fuzz::packet::{self, Outcome};
+use dns_glue_fuzz::{packet, zone};
 
 /// Pseudo-random octets (SplitMix64), 8 at a time.
 fn octets(seed: &mut u64, count: usize) -> Vec<u8> {
@@ -27,7 +24,18 @@ fn packets_of_random_choices() {
     let mut seed = 1;
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..20_000 {
-        let outcome = packet::judge(&octets(&mut seed, 200));
+        let outcome = packet::run(&octets(&mut seed, 200));
+        *outcomes.entry(format!("{outcome:?}")).or_default() += 1;
+    }
+    println!("{outcomes:#?}");
+}
+
+#[test]
+fn zones_of_random_choices() {
+    let mut seed = 2;
+    let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..2_000 {
+        let outcome = zone::run(&octets(&mut seed, 100));
         *outcomes.entry(format!("{outcome:?}")).or_default() += 1;
     }
     println!("{outcomes:#?}");

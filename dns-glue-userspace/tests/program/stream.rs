@@ -122,7 +122,7 @@ fn mix_case(random: &mut impl Draw, name: &mut [u8]) {
 }
 
 /// Flips bits, cuts, repeats, lies about lengths.
-fn mutate(random: &mut impl Draw, octets: &mut Vec<u8>) {
+pub fn mutate(random: &mut impl Draw, octets: &mut Vec<u8>) {
     if octets.is_empty() {
         return;
     }
