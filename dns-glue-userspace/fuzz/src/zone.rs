@@ -55,7 +55,7 @@ pub enum Outcome {
 
 /// One execution: panics when a law is broken.
 pub fn run(octets: &[u8]) -> Outcome {
-    let text = draw_text(&mut Octets(octets));
+    let text = text(octets);
     let lower = text.to_ascii_lowercase();
     if lower.windows(7).any(|word| word == b"include") {
         return Outcome::Includes;
@@ -76,6 +76,12 @@ pub fn run(octets: &[u8]) -> Outcome {
         return Outcome::Agreed;
     }
     Outcome::Asked(ask(zone, records))
+}
+
+/// The text that an execution reads.
+#[must_use]
+pub fn text(octets: &[u8]) -> Vec<u8> {
+    draw_text(&mut Octets(octets))
 }
 
 /// Panics unless every error says where it is: a place in the text.

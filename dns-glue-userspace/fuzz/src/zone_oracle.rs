@@ -138,10 +138,14 @@ impl ZoneRecords {
 
     /// The name at or above `name` at which the zone's own data ends.
     fn cover<'n>(&self, name: &'n [u8]) -> Option<&'n [u8]> {
+        let apex = self.apex.len();
         let mut above: Vec<&[u8]> = suffixes(name).collect();
-        above.retain(|suffix| suffix.len() > self.apex.len());
+        above.retain(|suffix| suffix.len() > apex || suffix.len() == apex && *suffix != name);
         above.into_iter().rev().find(|suffix| {
-            self.rrset(suffix, NS).is_some() || self.rrset(suffix, DNAME).is_some()
+            // The NS records of the apex are no cut; a DNAME hides what is
+            // below it there as well.
+            let cut = suffix.len() > apex && self.rrset(suffix, NS).is_some();
+            cut || self.rrset(suffix, DNAME).is_some()
         })
     }
 
@@ -154,7 +158,8 @@ impl ZoneRecords {
 
     /// Whether a cover is a zone cut and nothing else.
     fn is_plain_cut(&self, cover: &[u8]) -> bool {
-        self.rrset(cover, NS).is_some()
+        cover != self.apex
+            && self.rrset(cover, NS).is_some()
             && self.rrset(cover, DNAME).is_none()
             && !cover.starts_with(b"\x01*")
     }

@@ -40,3 +40,11 @@ fn zones_of_random_choices() {
     }
     println!("{outcomes:#?}");
 }
+
+#[test]
+fn dbg() {
+    let f = std::env::var("DBGF").unwrap();
+    let o = std::fs::read(f).unwrap();
+    println!("{}", zone::text(&o).escape_ascii().to_string().replace("\\n", "\n"));
+    println!("{:?}", zone::run(&o));
+}
