@@ -10,6 +10,8 @@
 
 mod choices;
 mod classifier;
+pub mod fallback;
+pub mod kernel;
 pub mod packet;
 mod reply;
 mod world;

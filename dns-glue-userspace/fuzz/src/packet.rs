@@ -25,7 +25,7 @@ use crate::world::{Arrival, World};
 use crate::zone_oracle::ZoneRecords;
 
 /// Zones that are compiled: apex and text.
-static ZONES: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
+pub(crate) static ZONES: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
     let example = include_str!("../../testdata/example.zone");
     let signed = include_str!("../../testdata/fallback/signed.zone");
     let signed_example = include_str!("../../testdata/example-signed.zone");
@@ -53,14 +53,19 @@ pub(crate) struct Fixture {
     pub(crate) zones: Vec<Zone>,
     /// Names that queries are about.
     pub(crate) names: Vec<Vec<u8>>,
-    world: World,
+    pub(crate) world: World,
     /// What an earlier packet left behind.
-    used: Box<Scratch>,
+    pub(crate) used: Box<Scratch>,
 }
 
 /// Parses names of this module.
 fn parse(name: &str) -> Name<Vec<u8>> {
     Name::vec_from_str(name).expect("a name")
+}
+
+/// The names of the zones that are not compiled.
+pub(crate) fn served() -> [Name<Vec<u8>>; 2] {
+    SERVED.map(parse)
 }
 
 pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
@@ -69,7 +74,7 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
             .unwrap_or_else(|errors| panic!("{errors}"))
     };
     let zones: Vec<Zone> = ZONES.iter().map(read).collect();
-    let served = SERVED.map(parse);
+    let served = served();
     let cuts = find_cuts(&zones, &served);
     let compilation = compile::compile(&zones, &cuts, &()).expect("the zones compile");
     assert!(compilation.delegations.iter().all(|one| !one.too_deep));
@@ -116,7 +121,8 @@ pub fn run(octets: &[u8]) -> Reason {
         head_room,
     };
     let mut scratch = fixture.used.clone();
-    fixture.world.judge(&settings, &mut scratch, &arrival)
+    let (reason, _) = fixture.world.judge(&settings, &mut scratch, &arrival);
+    reason
 }
 
 fn draw_settings(choices: &mut Octets<'_>) -> Settings {

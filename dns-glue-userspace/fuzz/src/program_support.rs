@@ -9,6 +9,8 @@
 
 #[path = "../../tests/program_support/frame.rs"]
 pub mod frame;
+#[path = "../../tests/program_support/program.rs"]
+pub mod program;
 #[path = "../../tests/program_support/query.rs"]
 pub mod query;
 #[path = "../../tests/program_support/random.rs"]

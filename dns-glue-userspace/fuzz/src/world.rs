@@ -115,13 +115,14 @@ impl World {
     }
 
     /// Runs the program's way and judges what becomes of a frame: panics when
-    /// it is not what must become of it.
+    /// it is not what must become of it. Returns the outcome and the frame
+    /// afterwards.
     pub(crate) fn judge(
         &self,
         settings: &Settings,
         scratch: &mut Scratch,
         arrival: &Arrival<'_>,
-    ) -> Reason {
+    ) -> (Reason, Vec<u8>) {
         let frame = arrival.frame;
         let mut answered = MemoryFrame {
             octets: frame.to_vec(),
@@ -157,12 +158,12 @@ impl World {
                     Kind::Truncated => Reason::ReferralTruncated,
                 };
                 assert_eq!(reason, expected);
-                return reason;
+                return (reason, answered.octets);
             }
             (Action::Transmit, None) => panic!("{reason:?}, but must pass: {query:?}"),
             (Action::Abort, _) => panic!("{reason:?}"),
         }
         assert_eq!(answered.octets, frame, "what passes is untouched");
-        reason
+        (reason, answered.octets)
     }
 }

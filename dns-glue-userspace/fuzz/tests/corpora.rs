@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dns_glue_fuzz::{packet, zone};
+use dns_glue_fuzz::{fallback, kernel, packet, zone};
 
 /// Pseudo-random octets (SplitMix64), 8 at a time.
 fn octets(seed: &mut u64, count: usize) -> Vec<u8> {
@@ -47,4 +47,21 @@ fn dbg() {
     let o = std::fs::read(f).unwrap();
     println!("{}", zone::text(&o).escape_ascii().to_string().replace("\\n", "\n"));
     println!("{:?}", zone::run(&o));
+}
+
+#[test]
+fn requests_of_random_choices() {
+    let mut seed = 3;
+    let mut replies = 0;
+    for _ in 0..20_000 {
+        replies += usize::from(fallback::run(&octets(&mut seed, 200)).is_some());
+    }
+    println!("{replies}");
+}
+#[test]
+fn kernel_of_random_choices() {
+    let mut seed = 4;
+    for _ in 0..20_000 {
+        kernel::run(&octets(&mut seed, 200));
+    }
 }

@@ -29,11 +29,7 @@ pub fn names(zones: &[Zone]) -> Vec<Vec<u8>> {
 /// The next frame of the stream.
 pub fn frame(random: &mut impl Draw, names: &[Vec<u8>]) -> Vec<u8> {
     let path = path(random);
-    let mut message = query(random, names).octets();
-    if random.once_in(5) {
-        mutate(random, &mut message);
-    }
-    let mut frame = path.frame(&message);
+    let mut frame = path.frame(&message(random, names));
     if random.once_in(5) {
         mutate(random, &mut frame);
         repair(random, &path, &mut frame);
@@ -43,6 +39,15 @@ pub fn frame(random: &mut impl Draw, names: &[Vec<u8>]) -> Vec<u8> {
         frame.resize(14, 0);
     }
     frame
+}
+
+/// The next message of the stream.
+pub fn message(random: &mut impl Draw, names: &[Vec<u8>]) -> Vec<u8> {
+    let mut message = query(random, names).octets();
+    if random.once_in(5) {
+        mutate(random, &mut message);
+    }
+    message
 }
 
 fn path(random: &mut impl Draw) -> Path {
