@@ -38,6 +38,8 @@ extern crate std;
 
 pub mod decide;
 pub mod frame;
+#[cfg(test)]
+mod in_memory;
 pub mod index;
 pub mod limits;
 pub mod maps;

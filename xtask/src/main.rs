@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod command;
 mod debian;
+mod fuzz;
 mod kernels;
 mod lab;
 mod packages;
@@ -47,6 +48,8 @@ enum Task {
     Check(check::Arguments),
     /// Measure nanoseconds a packet, against bare reflectors
     Bench(bench::Arguments),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {
