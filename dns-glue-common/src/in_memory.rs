@@ -197,11 +197,17 @@ impl OneDelegation {
         });
         let mut secret = HashSecret([[0; 4]; 65]);
         for (word, keys) in secret.0.iter_mut().enumerate() {
-            *keys = [1, 2, 3, 4].map(|lane| 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(word as u64 * 4 + lane));
+            *keys = [1, 2, 3, 4]
+                .map(|lane| 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(word as u64 * 4 + lane));
         }
         let mut message = std::vec![0; HEADER_OCTETS];
         message.extend(name);
-        let key = hash_suffix(&Message::new(&buffer(&message), message.len()), 0, name.len(), &secret);
+        let key = hash_suffix(
+            &Message::new(&buffer(&message), message.len()),
+            0,
+            name.len(),
+            &secret,
+        );
         let slot = Slot {
             key,
             name_octets: name.len() as u8,
@@ -263,4 +269,108 @@ pub(crate) fn run<G: Generation>(
 ) -> Reason {
     let mut scratch = Box::new(Scratch::EMPTY);
     respond(frame, &MemoryHost { mtu }, generation, policy, &mut scratch)
+}
+
+/// A query in a frame to the host, as octets and where its parts start.
+pub(crate) struct Asked {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) ip: usize,
+    pub(crate) udp: usize,
+    pub(crate) is_ipv6: bool,
+}
+
+impl Asked {
+    /// A message from port 40000, in VLANs.
+    pub(crate) fn new(is_ipv6: bool, tags: &[[u8; 4]], message: &[u8]) -> Self {
+        let mut octets = [MAC, [2, 0, 0, 0, 0, 9]].concat();
+        octets.extend(tags.as_flattened());
+        let ip = octets.len() + 2;
+        let udp_octets = (8 + message.len()) as u16;
+        if is_ipv6 {
+            octets.extend([0x86, 0xdd, 0x60, 0x31, 0x23, 0x45]);
+            octets.extend(udp_octets.to_be_bytes());
+            octets.extend([17, 57]);
+            octets.extend([CLIENT_V6, SERVER_V6].as_flattened());
+        } else {
+            octets.extend([8, 0, 0x45, 3]);
+            octets.extend((20 + udp_octets).to_be_bytes());
+            octets.extend([0xbe, 0xef, 0x40, 0, 57, 17, 0, 0]);
+            octets.extend([CLIENT_V4, SERVER_V4].as_flattened());
+        }
+        let udp = octets.len();
+        octets.extend(40_000_u16.to_be_bytes());
+        octets.extend(53_u16.to_be_bytes());
+        octets.extend(udp_octets.to_be_bytes());
+        octets.extend([0, 0]);
+        octets.extend(message);
+        let mut asked = Self {
+            octets,
+            ip,
+            udp,
+            is_ipv6,
+        };
+        asked.fix_checksums();
+        asked
+    }
+
+    /// Writes a number, and checksums that are right for it.
+    pub(crate) fn with(mut self, at: usize, number: u16) -> Self {
+        self.put(at, number);
+        self.fix_checksums();
+        self
+    }
+
+    fn put(&mut self, at: usize, number: u16) {
+        self.octets.as_mut_slice()[at..at + 2].copy_from_slice(&number.to_be_bytes());
+    }
+
+    fn fix_checksums(&mut self) {
+        if !self.is_ipv6 {
+            self.put(self.ip + 10, 0);
+            self.put(
+                self.ip + 10,
+                checksum(0, &self.octets[self.ip..self.ip + 20]),
+            );
+        }
+        self.put(self.udp + 6, 0);
+        // 0 would say that there is none.
+        let checksum = match udp_checksum(&self.octets, self.udp, self.is_ipv6) {
+            0 => 0xffff,
+            checksum => checksum,
+        };
+        self.put(self.udp + 6, checksum);
+    }
+
+    /// The frame, with room behind it.
+    pub(crate) fn frame(&self, room: usize) -> MemoryFrame {
+        MemoryFrame {
+            octets: self.octets.clone(),
+            room,
+        }
+    }
+}
+
+/// The UDP checksum of a datagram by the length that its header states; 0 if it
+/// holds the right one.
+pub(crate) fn udp_checksum(frame: &[u8], udp: usize, is_ipv6: bool) -> u16 {
+    let addresses = udp - if is_ipv6 { 32 } else { 8 };
+    let octets = usize::from(u16::from_be_bytes([frame[udp + 4], frame[udp + 5]]));
+    let end = (udp + octets).min(frame.len());
+    checksum(17 + octets as u32, &frame[addresses..end])
+}
+
+/// The checksum of octets from an even offset, by RFC 1071.
+pub(crate) fn checksum(start: u32, octets: &[u8]) -> u16 {
+    let words = octets.chunks(2).map(|pair| {
+        let low = pair.get(1).copied().unwrap_or(0);
+        u32::from(u16::from_be_bytes([
+            pair.first().copied().unwrap_or(0),
+            low,
+        ]))
+    });
+    let mut sum = start + words.sum::<u32>();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
 }

@@ -282,10 +282,12 @@ mod tests {
         let mut hash = [0; LANES];
         for (lane, hash) in hash.iter_mut().enumerate() {
             let key = |word: usize| u128::from(secret.0.as_slice()[word].as_slice()[lane]);
-            let sum = (1..).zip(octets.chunks(4)).fold(key(0), |sum, (word, chunk)| {
-                let chunk: [u8; 4] = chunk.try_into().expect("four octets");
-                sum + key(word) * u128::from(u32::from_ne_bytes(chunk))
-            });
+            let sum = (1..)
+                .zip(octets.chunks(4))
+                .fold(key(0), |sum, (word, chunk)| {
+                    let chunk: [u8; 4] = chunk.try_into().expect("four octets");
+                    sum + key(word) * u128::from(u32::from_ne_bytes(chunk))
+                });
             *hash = ((sum % (1 << 64)) >> 32) as u32;
         }
         hash
@@ -334,7 +336,10 @@ mod tests {
     #[test]
     fn every_kind_of_entry_but_a_delegation_stops() {
         for kind in 0..=u8::MAX {
-            let slot = Slot { kind, ..Slot::EMPTY };
+            let slot = Slot {
+                kind,
+                ..Slot::EMPTY
+            };
             let expected = match kind {
                 1 => None,
                 2 => Some(Reason::NoCut),

@@ -360,7 +360,10 @@ mod tests {
     fn sum(octets: &[u8]) -> u64 {
         let words = octets.chunks(2).map(|pair| {
             let low = pair.get(1).copied().unwrap_or(0);
-            u64::from(u16::from_be_bytes([pair.first().copied().unwrap_or(0), low]))
+            u64::from(u16::from_be_bytes([
+                pair.first().copied().unwrap_or(0),
+                low,
+            ]))
         });
         words.sum::<u64>() % 0xffff
     }
@@ -370,7 +373,11 @@ mod tests {
         for shift in i16::MIN..=i16::MAX {
             let residue = residue(shift as u16);
             assert!(residue < 0xffff);
-            assert_eq!(residue, i64::from(shift).rem_euclid(0xffff) as u64, "{shift}");
+            assert_eq!(
+                residue,
+                i64::from(shift).rem_euclid(0xffff) as u64,
+                "{shift}"
+            );
         }
     }
 

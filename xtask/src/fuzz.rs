@@ -184,7 +184,11 @@ impl Run {
         say(&format!(
             "{}: {} for at most {} s, watch {}",
             self.target.name(),
-            if arguments.jobs == 1 { "fuzzing" } else { "processes fuzzing" },
+            if arguments.jobs == 1 {
+                "fuzzing"
+            } else {
+                "processes fuzzing"
+            },
             arguments.seconds,
             self.findings.with_extension("0.log").display(),
         ));
@@ -195,7 +199,11 @@ impl Run {
             // A finding ends the process, and it still tells its totals.
             match stats::Stats::of(&String::from_utf8_lossy(&text)) {
                 Some(one) => stats.add(one),
-                None => bail!("{} ended with {status}: see {}", self.target.name(), log.display()),
+                None => bail!(
+                    "{} ended with {status}: see {}",
+                    self.target.name(),
+                    log.display()
+                ),
             }
         }
         stats.corpus = files(&self.corpus)?;
@@ -220,10 +228,17 @@ impl Run {
             .stderr(Stdio::null());
         let status = merge.status().context("start the target")?;
         if !status.success() {
-            bail!("the corpus of {} does not merge: {status}", self.target.name());
+            bail!(
+                "the corpus of {} does not merge: {status}",
+                self.target.name()
+            );
         }
         corpus::pack(&least, &self.kept())?;
-        say(&format!("kept {} inputs in {}", files(&least)?, self.kept().display()));
+        say(&format!(
+            "kept {} inputs in {}",
+            files(&least)?,
+            self.kept().display()
+        ));
         Ok(())
     }
 }
@@ -246,10 +261,20 @@ fn ensure_cargo_fuzz() -> Result<()> {
         say(&format!("{NAME} {VERSION}: in target/tools"));
         return Ok(());
     }
-    say(&format!("{NAME} {VERSION}: building it into target/tools (once)"));
+    say(&format!(
+        "{NAME} {VERSION}: building it into target/tools (once)"
+    ));
     let mut install = workspace::cargo();
     install
-        .args(["install", NAME, "--version", VERSION, "--locked", "--force", "--root"])
+        .args([
+            "install",
+            NAME,
+            "--version",
+            VERSION,
+            "--locked",
+            "--force",
+            "--root",
+        ])
         .arg(workspace::tools());
     command::run(&mut install).with_context(|| format!("build {NAME} {VERSION}"))
 }

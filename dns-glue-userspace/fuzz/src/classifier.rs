@@ -95,7 +95,9 @@ pub(crate) fn plain_query<'f>(frame: &'f [u8], settings: &Settings) -> Option<Pl
         1 => query.opt = Some(opt(rest, settings)?),
         _ => return None,
     }
-    let size = query.opt.map_or(512, |(size, _)| usize::from(size).max(512));
+    let size = query
+        .opt
+        .map_or(512, |(size, _)| usize::from(size).max(512));
     query.limit = size.min(usize::from(settings.max_udp)).min(room);
     match query.qtype {
         0 | 41 | 128..=255 => None,
@@ -155,7 +157,11 @@ fn ipv6(packet: &[u8]) -> Option<(&[u8], u32)> {
     let source = Ipv6Addr::from(source);
     // ::, ::1 and the addresses that were once "IPv4-compatible".
     let is_special = source.octets()[..12] == [0; 12];
-    if is_special || source.is_multicast() || source.to_ipv4_mapped().is_some() || source == SERVER_V6 {
+    if is_special
+        || source.is_multicast()
+        || source.to_ipv4_mapped().is_some()
+        || source == SERVER_V6
+    {
         return None;
     }
     if header[24..40] != SERVER_V6.octets() {

@@ -92,7 +92,9 @@ pub(crate) static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let mut used = Box::new(Scratch::EMPTY);
     let longest = Query::new("www.huge.glue.example.").edns(1400, 0x8000);
     let arrival = Arrival {
-        frame: &Path::v6().tagged(&[(0x88a8, 1), (0x8100, 2)]).frame(&longest.octets()),
+        frame: &Path::v6()
+            .tagged(&[(0x88a8, 1), (0x8100, 2)])
+            .frame(&longest.octets()),
         tail_room: PLENTY,
         head_room: 0,
     };

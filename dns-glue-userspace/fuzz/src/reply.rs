@@ -61,7 +61,8 @@ fn check_headers(frame: &[u8], query: &PlainQuery<'_>, reply: &[u8]) {
             assert_eq!(ip.fragments_offset().value(), 0);
             assert_eq!(ip.header_checksum(), ip.to_header().calc_header_checksum());
             assert_eq!(usize::from(ip.total_len()), reply.len() - query.ip_start);
-            udp.to_header().calc_checksum_ipv4(&ip.to_header(), udp.payload())
+            udp.to_header()
+                .calc_checksum_ipv4(&ip.to_header(), udp.payload())
         }
         (NetSlice::Ipv6(asked), NetSlice::Ipv6(ip)) => {
             let (asked, ip) = (asked.header(), ip.header());
@@ -70,15 +71,26 @@ fn check_headers(frame: &[u8], query: &PlainQuery<'_>, reply: &[u8]) {
             assert_eq!(ip.to_header().traffic_class, 0);
             assert_eq!(ip.flow_label().value(), 0);
             assert_eq!(ip.hop_limit(), 64);
-            assert_eq!(usize::from(ip.payload_length()), reply.len() - query.ip_start - 40);
-            udp.to_header().calc_checksum_ipv6(&ip.to_header(), udp.payload())
+            assert_eq!(
+                usize::from(ip.payload_length()),
+                reply.len() - query.ip_start - 40
+            );
+            udp.to_header()
+                .calc_checksum_ipv6(&ip.to_header(), udp.payload())
         }
         _ => panic!("another IP version"),
     };
-    assert_eq!(udp.checksum(), checksum.expect("a datagram"), "UDP checksum");
+    assert_eq!(
+        udp.checksum(),
+        checksum.expect("a datagram"),
+        "UDP checksum"
+    );
     assert_eq!(udp.source_port(), asked_udp.destination_port());
     assert_eq!(udp.destination_port(), asked_udp.source_port());
-    assert_eq!(usize::from(udp.length()), 8 + reply.len() - query.message_start);
+    assert_eq!(
+        usize::from(udp.length()),
+        8 + reply.len() - query.message_start
+    );
 }
 
 /// Panics unless the message is a referral of the zone's records, as much of
@@ -135,7 +147,11 @@ fn judge_message(
     }
 
     let room = query.limit - octets.len();
-    let mut kind = if truncated { Kind::Truncated } else { Kind::Whole };
+    let mut kind = if truncated {
+        Kind::Truncated
+    } else {
+        Kind::Whole
+    };
     let (mut missing, mut missing_required, mut too_large) = (false, false, false);
     for (set, count) in referral.sets.iter().zip(&counts) {
         assert!([0, set.records].contains(count), "a part of an RRset");
@@ -145,8 +161,14 @@ fn judge_message(
             too_large |= set.octets > room;
         }
     }
-    assert_eq!(truncated, missing_required, "TC if something needed is missing");
-    assert!(!missing || too_large, "all that is missing would have fitted");
+    assert_eq!(
+        truncated, missing_required,
+        "TC if something needed is missing"
+    );
+    assert!(
+        !missing || too_large,
+        "all that is missing would have fitted"
+    );
     if missing && !truncated {
         kind = Kind::Partial;
     }

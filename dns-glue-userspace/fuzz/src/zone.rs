@@ -34,7 +34,17 @@ const HEADS: [&str; 2] = [
      @ NSEC z.example. NS SOA RRSIG NSEC DNSKEY\n",
 ];
 const LABELS: [&str; 12] = [
-    "a", "b", "ns", "A", "*", "\\000", "\\.", "\\255", "ns1", "c", "d",
+    "a",
+    "b",
+    "ns",
+    "A",
+    "*",
+    "\\000",
+    "\\.",
+    "\\255",
+    "ns1",
+    "c",
+    "d",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 ];
 
@@ -94,7 +104,10 @@ fn check_errors(errors: &ZoneErrors, text: &[u8]) {
         let position = error.position;
         assert!(position.is_known(), "an error without a place: {shown}");
         let line = lines[position.line as usize - 1];
-        assert!((1..=line.len() + 1).contains(&usize::from(position.column)), "{error:?}");
+        assert!(
+            (1..=line.len() + 1).contains(&usize::from(position.column)),
+            "{error:?}"
+        );
     }
     let shown = errors.to_string();
     let of_file = |line: &str| line.starts_with("fuzz.zone:") || line.starts_with("and ");

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
+use domain::base::iana::Class;
 use domain::base::name::ToName;
 use domain::base::rdata::ComposeRecordData;
-use domain::base::iana::Class;
 use domain::base::{Name, Rtype};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
@@ -132,8 +132,7 @@ impl ZoneRecords {
     /// Whether denials are NSEC3's: there is a chain that is complete.
     pub(crate) fn is_nsec3(&self) -> bool {
         let params = self.rrset(&self.apex, NSEC3PARAM);
-        self.is_signed()
-            && params.is_some_and(|params| params.data.iter().any(|data| data[1] == 0))
+        self.is_signed() && params.is_some_and(|params| params.data.iter().any(|data| data[1] == 0))
     }
 
     /// The name at or above `name` at which the zone's own data ends.

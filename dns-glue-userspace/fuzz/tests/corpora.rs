@@ -45,7 +45,13 @@ fn zones_of_random_choices() {
 fn dbg() {
     let f = std::env::var("DBGF").unwrap();
     let o = std::fs::read(f).unwrap();
-    println!("{}", zone::text(&o).escape_ascii().to_string().replace("\\n", "\n"));
+    println!(
+        "{}",
+        zone::text(&o)
+            .escape_ascii()
+            .to_string()
+            .replace("\\n", "\n")
+    );
     println!("{:?}", zone::run(&o));
 }
 
