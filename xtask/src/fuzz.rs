@@ -72,7 +72,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
     jobs: u64,
     /// Replace the corpora that are kept by the least that covers as much as
-    /// what was found
+    /// what was found (400 inputs at most)
     #[arg(long)]
     keep: bool,
 }
@@ -233,12 +233,8 @@ impl Run {
                 self.target.name()
             );
         }
-        corpus::pack(&least, &self.kept())?;
-        say(&format!(
-            "kept {} inputs in {}",
-            files(&least)?,
-            self.kept().display()
-        ));
+        let kept = corpus::pack(&least, &self.kept())?;
+        say(&format!("kept {kept} inputs in {}", self.kept().display()));
         Ok(())
     }
 }

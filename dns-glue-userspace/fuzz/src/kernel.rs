@@ -8,7 +8,6 @@ use std::cell::LazyCell;
 
 use dns_glue::compile::{self, Generation};
 use dns_glue::zone::cuts::find_cuts;
-use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 
 use crate::choices::Octets;
@@ -16,6 +15,7 @@ use crate::classifier::Settings;
 use crate::packet::{FIXTURE, draw_frame, served};
 use crate::program_support::program::{BUFFER_OCTETS, Memory, Program};
 use crate::program_support::random::Draw as _;
+pub use crate::program_support::root::is_root;
 use crate::world::Arrival;
 
 /// What operators choose between.

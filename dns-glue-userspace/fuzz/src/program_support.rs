@@ -15,3 +15,5 @@ pub mod program;
 pub mod query;
 #[path = "../../tests/program_support/random.rs"]
 pub mod random;
+#[path = "../../tests/program_support/root.rs"]
+pub mod root;

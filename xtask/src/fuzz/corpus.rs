@@ -4,23 +4,27 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-/// Writes the inputs of a folder into one file, in the order of their names.
+/// The most inputs that are kept, so that the file stays small and its replay
+/// short.
+const MOST: usize = 400;
+
+/// Writes the inputs of a folder into one file, the shortest first, as many as
+/// are kept; returns how many.
 ///
 /// # Errors
 /// When a file cannot be read or written, or an input is longer than 65535
 /// octets.
-pub fn pack(folder: &Path, file: &Path) -> Result<()> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
-        paths.push(entry.context("read a folder")?.path());
-    }
-    paths.sort();
+pub fn pack(folder: &Path, file: &Path) -> Result<usize> {
     let mut inputs = Vec::new();
-    for path in paths {
+    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+        let path = entry.context("read a folder")?.path();
         inputs.push(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
     }
+    inputs.sort_by_key(|input| (input.len(), input.clone()));
+    inputs.truncate(MOST);
     let octets = packed(&inputs)?;
-    fs::write(file, octets).with_context(|| format!("write {}", file.display()))
+    fs::write(file, octets).with_context(|| format!("write {}", file.display()))?;
+    Ok(inputs.len())
 }
 
 /// Writes the inputs of a file into a folder, as files of their own; does
