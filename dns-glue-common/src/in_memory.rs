@@ -4,7 +4,7 @@ use crate::decide::Generation;
 use crate::frame::parse::Host;
 use crate::frame::{Frame, Scratch, WireHeader};
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
-use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_QUERY_OCTETS};
+use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use crate::maps::{AddressKey, Interface};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -25,11 +25,7 @@ pub(crate) const SERVER_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0,
 pub(crate) const CLIENT_V4: [u8; 4] = [198, 51, 100, 7];
 pub(crate) const CLIENT_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
 
-pub(crate) const POLICY: Policy = Policy {
-    port: 53,
-    max_udp: 1232,
-    flags: 0,
-};
+pub(crate) const POLICY: Policy = Policy::DEFAULT;
 
 /// A frame, and the octets by which its end can move.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,6 +91,15 @@ impl Frame for MemoryFrame {
         let number = u16::from_be_bytes([*high, *low]).wrapping_add(delta);
         [*high, *low] = number.to_be_bytes();
         true
+    }
+
+    fn write_identifier(
+        &mut self,
+        offset: usize,
+        identifier: &[u8; MAX_NSID_OCTETS],
+        octets: usize,
+    ) -> bool {
+        self.put(offset, &identifier[..octets])
     }
 
     fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {

@@ -145,7 +145,7 @@ outcomes! {
     EdnsVersion = 98, "edns-version", Pass;
     /// More EDNS options than are looked at.
     ManyOptions = 99, "many-options", Pass;
-    /// A query that asks for NSID (RFC 5001).
+    /// A query that asks for NSID without `--nsid`, or twice (RFC 5001).
     OptionNsid = 100, "option-nsid", Pass;
     /// A query with a COOKIE, under `--cookies pass` (RFC 7873).
     OptionCookie = 101, "option-cookie", Pass;
@@ -157,6 +157,8 @@ outcomes! {
     OptionEcs = 104, "option-ecs", Pass;
     /// DE=1 while a zone holds DELEG records.
     DelegAware = 105, "deleg-aware", Pass;
+    /// An option with a length that its specification rules out: servers ignore it, or answer FORMERR.
+    OptionMalformed = 106, "option-malformed", Pass;
 
     // Looked up, and no referral.
     /// Below no apex that is served here.
@@ -169,8 +171,6 @@ outcomes! {
     Dname = 131, "dname", Pass;
     /// Below a delegation that the compiler refused: NS at a wildcard, a broken proof, DELEG without NS.
     Refused = 132, "refused-delegation", Pass;
-    /// DO=1 for a delegation whose denial is not compiled: NSEC3.
-    DenialPending = 133, "denial-pending", Pass;
 
     // Certain of the answer, and no way to give it.
     /// Neither the tail nor the head of the frame has room for the reply.

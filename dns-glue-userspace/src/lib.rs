@@ -4,13 +4,17 @@
 //! zone file -> zone::records -> zone::cuts -> compile (bodies, generation) -> kernel (maps, program)
 //!                          \-> serve::fallback (everything that passes)
 //! host (the program's way without a kernel) -> report (check, explain)
+//! compare (our replies against another server's), verify (the running program against the server behind)
 //! ```
 
 pub mod cli;
+pub mod compare;
 pub mod compile;
 pub mod host;
 pub mod kernel;
 pub mod progress;
 pub mod report;
 pub mod serve;
+pub mod synthetic;
+pub mod verify;
 pub mod zone;

@@ -19,6 +19,7 @@ mod rust_src;
 mod setup;
 mod test;
 mod tidy;
+mod tld;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Run the fuzz targets
     Fuzz(fuzz::Arguments),
+    /// Write a zone in the shape of a TLD, of any size
+    Tld(tld::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Tld(arguments) => tld::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

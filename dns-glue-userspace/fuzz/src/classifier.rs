@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
 
 use crate::program_support::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) holds_deleg: bool,
     /// MTU of the interface, octets.
     pub(crate) mtu: u16,
+    /// `--nsid`; none if empty.
+    pub(crate) nsid: &'static [u8],
 }
 
 impl Settings {
@@ -29,6 +32,7 @@ impl Settings {
         copy_cd: false,
         holds_deleg: false,
         mtu: 1500,
+        nsid: &[],
     };
 
     /// The same for the program.
@@ -46,6 +50,7 @@ impl Settings {
                 .into_iter()
                 .filter_map(|(is_set, flag)| is_set.then_some(flag))
                 .sum(),
+            nsid: Nsid::new(self.nsid).unwrap_or(Nsid::NONE),
         }
     }
 }
@@ -65,10 +70,18 @@ pub(crate) struct PlainQuery<'f> {
     /// The second word of the header.
     pub(crate) flags: u16,
     pub(crate) qtype: u16,
-    /// The client's OPT record: its size, and DO.
-    pub(crate) opt: Option<(u16, bool)>,
+    pub(crate) opt: Option<Opt>,
     /// The most octets of a reply.
     pub(crate) limit: usize,
+}
+
+/// The OPT record of a query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opt {
+    pub(crate) size: u16,
+    pub(crate) dnssec: bool,
+    /// Whether the identifier is asked for.
+    pub(crate) nsid: bool,
 }
 
 /// The plain query in a frame; `None` for everything that passes whatever the
@@ -95,9 +108,7 @@ pub(crate) fn plain_query<'f>(frame: &'f [u8], settings: &Settings) -> Option<Pl
         1 => query.opt = Some(opt(rest, settings)?),
         _ => return None,
     }
-    let size = query
-        .opt
-        .map_or(512, |(size, _)| usize::from(size).max(512));
+    let size = query.opt.map_or(512, |opt| usize::from(opt.size).max(512));
     query.limit = size.min(usize::from(settings.max_udp)).min(room);
     match query.qtype {
         0 | 41 | 128..=255 => None,
@@ -234,8 +245,8 @@ fn header_and_question(message: &[u8]) -> Option<PlainQuery<'_>> {
     })
 }
 
-/// Size and DO of an OPT record that fills `octets`.
-fn opt(octets: &[u8], settings: &Settings) -> Option<(u16, bool)> {
+/// The OPT record that fills `octets`.
+fn opt(octets: &[u8], settings: &Settings) -> Option<Opt> {
     let fixed = octets.get(..11)?;
     if fixed[..3] != [0, 0, 41] || fixed[6] != 0 {
         return None;
@@ -244,18 +255,26 @@ fn opt(octets: &[u8], settings: &Settings) -> Option<(u16, bool)> {
     if usize::from(number(fixed, 9)) != options.len() {
         return None;
     }
-    let mut count = 0;
+    let (mut count, mut nsids) = (0, 0);
     while !options.is_empty() {
         let code = number(options.get(..4)?, 0);
-        options = options.get(4 + usize::from(number(options, 2))..)?;
+        let data = usize::from(number(options, 2));
+        options = options.get(4 + data..)?;
         count += 1;
+        nsids += usize::from(code == 3);
         let passes = match code {
-            3 | 9 | 19 => true,
-            8 => settings.ecs_pass,
-            10 => settings.cookies_pass,
+            1 => data != 18,
+            3 => settings.nsid.is_empty(),
+            8 => settings.ecs_pass || !(4..=20).contains(&data),
+            9 | 19 => true,
+            10 => settings.cookies_pass || data != 8 && !(16..=40).contains(&data),
+            // Longer lists of keys are left to the server behind.
+            14 => data == 0 || data % 2 == 1 || data > 62,
+            15 => data < 2,
+            16 | 17 => data != 2,
             _ => false,
         };
-        if passes || count > 16 {
+        if passes || count > 16 || nsids > 1 {
             return None;
         }
     }
@@ -263,5 +282,9 @@ fn opt(octets: &[u8], settings: &Settings) -> Option<(u16, bool)> {
     if settings.holds_deleg && flags & 0x2000 != 0 {
         return None;
     }
-    Some((number(fixed, 3), flags & 0x8000 != 0))
+    Some(Opt {
+        size: number(fixed, 3),
+        dnssec: flags & 0x8000 != 0,
+        nsid: nsids == 1,
+    })
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use dns_glue::serve::fallback::{FallbackZones, Settings, Transport, answer};
 use dns_glue::zone::master_file;
+use dns_glue_common::nsid::Nsid;
 use domain::base::Name;
 use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder};
@@ -33,7 +34,8 @@ pub fn run(octets: &[u8]) -> Option<usize> {
     let bits = choices.below(256);
     let settings = Settings {
         max_udp: [1232, 512, 4096, 0][bits & 3],
-        nsid: (bits & 4 != 0).then(|| b"a name server".as_slice().into()),
+        nsid: [b"".as_slice(), b"a name server"]
+            .map(|identifier| Nsid::new(identifier).unwrap_or(Nsid::NONE))[bits >> 2 & 1],
         copy_cd: bits & 8 != 0,
     };
     let transport = if bits & 16 == 0 {

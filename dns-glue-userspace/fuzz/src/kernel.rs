@@ -28,6 +28,7 @@ const SETTINGS: [Settings; 2] = [
         copy_cd: true,
         holds_deleg: true,
         mtu: 700,
+        nsid: b"dns-glue",
     },
 ];
 

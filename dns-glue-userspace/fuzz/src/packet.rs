@@ -147,6 +147,7 @@ fn draw_settings(choices: &mut Octets<'_>) -> Settings {
         copy_cd: bits & 4 != 0,
         holds_deleg: bits & 8 != 0,
         mtu,
+        nsid: [b"".as_slice(), b"ns7", &[0xee; 64], b""][bits >> 4 & 3],
     }
 }
 

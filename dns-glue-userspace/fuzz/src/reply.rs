@@ -116,14 +116,20 @@ fn judge_message(
     assert!(message.answers.is_empty() && message.signature.is_none());
     match (query.opt, &message.edns) {
         (None, None) => {}
-        (Some((_, dnssec)), Some(edns)) => {
+        (Some(opt), Some(edns)) => {
             assert_eq!(edns.max_payload(), settings.max_udp);
             assert_eq!((edns.rcode_high(), edns.version()), (0, 0));
-            assert_eq!(edns.flags().dnssec_ok, dnssec);
+            assert_eq!(edns.flags().dnssec_ok, opt.dnssec);
             assert_eq!(edns.flags().z, 0);
-            assert!(edns.options().as_ref().is_empty());
-            let last = &octets[octets.len() - 11..];
+            let options = if opt.nsid {
+                let octets = u8::try_from(settings.nsid.len()).expect("64 octets at most");
+                [&[0, 3, 0, octets], settings.nsid].concat()
+            } else {
+                Vec::new()
+            };
+            let (_, last) = octets.split_at(octets.len() - 11 - options.len());
             assert_eq!(last[..3], [0, 0, 41], "OPT is the last record");
+            assert_eq!(last[11..], options, "the identifier, for who asks for it");
         }
         (_, edns) => panic!("an OPT record for an OPT record: {edns:?}"),
     }

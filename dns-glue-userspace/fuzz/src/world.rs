@@ -109,7 +109,7 @@ impl World {
         if cut == name && matches!(query.qtype, 43 | 47 | 61_440) {
             return None;
         }
-        let dnssec = query.opt.is_some_and(|(_, dnssec)| dnssec);
+        let dnssec = query.opt.is_some_and(|opt| opt.dnssec);
         let [plain, with_dnssec] = &self.referrals[cut];
         Some(if dnssec { with_dnssec } else { plain })
     }

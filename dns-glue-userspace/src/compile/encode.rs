@@ -49,10 +49,20 @@ impl Names {
             let target = if suffix.len() == cut.len() {
                 Target::Cut
             } else {
-                let octets = suffix.len() + QUESTION_FIXED_OCTETS;
-                Target::Body(-i16::try_from(octets).expect("a name has at most 255 octets"))
+                in_every_question(suffix)
             };
             names.add(suffix, target);
+        }
+        names
+    }
+
+    /// Those in every question for a cut of the zone `apex` (wire form): the
+    /// apex and its ancestors but the root. A piece that points to nothing else
+    /// is the same for all cuts.
+    pub fn of_zone(apex: &[u8]) -> Self {
+        let mut names = Self::default();
+        for suffix in suffixes(apex) {
+            names.add(suffix, in_every_question(suffix));
         }
         names
     }
@@ -84,6 +94,13 @@ impl Names {
     fn add(&mut self, name: &[u8], target: Target) {
         self.known.push((name.into(), target));
     }
+}
+
+/// Where the question has an ancestor of the cut: in front of QTYPE, at the end
+/// of QNAME.
+fn in_every_question(ancestor: &[u8]) -> Target {
+    let octets = ancestor.len() + QUESTION_FIXED_OCTETS;
+    Target::Body(-i16::try_from(octets).expect("a name has at most 255 octets"))
 }
 
 /// The suffixes of a name that start at a label, the root left out.
@@ -393,6 +410,29 @@ mod tests {
         assert_eq!(
             encode(b"\x03one\x02nu\x00"),
             encode(b"\x0esomething-else\x02nu\x00")
+        );
+    }
+
+    #[test]
+    fn what_names_nothing_below_the_apex_is_the_same_for_all_cuts() {
+        let apex = b"\x03tld\x00";
+        let owner = [&b"\x20"[..], &[b'h'; 32], apex].concat();
+        let mut names = Names::of_zone(apex);
+        let mut piece = Encoded::default();
+        for rtype in [Rtype::NSEC3, Rtype::RRSIG, Rtype::RRSIG] {
+            piece.add_record(&mut names, Section::Authority, &owner, rtype, 9, &[1, 2, 3]);
+        }
+        piece.end(false);
+        // The label and a pointer to the apex, then pointers to the owner.
+        assert_eq!(piece.octets(), (33 + 2 + 13) + 2 * (2 + 13));
+        assert_eq!(
+            piece.relocations,
+            [(Kind::Body, 33), (Kind::Own, 48), (Kind::Own, 63)]
+        );
+        // The apex stands in front of QTYPE and QCLASS, whatever is before it.
+        assert_eq!(
+            piece.records[33..35],
+            (POINTER | (FRONT_OCTETS - 9)).to_be_bytes()
         );
     }
 }

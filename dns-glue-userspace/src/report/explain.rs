@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dns_glue_common::limits::{DEFAULT_UDP_OCTETS, HEADER_OCTETS, MIN_UDP_OCTETS, OPT_OCTETS};
+use dns_glue_common::limits::{DEFAULT_UDP_OCTETS, HEADER_OCTETS, MIN_UDP_OCTETS};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 use domain::base::iana::Rtype;
@@ -12,7 +12,8 @@ use domain::rdata::Rrsig;
 use super::query::{Edns, write_query};
 use crate::compile::{Compilation, Loss, Report};
 use crate::host::Runner;
-use crate::zone::cuts::{Cuts, Delegation, GlueKind, Proof, Stop};
+use crate::zone::cuts::{Cuts, Delegation, GlueKind, Stop};
+use crate::zone::proof::Proof;
 use crate::zone::records::NameRef;
 
 /// A question and how it is put.
@@ -256,7 +257,7 @@ fn room(runner: &Runner<'_>, policy: &Policy, ask: &Ask, report: &Report<'_>) ->
         }),
         server_octets: policy.max_udp.into(),
         question_octets: usize::from(plan.question_end) - HEADER_OCTETS,
-        opt_octets: if plan.has_opt { OPT_OCTETS } else { 0 },
+        opt_octets: plan.opt_octets.into(),
         ns: sent(ns, octets.ns),
         proof: sent(proof, all_proof),
         glue: sent(glue, all_glue),
@@ -278,8 +279,8 @@ fn left_out(message: &[u8], delegation: &Delegation<'_>, dnssec: bool) -> Vec<Le
         }
     };
     want(Part::NameServers, delegation.cut, Rtype::NS, None);
-    if dnssec && let Proof::Ds(rrset) | Proof::Nsec(rrset) = delegation.proof {
-        want(Part::Proof, delegation.cut, rrset.rtype(), None);
+    for rrset in delegation.proof.rrsets().filter(|_| dnssec) {
+        want(Part::Proof, rrset.owner(), rrset.rtype(), None);
     }
     let signed = dnssec && delegation.proof != Proof::Unsigned;
     for glue in &delegation.glue {

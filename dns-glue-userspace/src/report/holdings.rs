@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use domain::base::iana::Rtype;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::zone::cuts::{Delegation, GlueKind, Proof};
+use crate::zone::cuts::{Delegation, GlueKind};
+use crate::zone::proof::Proof;
 use crate::zone::records::NameRef;
 
 /// Counts over the delegations of one zone.
@@ -28,14 +29,17 @@ pub struct Holdings {
 }
 
 /// Delegations by what a query with DO gets beside the NS records.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofCounts {
     /// DS with its signatures.
     pub ds: usize,
     /// NSEC with its signatures.
     pub nsec: usize,
-    /// No DS in a zone with NSEC3: queries with DO pass.
+    /// NSEC3 of the cut with its signatures.
     pub nsec3: usize,
+    /// Two NSEC3 with their signatures, for a cut that opt-out leaves without;
+    /// or one, if it is both.
+    pub opt_out: usize,
     /// Nothing: the zone is not signed.
     pub unsigned: usize,
 }
@@ -91,11 +95,13 @@ impl Holdings {
 }
 
 impl ProofCounts {
-    fn add(&mut self, proof: Proof<'_>) {
+    /// Counts one more.
+    pub fn add(&mut self, proof: Proof<'_>) {
         *match proof {
             Proof::Ds(_) => &mut self.ds,
             Proof::Nsec(_) => &mut self.nsec,
-            Proof::Nsec3 => &mut self.nsec3,
+            Proof::Nsec3(_) => &mut self.nsec3,
+            Proof::OptOut(_) => &mut self.opt_out,
             Proof::Unsigned => &mut self.unsigned,
         } += 1;
     }

@@ -4,12 +4,13 @@
 //!
 //! Each look is one pass over the owners or the delegations of a zone.
 
+use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::base::iana::Rtype;
 
 use super::cover::{Covers, Standing};
-use super::cuts::{Cuts, Delegation, GlueKind, Proof, glue_kind, targets};
+use super::cuts::{Cuts, Delegation, GlueKind, glue_kind, targets};
 use super::faults::{Fault, FaultKind};
 use super::name_order;
 use super::records::{Denial, NameRef, Node, Rrset, Zone};
@@ -186,7 +187,8 @@ impl<'z> Inspection<'z, '_> {
             }
         }
         for node in self.zone.nodes().skip(1) {
-            if self.may_be_orphan(node) {
+            let is_named = named.binary_search(&node.index()).is_ok();
+            if !is_named && self.may_be_orphan(node) {
                 self.note(node.name(), FaultKind::OrphanGlue);
             }
         }
@@ -258,16 +260,18 @@ impl<'z> Inspection<'z, '_> {
     fn look_at_signatures(&mut self, delegations: &[Delegation<'z>], now: u32) {
         let mut invalid: Option<(&'z NameRef, usize)> = None;
         let mut expiring: Option<(&'z NameRef, usize, u32)> = None;
-        for delegation in delegations {
-            let (Proof::Ds(rrset) | Proof::Nsec(rrset)) = delegation.proof else {
-                continue;
-            };
+        // Delegations share the NSEC3 of a proof.
+        let mut seen = HashSet::new();
+        let proofs = delegations
+            .iter()
+            .flat_map(|delegation| delegation.proof.rrsets());
+        for rrset in proofs.filter(|rrset| seen.insert(*rrset)) {
             match seconds_left(rrset, now) {
-                None => invalid = Some(invalid.map_or((delegation.cut, 1), |(at, n)| (at, n + 1))),
+                None => invalid = Some(invalid.map_or((rrset.owner(), 1), |(at, n)| (at, n + 1))),
                 Some(left) if left < EXPIRES_SOON => {
-                    let (at, n, least) = expiring.unwrap_or((delegation.cut, 0, u32::MAX));
+                    let (at, n, least) = expiring.unwrap_or((rrset.owner(), 0, u32::MAX));
                     let (at, least) = if left < least {
-                        (delegation.cut, left)
+                        (rrset.owner(), left)
                     } else {
                         (at, least)
                     };
@@ -392,6 +396,7 @@ mod tests {
             faults(
                 "a NS x.a\na NS ns.void.\nx.a A 192.0.2.1\ny.a A 192.0.2.2\nz.a TXT z\n\
                  @ NS apex.a\napex.a A 192.0.2.3\n\
+                 @ NS ns.nic\nns.nic A 192.0.2.8\n\
                  ns.gone A 192.0.2.4\nns.here A 192.0.2.5\nhere TXT x\nns.other TXT x\n\
                  ns.other A 192.0.2.6\n*.gone A 192.0.2.7\n"
             ),
@@ -438,6 +443,42 @@ mod tests {
                 "a.test.: signatures expired or not yet valid, here first, in 2 RRsets",
                 "e.test.: signatures of 2 RRsets expire soon, here first, in 12 hours",
             ]
+        );
+    }
+
+    /// One NSEC3, which is the proof of two delegations, and not of the third;
+    /// signatures that no referral carries do not count.
+    #[test]
+    fn signatures_of_shared_nsec3_count_once() {
+        let apex = "5u2i2h5co0ebb4r9hipbku7pea6ggpsv";
+        let rrsig = |owner: &str, covered: &str, expires: &str| {
+            format!("{owner} RRSIG {covered} 13 2 60 {expires} 20250101000000 1 test. AAAA\n")
+        };
+        let nsec3 = format!("{apex} NSEC3 1 1 0 - {apex} NS SOA RRSIG DNSKEY NSEC3PARAM\n");
+        let delegated = |owner: &str| format!("{owner} NS ns.void.\n{owner} NS ns2.void.\n");
+        let text = |expires| {
+            [
+                String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC3PARAM 1 0 0 -\n"),
+                rrsig("@", "SOA", "20250101000000"),
+                nsec3.clone(),
+                rrsig(apex, "NSEC3", expires),
+                delegated("a") + &delegated("b") + &delegated("c"),
+                String::from("c DS 1 13 2 00112233\n") + &rrsig("c", "DS", "20270101000000"),
+            ]
+            .concat()
+        };
+        assert_eq!(faults(&text("20270101000000")), [""; 0]);
+        assert_eq!(
+            faults(&text("20251231235959")),
+            [format!(
+                "{apex}.test.: signatures expired or not yet valid, here first, in 1 RRsets"
+            )]
+        );
+        assert_eq!(
+            faults(&text("20260101120000")),
+            [format!(
+                "{apex}.test.: signatures of 1 RRsets expire soon, here first, in 12 hours"
+            )]
         );
     }
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod frame;
+pub mod oddities;
 pub mod program;
 pub mod query;
 pub mod random;

@@ -29,6 +29,11 @@ pub fn signed() -> Zone {
     read("signed.example.", &testdata().join("fallback/signed.zone"))
 }
 
+/// odd.example., signed with NSEC, of which `oddities.answers` tells.
+pub fn oddities() -> Zone {
+    read("odd.example.", &testdata().join("oddities.zone"))
+}
+
 /// A zone from text; its SOA and NS are given.
 pub fn from_text(apex: &str, records: &str) -> Zone {
     let text = format!(
@@ -38,7 +43,8 @@ pub fn from_text(apex: &str, records: &str) -> Zone {
     zone.unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn read(apex: &str, path: &Path) -> Zone {
+/// A zone from a file.
+pub fn read(apex: &str, path: &Path) -> Zone {
     let zone = master_file::read_file(&name(apex), path);
     zone.unwrap_or_else(|errors| panic!("{errors}"))
 }

@@ -7,6 +7,7 @@
 //! REFUSED for classes other than IN; NOTAUTH for TSIG and for transfers
 //! (NOTIMP for AXFR over UDP); REFUSED for names outside all zones.
 
+use dns_glue_common::nsid::Nsid;
 use domain::base::Rtype;
 use domain::base::iana::{Class, Opcode, OptRcode, OptionCode};
 
@@ -26,7 +27,7 @@ pub struct Settings {
     /// that the server announces for itself. At least 512 is used.
     pub max_udp: u16,
     /// The name server identifier (RFC 5001), sent to those who ask for it.
-    pub nsid: Option<Box<[u8]>>,
+    pub nsid: Nsid,
     /// Copy the CD flag of the query into the reply, as BIND does.
     pub copy_cd: bool,
 }
@@ -35,7 +36,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_udp: 1232,
-            nsid: None,
+            nsid: Nsid::NONE,
             copy_cd: false,
         }
     }
@@ -497,14 +498,10 @@ impl Reply<'_> {
     /// The options of the reply, as on the wire.
     fn options(&self, edns: Option<Edns>) -> Vec<u8> {
         let mut options = Vec::new();
-        if let Some(nsid) = &self.settings.nsid
-            && edns.is_some_and(|edns| edns.nsid)
-            // Long identifiers would take the room of the answer.
-            && let Ok(length @ 0..=128) = u16::try_from(nsid.len())
-        {
-            options.extend_from_slice(&OptionCode::NSID.to_int().to_be_bytes());
-            options.extend_from_slice(&length.to_be_bytes());
-            options.extend_from_slice(nsid);
+        let nsid = &self.settings.nsid;
+        if nsid.is_some() && edns.is_some_and(|edns| edns.nsid) {
+            options.extend_from_slice(&nsid.option_head());
+            options.extend_from_slice(nsid.as_slice());
         }
         options
     }
@@ -527,6 +524,7 @@ mod tests {
     use std::path::Path;
     use std::sync::{Arc, OnceLock};
 
+    use dns_glue_common::limits::MAX_NSID_OCTETS;
     use domain::base::Message;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -592,11 +590,11 @@ mod tests {
     }
 
     fn settings() -> impl Strategy<Value = Settings> {
-        let nsid = proptest::option::of(vec(any::<u8>(), 0..40).prop_map(Box::from));
+        let nsid = vec(any::<u8>(), 0..=MAX_NSID_OCTETS);
         (select(vec![0, 512, 600, 1232, 1400]), nsid, any::<bool>()).prop_map(
             |(max_udp, nsid, copy_cd)| Settings {
                 max_udp,
-                nsid,
+                nsid: Nsid::new(&nsid).unwrap_or(Nsid::NONE),
                 copy_cd,
             },
         )
@@ -713,7 +711,7 @@ mod tests {
     #[test]
     fn nsid_is_sent_when_set_and_asked_for() {
         let nsid = |text: &str| Settings {
-            nsid: Some(text.as_bytes().into()),
+            nsid: Nsid::new(text.as_bytes()).expect("short"),
             ..Settings::default()
         };
         let reply = |settings: &Settings, request: &[u8]| {
