@@ -1,7 +1,7 @@
 //! What the tests of the program share: frames made and taken apart without
 //! the code under test, the program in the kernel, and the same on the host.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
 pub mod frame;
 pub mod oddities;
