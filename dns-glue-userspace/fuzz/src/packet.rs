@@ -37,6 +37,14 @@ pub(crate) static ZONES: LazyLock<Vec<(&str, String)>> = LazyLock::new(|| {
             "all.kinds.of.delegations.",
             signed_example.replace("signed.example.", "all.kinds.of.delegations."),
         ),
+        (
+            "hashed.example.",
+            include_str!("../../testdata/nsec3/hashed.zone").to_owned(),
+        ),
+        (
+            "opt-out.example.",
+            include_str!("../../testdata/nsec3/opt-out.zone").to_owned(),
+        ),
         ("odd.", include_str!("../zones/odd.zone").to_owned()),
     ]
 });

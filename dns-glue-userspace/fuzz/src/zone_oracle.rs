@@ -11,6 +11,7 @@ use domain::base::name::ToName;
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Name, Rtype};
 use domain::zonefile::inplace::{Entry, Zonefile};
+use sha1::{Digest as _, Sha1};
 
 /// A name in wire form, lower case.
 pub(crate) type LowerName = Vec<u8>;
@@ -41,6 +42,7 @@ const DS: u16 = 43;
 const RRSIG: u16 = 46;
 const NSEC: u16 = 47;
 const DNSKEY: u16 = 48;
+const NSEC3: u16 = 50;
 const NSEC3PARAM: u16 = 51;
 const ADDRESSES: [u16; 2] = [1, 28];
 
@@ -163,20 +165,92 @@ impl ZoneRecords {
             && !cover.starts_with(b"\x01*")
     }
 
-    /// What proves a delegation signed or not: no RRset in a zone that is not
-    /// signed; `None` if the proof is broken.
-    fn proof(&self, cut: &[u8]) -> Option<Option<(u16, &Rrset)>> {
+    /// What proves a delegation signed or not, with the owner of each RRset:
+    /// nothing in a zone that is not signed; `None` if the proof is broken.
+    fn proof(&self, cut: &[u8]) -> Option<Vec<(LowerName, u16, &Rrset)>> {
         if !self.is_signed() {
-            return Some(None);
+            return Some(Vec::new());
         }
-        let (rtype, rrset) = match self.rrset(cut, DS) {
-            Some(rrset) => (DS, rrset),
-            None => (NSEC, self.rrset(cut, NSEC)?),
+        let proof = if let Some(ds) = self.rrset(cut, DS) {
+            vec![(cut.to_vec(), DS, ds)]
+        } else if self.is_nsec3() {
+            self.nsec3_proof(cut)?
+        } else {
+            let nsec = self.rrset(cut, NSEC)?;
+            let [data] = &nsec.data[..] else { return None };
+            denies_ds(bitmap(data)).then_some(())?;
+            vec![(cut.to_vec(), NSEC, nsec)]
         };
-        let says_no_ds = rtype == DS
-            || matches!(&rrset.data[..], [nsec]
-                if has_type(nsec, NS) && !has_type(nsec, DS) && !has_type(nsec, SOA));
-        (says_no_ds && !rrset.signatures.is_empty()).then_some(Some((rtype, rrset)))
+        let is_signed = |(_, _, rrset): &(_, _, &Rrset)| !rrset.signatures.is_empty();
+        proof.iter().all(is_signed).then_some(proof)
+    }
+
+    /// The NSEC3 that matches a cut, or else that of its closest encloser and
+    /// the one that covers the name below that, which must have opt-out (RFC
+    /// 5155 7.2.7).
+    fn nsec3_proof(&self, cut: &[u8]) -> Option<Vec<(LowerName, u16, &Rrset)>> {
+        if let Some((owner, rrset)) = self.nsec3_at(cut) {
+            return denies_ds(nsec3_bitmap(&rrset.data[0])).then(|| vec![(owner, NSEC3, rrset)]);
+        }
+        let names: Vec<&[u8]> = suffixes(cut).collect();
+        let mut pairs = names.windows(2);
+        let (next_closer, encloser) = pairs.find_map(|pair| {
+            let &[name, parent] = pair else { return None };
+            Some((name, self.nsec3_at(parent)?))
+        })?;
+        let hashed = self.nsec3_owner(next_closer);
+        // The chain goes round: what is before the first is after the last.
+        let owners = || {
+            self.nodes
+                .iter()
+                .filter(|(_, node)| node.contains_key(&NSEC3))
+        };
+        let before = owners().filter(|(owner, _)| **owner < hashed);
+        let (owner, node) = before
+            .max_by_key(|(owner, _)| *owner)
+            .or_else(|| owners().max_by_key(|(owner, _)| *owner))?;
+        let covering = &node[&NSEC3];
+        if covering.data[0][1] & 1 == 0 {
+            return None;
+        }
+        let (encloser, matching) = encloser;
+        let mut proof = vec![(encloser, NSEC3, matching)];
+        if proof[0].0 != *owner {
+            proof.push((owner.clone(), NSEC3, covering));
+        }
+        Some(proof)
+    }
+
+    /// The NSEC3 of a name.
+    fn nsec3_at(&self, name: &[u8]) -> Option<(LowerName, &Rrset)> {
+        let owner = self.nsec3_owner(name);
+        let rrset = self.rrset(&owner, NSEC3)?;
+        Some((owner, rrset))
+    }
+
+    /// The owner of the NSEC3 of a name: its hash in base32hex below the apex
+    /// (RFC 5155 5).
+    fn nsec3_owner(&self, name: &[u8]) -> LowerName {
+        let params = &self.nodes[&self.apex][&NSEC3PARAM].data[0];
+        let iterations = u16::from_be_bytes([params[2], params[3]]);
+        let salt = &params[5..];
+        let mut hash = name.to_vec();
+        for _ in 0..=iterations {
+            hash.extend(salt);
+            hash = Sha1::digest(&hash).to_vec();
+        }
+        let mut owner = vec![32];
+        for five in hash.chunks(5) {
+            let bits = five
+                .iter()
+                .fold(0, |bits, octet| bits << 8 | u64::from(*octet));
+            let digits = (0..8)
+                .rev()
+                .map(|place| (bits >> (5 * place) & 31) as usize);
+            owner.extend(digits.map(|digit| b"0123456789abcdefghijklmnopqrstuv"[digit]));
+        }
+        owner.extend(&self.apex);
+        owner
     }
 
     /// The referral to a delegation.
@@ -185,10 +259,13 @@ impl ZoneRecords {
         let ns = self.rrset(cut, NS).expect("a delegation");
         referral.add(Section::Authority, Need::Required, cut, NS, ns);
         let dnssec = dnssec && self.is_signed();
-        if dnssec && let Some(Some((rtype, rrset))) = self.proof(cut) {
-            referral.add(Section::Authority, Need::Required, cut, rtype, rrset);
-            referral.add_signatures(Section::Authority, Need::Required, cut, rtype, rrset);
+        let proof = self.proof(cut).expect("a delegation");
+        let before = referral.sets.len();
+        for (owner, rtype, rrset) in proof.iter().filter(|_| dnssec) {
+            referral.add(Section::Authority, Need::Required, owner, *rtype, rrset);
+            referral.add_signatures(Section::Authority, Need::Required, owner, *rtype, rrset);
         }
+        referral.join(before);
         let targets: HashSet<LowerName> = ns.data.iter().cloned().collect();
         for target in &targets {
             if !is_at_or_below(target, &self.apex) {
@@ -286,6 +363,25 @@ impl Referral {
         self.sets[at].octets = together;
     }
 
+    /// Makes the sets from `first` on one: a proof in parts proves nothing.
+    fn join(&mut self, first: usize) {
+        let sets = self.sets.split_off(first);
+        let Some(one) = sets.first() else { return };
+        let mut octets = 0;
+        for (key, (set, _)) in &mut self.records {
+            if *set >= first {
+                *set = first;
+                // All but section, type and TTL, and what a record has beside.
+                octets += key.len() - 7 + 10;
+            }
+        }
+        self.sets.push(Set {
+            need: one.need,
+            records: sets.iter().map(|set| set.records).sum(),
+            octets,
+        });
+    }
+
     fn add_set(
         &mut self,
         section: Section,
@@ -367,16 +463,28 @@ pub(crate) fn is_at_or_below(name: &[u8], above: &[u8]) -> bool {
     suffixes(name).any(|suffix| suffix == above)
 }
 
-/// Whether NSEC data has the bit of a type below 256.
-fn has_type(nsec: &[u8], rtype: u16) -> bool {
-    let next = suffixes(nsec).map(|rest| rest.len()).last().unwrap_or(0);
-    let bitmap = &nsec[nsec.len() - next + 1..];
-    let octets = match bitmap {
-        [0, octets, ..] => usize::from(*octets),
-        _ => return false,
+/// The type bitmap of NSEC data.
+fn bitmap(nsec: &[u8]) -> &[u8] {
+    let next: usize = suffixes(nsec).map(|name| 1 + usize::from(name[0])).sum();
+    &nsec[next..]
+}
+
+/// The type bitmap of NSEC3 data.
+fn nsec3_bitmap(nsec3: &[u8]) -> &[u8] {
+    let salt = usize::from(nsec3[4]);
+    let hash = usize::from(nsec3[5 + salt]);
+    &nsec3[6 + salt + hash..]
+}
+
+/// Whether a bitmap shows a delegation without DS.
+fn denies_ds(bitmap: &[u8]) -> bool {
+    let has = |rtype: u16| {
+        let at = usize::from(rtype / 8);
+        let window = bitmap.first().zip(bitmap.get(1));
+        window.is_some_and(|(number, octets)| *number == 0 && at < usize::from(*octets))
+            && bitmap[2 + at] & (0x80 >> (rtype % 8)) != 0
     };
-    let at = usize::from(rtype / 8);
-    at < octets && bitmap[2 + at] & (0x80 >> (rtype % 8)) != 0
+    has(NS) && !has(DS) && !has(SOA)
 }
 
 fn lowest(is_first: bool, so_far: u32, ttl: u32) -> u32 {
