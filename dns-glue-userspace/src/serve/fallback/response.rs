@@ -134,6 +134,8 @@ struct Edns {
     dnssec_ok: bool,
     /// The client asks for the name server identifier.
     nsid: bool,
+    /// The client asks when the zone expires (RFC 7314).
+    expire: bool,
 }
 
 /// A request that parsed.
@@ -312,13 +314,15 @@ impl<'a> Record<'a> {
 
     /// The record as OPT; `None` if an option runs over the end.
     fn edns(&self) -> Option<Edns> {
-        let mut nsid = false;
+        let (mut nsid, mut expire) = (false, false);
         let mut rest = self.rdata;
         while !rest.is_empty() {
             let (head, tail) = rest.split_first_chunk::<4>()?;
             let length = u16::from_be_bytes([head[2], head[3]]);
             rest = tail.get(usize::from(length)..)?;
-            nsid |= u16::from_be_bytes([head[0], head[1]]) == OptionCode::NSID.to_int();
+            let code = OptionCode::from_int(u16::from_be_bytes([head[0], head[1]]));
+            nsid |= code == OptionCode::NSID;
+            expire |= code == OptionCode::EXPIRE;
         }
         let [_extended_rcode, version, flags, _] = self.ttl;
         Some(Edns {
@@ -326,6 +330,7 @@ impl<'a> Record<'a> {
             version,
             dnssec_ok: flags & 0x80 != 0,
             nsid,
+            expire,
         })
     }
 }
@@ -398,7 +403,7 @@ impl Reply<'_> {
     fn positive(&self, zone: &Zone, question: &Question<'_>, edns: Option<Edns>) -> Vec<u8> {
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
         let found = lookup(zone, question.qname, question.qtype, dnssec_ok);
-        let options = self.options(edns);
+        let options = self.options(zone, edns);
         let mut writer = self.start(Some(*question), edns, options.len());
         let truncated = writer.push_answer(&found);
         let flags = u16::from(found.authoritative) << 10 | u16::from(truncated) << 9;
@@ -496,12 +501,18 @@ impl Reply<'_> {
     }
 
     /// The options of the reply, as on the wire.
-    fn options(&self, edns: Option<Edns>) -> Vec<u8> {
+    fn options(&self, zone: &Zone, edns: Option<Edns>) -> Vec<u8> {
         let mut options = Vec::new();
         let nsid = &self.settings.nsid;
         if nsid.is_some() && edns.is_some_and(|edns| edns.nsid) {
             options.extend_from_slice(&nsid.option_head());
             options.extend_from_slice(nsid.as_slice());
+        }
+        if edns.is_some_and(|edns| edns.expire) {
+            // As a primary: the SOA's own (RFC 7314 section 3).
+            options.extend_from_slice(&OptionCode::EXPIRE.to_int().to_be_bytes());
+            options.extend_from_slice(&4_u16.to_be_bytes());
+            options.extend_from_slice(&zone.expire().to_be_bytes());
         }
         options
     }

@@ -94,6 +94,12 @@ impl<'z> ChainRef<'z> {
         &self.chain.parameters
     }
 
+    /// The apex of its zone.
+    #[must_use]
+    pub fn apex(&self) -> &'z NameRef {
+        self.zone.apex()
+    }
+
     /// Number of NSEC3 RRsets.
     #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
     #[must_use]
