@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod command;
 mod debian;
+mod fuzz;
 mod kernels;
 mod lab;
 mod packages;
@@ -48,6 +49,8 @@ enum Task {
     Check(check::Arguments),
     /// Measure nanoseconds a packet, against bare reflectors
     Bench(bench::Arguments),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Write a zone in the shape of a TLD, of any size
     Tld(tld::Arguments),
     /// Load the program on other kernels, in qemu
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tld(arguments) => tld::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
