@@ -205,14 +205,14 @@ impl Site {
     /// Sets the MTU of the interface, and waits until dns-glue knows.
     pub fn set_mtu(&self, octets: u32) {
         let mut command = Command::new("ip");
-        let octets = octets.to_string();
-        command.args(["link", "set", SERVER_INTERFACE, "mtu", &octets]);
+        let mtu = octets.to_string();
+        command.args(["link", "set", SERVER_INTERFACE, "mtu", &mtu]);
         self.host.confine(&mut command);
         assert!(command.status().expect("ip starts").success());
         wait_for("dns-glue follows the MTU", || {
             let status = self.control("status").stdout;
             let status: serde_json::Value = serde_json::from_slice(&status).expect("JSON");
-            status["interfaces"][0]["mtu"].to_string() == octets
+            status["interfaces"][0]["mtu"] == octets
         });
     }
 
