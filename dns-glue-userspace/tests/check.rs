@@ -259,6 +259,26 @@ fn a_broken_chain_stops_one_delegation_and_no_chain_the_zone() {
     );
     assert!(!check(&["--zone", &gap, "--strict"]).status.success());
 
+    // A gap that no delegation needs is told all the same, once.
+    let kinds = |text: String| -> Vec<(String, u64)> {
+        let found = json(&["--zone", &zone("check-nsec3-apex.zone", text)]);
+        let groups = found["faults"].as_array().expect("an array").clone();
+        let total = |group: &Value| group["faults"]["total"].as_u64();
+        let kind = |group: &Value| group["kind"].as_str().expect("a kind").to_owned();
+        groups
+            .iter()
+            .map(|group| (kind(group), total(group).expect("a number")))
+            .filter(|(kind, _)| kind.contains("nsec3"))
+            .collect()
+    };
+    let is_of_apex = |line: &str| line.contains(" NSEC3 ") && line.contains(" SOA ");
+    assert_eq!(sound.lines().filter(|line| is_of_apex(line)).count(), 1);
+    assert_eq!(
+        kinds(without(&is_of_apex)),
+        [(String::from("nsec3-chain-with-gaps"), 1)]
+    );
+    assert_eq!(kinds(sound.clone()), []);
+
     for (name, text, what) in [
         (
             "check-no-nsec3.zone",

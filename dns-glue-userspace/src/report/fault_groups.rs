@@ -72,6 +72,7 @@ fn kind_name(kind: &FaultKind<'_>) -> &'static str {
         FaultKind::SiblingCycle => "sibling-cycle",
         FaultKind::StrayGlue { .. } => "stray-glue",
         FaultKind::OrphanGlue => "orphan-glue",
+        FaultKind::ChainWithGaps => "nsec3-chain-with-gaps",
         FaultKind::TtlMismatch { .. } => "ttl-mismatch",
         FaultKind::InvalidSignatures { .. } => "invalid-signatures",
         FaultKind::ExpiringSignatures { .. } => "expiring-signatures",

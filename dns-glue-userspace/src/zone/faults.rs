@@ -97,6 +97,9 @@ pub enum FaultKind<'z> {
     /// SAC048): an owner of nothing but addresses, not below any cut, two or
     /// more labels below the apex, whose parent owns no records.
     OrphanGlue,
+    /// The NSEC3 chain of the zone does not close; noted at the apex. What none
+    /// of its records covers cannot be proved absent (RFC 5155 section 7.1).
+    ChainWithGaps,
     /// Records of one RRset, or its signatures, have different TTLs (RFC 2181
     /// section 5.2); the lowest counts.
     TtlMismatch {
@@ -213,6 +216,9 @@ impl fmt::Display for Fault<'_> {
                 )
             }
             FaultKind::OrphanGlue => f.write_str("may be glue of a delegation that is gone"),
+            FaultKind::ChainWithGaps => f.write_str(
+                "the NSEC3 chain has gaps: answers that names in them do not exist have no proof",
+            ),
             FaultKind::TtlMismatch { rtype } => {
                 write!(
                     f,

@@ -48,6 +48,9 @@ pub fn inspect<'z>(zones: &'z [Zone], cuts: &Cuts<'z>, now: u32) -> Vec<Fault<'z
         for delegation in delegations {
             inspection.look_at(delegation);
         }
+        if zone.nsec3().is_some_and(|chain| !chain.is_complete()) {
+            inspection.note(zone.apex(), FaultKind::ChainWithGaps);
+        }
         inspection.find_sibling_cycles(delegations);
         inspection.find_useless_glue();
         inspection.find_ttl_mismatches();

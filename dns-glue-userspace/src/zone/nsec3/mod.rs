@@ -163,7 +163,8 @@ impl<'z> ChainRef<'z> {
 
     /// Whether each record leads to the next one, the last to the first, and
     /// one of them matches the apex.
-    fn is_complete(&self) -> bool {
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
         let count = self.len();
         let in_turn = (0..count).all(|place| {
             let next = self.owner_hash((place + 1) % count);
