@@ -15,4 +15,5 @@ pub mod kernel;
 pub mod progress;
 pub mod report;
 pub mod serve;
+pub mod synthetic;
 pub mod zone;

@@ -18,6 +18,7 @@ mod rust_src;
 mod setup;
 mod test;
 mod tidy;
+mod tld;
 mod workspace;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Task {
     Check(check::Arguments),
     /// Measure nanoseconds a packet, against bare reflectors
     Bench(bench::Arguments),
+    /// Write a zone in the shape of a TLD, of any size
+    Tld(tld::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Tld(arguments) => tld::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

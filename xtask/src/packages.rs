@@ -12,10 +12,11 @@ use anyhow::{Context as _, Result};
 use crate::command::{output, run, say};
 
 /// What the tests run: name servers to compare with and to stand behind the
-/// program, clients, tools for interfaces, and xz for the data.
-pub const FOR_TESTS: [&str; 11] = [
+/// program, clients, a signer, tools for interfaces, and xz for the data.
+pub const FOR_TESTS: [&str; 12] = [
     "bind9",
     "bind9-dnsutils",
+    "bind9-utils",
     "bpftool",
     "dnsperf",
     "ethtool",
@@ -29,6 +30,9 @@ pub const FOR_TESTS: [&str; 11] = [
 
 /// What `cargo xtask run` uses: namespaces, and clients to ask more with.
 pub const FOR_LAB: [&str; 3] = ["bind9-dnsutils", "dnsperf", "iproute2"];
+
+/// What `cargo xtask tld` signs with, and unpacks names with.
+pub const FOR_TLD: [&str; 2] = ["bind9-utils", "xz-utils"];
 
 /// What `cargo xtask kernels` runs.
 pub const FOR_KERNELS: [&str; 1] = ["qemu-system-x86"];

@@ -186,7 +186,8 @@ impl<'z> Inspection<'z, '_> {
             }
         }
         for node in self.zone.nodes().skip(1) {
-            if self.may_be_orphan(node) {
+            let is_named = named.binary_search(&node.index()).is_ok();
+            if !is_named && self.may_be_orphan(node) {
                 self.note(node.name(), FaultKind::OrphanGlue);
             }
         }
@@ -392,6 +393,7 @@ mod tests {
             faults(
                 "a NS x.a\na NS ns.void.\nx.a A 192.0.2.1\ny.a A 192.0.2.2\nz.a TXT z\n\
                  @ NS apex.a\napex.a A 192.0.2.3\n\
+                 @ NS ns.nic\nns.nic A 192.0.2.8\n\
                  ns.gone A 192.0.2.4\nns.here A 192.0.2.5\nhere TXT x\nns.other TXT x\n\
                  ns.other A 192.0.2.6\n*.gone A 192.0.2.7\n"
             ),
