@@ -251,9 +251,6 @@ fn compose<G: Generation>(
     limit: usize,
     plan: &mut Plan,
 ) -> Result<(), Reason> {
-    if query.dnssec && entry.has(Slot::DENIAL_PENDING) {
-        return Err(Reason::DenialPending);
-    }
     let opt_octets = if query.has_opt { OPT_OCTETS } else { 0 };
     let room = limit
         .checked_sub(query.question_end() + opt_octets)

@@ -155,8 +155,6 @@ const _: () = assert!(size_of::<Slot>() == 32);
 impl Slot {
     /// The zone is signed: with DO the proof follows the NS records.
     pub const SIGNED: u8 = 1 << 0;
-    /// The zone's denial is not compiled: with DO the query passes.
-    pub const DENIAL_PENDING: u8 = 1 << 1;
     /// The NS records fit into no reply: always TC=1, with an empty body.
     pub const NS_TOO_LONG: u8 = 1 << 2;
     /// The proof fits into no reply: with DO always TC=1 after the NS records.

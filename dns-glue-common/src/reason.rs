@@ -169,8 +169,6 @@ outcomes! {
     Dname = 131, "dname", Pass;
     /// Below a delegation that the compiler refused: NS at a wildcard, a broken proof, DELEG without NS.
     Refused = 132, "refused-delegation", Pass;
-    /// DO=1 for a delegation whose denial is not compiled: NSEC3.
-    DenialPending = 133, "denial-pending", Pass;
 
     // Certain of the answer, and no way to give it.
     /// Neither the tail nor the head of the frame has room for the reply.

@@ -212,7 +212,7 @@ fn what_passes_because_it_is_not_compiled() {
     };
     let text = format!(
         "$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n@ DNSKEY 257 3 13 AAAA\n{}\
-         @ NSEC3PARAM 1 0 0 -\na NS ns.void.\nb NS ns.void.\nb DS 1 13 2 00112233\n{}",
+         @ NSEC3PARAM 1 0 0 -\n5u2i2h5co0ebb4r9hipbku7pea6ggpsv NSEC3 1 1 0 - 5u2i2h5co0ebb4r9hipbku7pea6ggpsv NS SOA\na NS ns.void.\nb NS ns.void.\nb DS 1 13 2 00112233\n{}",
         rrsig("@", "SOA"),
         rrsig("b", "DS")
     );

@@ -200,7 +200,7 @@ impl ZoneModel {
         let mut text = String::new();
         if self.signed {
             text += "@ RRSIG SOA 13 2 3600 20900101000000 20260101000000 1 z.example. AAAA\n";
-            text += "@ DNSKEY 257 3 13 AAAA\n";
+            text += "@ DNSKEY 257 3 13 AAAA\n@ NSEC z.example. NS SOA RRSIG NSEC DNSKEY\n";
         }
         for cut in &self.cuts {
             for target in self.targets(cut) {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use dns_glue::zone::cuts::{Cuts, Delegation, GlueKind, Proof, StopReason, find_cuts};
+use dns_glue::zone::cuts::{Cuts, Delegation, GlueKind, StopReason, find_cuts};
 use dns_glue::zone::inspect::inspect;
+use dns_glue::zone::proof::Proof;
 use dns_glue::zone::records::Zone;
 use dns_glue::zone::source::{ZoneSource, load};
 use domain::base::Name;

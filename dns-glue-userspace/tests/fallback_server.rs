@@ -374,6 +374,7 @@ fn an_nsec3_zone_is_refused() {
     let text = b"@ 3600 IN SOA ns hostmaster 1 7200 3600 1209600 300\n\
         @ 3600 NS ns\n\
         @ 0 NSEC3PARAM 1 0 0 -\n\
+        3rrjesemtuh627kgk4qgon0250128tou 300 NSEC3 1 0 0 - 3rrjesemtuh627kgk4qgon0250128tou NS SOA\n\
         @ 3600 DNSKEY 257 3 13 OWH9qY4Irn3+NI4i85k+kIDmVbXpPclV4TrJ+ZyIpe4n1acquAX2Mf/c4ohVMUYQWtEK0OKlwkDPlb2VjExQcQ==\n\
         @ 3600 RRSIG SOA 13 1 3600 20900101000000 20260101000000 7245 nsec3. /2uSDjVtlak1rG77FUuvSQS7nXZgiAuJkV6eGpHdP8SieursSBm4mfb9ykiC//3diH0LVFUaLtJvHb60259VfQ==\n\
         ns 3600 A 192.0.2.1\n";

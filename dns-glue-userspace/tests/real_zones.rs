@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use dns_glue::zone::cuts::{GlueKind, Proof, StopReason, find_cuts};
+use dns_glue::zone::cuts::{GlueKind, StopReason, find_cuts};
 use dns_glue::zone::faults::FaultKind;
 use dns_glue::zone::inspect::inspect;
 use dns_glue::zone::master_file::read_text;
+use dns_glue::zone::proof::Proof;
 use dns_glue::zone::records::{Denial, Rrset, Zone};
 use domain::base::Name;
 use domain::base::iana::Rtype;

@@ -2,7 +2,8 @@
 
 use super::encode::{Encoded, Names, Section};
 use super::pieces::{PieceId, Pieces};
-use crate::zone::cuts::{Delegation, Glue, GlueKind, Proof};
+use crate::zone::cuts::{Delegation, Glue, GlueKind};
+use crate::zone::proof::Proof;
 use crate::zone::records::Rrset;
 use dns_glue_common::index::{EntryKind, Slot};
 use dns_glue_common::limits::{
@@ -97,18 +98,14 @@ pub fn compile(delegation: &Delegation<'_>, pieces: &mut Pieces) -> Compiled {
 
     let mut loss = None;
     let mut proof_id = None;
-    match encode_proof(delegation, &mut names) {
-        ProofPiece::None => {}
-        ProofPiece::Pending => slot.flags |= Slot::SIGNED | Slot::DENIAL_PENDING,
-        ProofPiece::Encoded(proof) => {
-            slot.flags |= Slot::SIGNED;
-            octets.proof = proof.octets();
-            if proof.octets() > MAX_BODY_OCTETS {
-                slot.flags |= Slot::PROOF_TOO_LONG;
-                loss = Some(Loss::Proof);
-            } else {
-                proof_id = Some(pieces.intern(proof, None, base, ns_octets));
-            }
+    if let Some(proof) = encode_proof(delegation, &mut names) {
+        slot.flags |= Slot::SIGNED;
+        octets.proof = proof.octets();
+        if proof.octets() > MAX_BODY_OCTETS {
+            slot.flags |= Slot::PROOF_TOO_LONG;
+            loss = Some(Loss::Proof);
+        } else {
+            proof_id = Some(pieces.intern(proof, None, base, ns_octets));
         }
     }
     names.forget_piece();
@@ -167,25 +164,29 @@ fn encode_ns(delegation: &Delegation<'_>, names: &mut Names) -> Encoded {
     piece
 }
 
-enum ProofPiece {
-    None,
-    Pending,
-    Encoded(Encoded),
-}
-
-fn encode_proof(delegation: &Delegation<'_>, names: &mut Names) -> ProofPiece {
-    let rrset = match delegation.proof {
-        Proof::Unsigned => return ProofPiece::None,
-        Proof::Nsec3 => return ProofPiece::Pending,
-        Proof::Ds(rrset) | Proof::Nsec(rrset) => rrset,
+/// Encodes the proof; `None` if the zone is not signed.
+fn encode_proof(delegation: &Delegation<'_>, names: &mut Names) -> Option<Encoded> {
+    let mut of_zone;
+    let names = match delegation.proof {
+        Proof::Unsigned => return None,
+        Proof::Ds(_) | Proof::Nsec(_) => names,
+        // Their owners are hashes below the apex, and nothing in them tells
+        // the cut: all cuts that they are the proof of share the piece.
+        Proof::Nsec3(_) | Proof::OptOut(_) => {
+            of_zone = Names::of_zone(delegation.zone.apex().as_slice());
+            &mut of_zone
+        }
     };
     let mut piece = Encoded::default();
-    piece.end(true);
-    add_rrset(&mut piece, names, Section::Authority, &rrset);
-    // Without its signatures it proves nothing, so it never ends between.
-    add_signatures(&mut piece, names, Section::Authority, &rrset);
+    for rrset in delegation.proof.rrsets() {
+        // Anything less than all of it means TC=1. Without its signatures an
+        // RRset proves nothing, so the piece never ends between.
+        piece.end(true);
+        add_rrset(&mut piece, names, Section::Authority, &rrset);
+        add_signatures(&mut piece, names, Section::Authority, &rrset);
+    }
     piece.end(false);
-    ProofPiece::Encoded(piece)
+    Some(piece)
 }
 
 /// Encodes addresses in their order, as many as `room` octets hold; `None` if

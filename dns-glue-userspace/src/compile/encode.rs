@@ -49,10 +49,20 @@ impl Names {
             let target = if suffix.len() == cut.len() {
                 Target::Cut
             } else {
-                let octets = suffix.len() + QUESTION_FIXED_OCTETS;
-                Target::Body(-i16::try_from(octets).expect("a name has at most 255 octets"))
+                in_every_question(suffix)
             };
             names.add(suffix, target);
+        }
+        names
+    }
+
+    /// Those in every question for a cut of the zone `apex` (wire form): the
+    /// apex and its ancestors but the root. A piece that points to nothing else
+    /// is the same for all cuts.
+    pub fn of_zone(apex: &[u8]) -> Self {
+        let mut names = Self::default();
+        for suffix in suffixes(apex) {
+            names.add(suffix, in_every_question(suffix));
         }
         names
     }
@@ -84,6 +94,13 @@ impl Names {
     fn add(&mut self, name: &[u8], target: Target) {
         self.known.push((name.into(), target));
     }
+}
+
+/// Where the question has an ancestor of the cut: in front of QTYPE, at the end
+/// of QNAME.
+fn in_every_question(ancestor: &[u8]) -> Target {
+    let octets = ancestor.len() + QUESTION_FIXED_OCTETS;
+    Target::Body(-i16::try_from(octets).expect("a name has at most 255 octets"))
 }
 
 /// The suffixes of a name that start at a label, the root left out.

@@ -22,7 +22,7 @@ use delegation::Compiled;
 use dns_glue_common::index::{Depths, EntryKind, HashSecret, MAX_ENTRIES, Slot};
 use dns_glue_common::limits::{MAX_DEPTHS, MAX_LABELS};
 use dns_glue_common::policy::Policy;
-use pieces::Pieces;
+use pieces::{PieceId, Pieces};
 use std::collections::BTreeMap;
 use table::NamedEntry;
 
@@ -39,6 +39,17 @@ pub struct Compilation<'z> {
     pub pieces: usize,
     /// Pieces of them that more than one delegation uses.
     pub shared_pieces: usize,
+    /// Pieces of them that are proofs, and how many of those are shared.
+    pub proofs: ProofPieces,
+}
+
+/// Pieces that are DS or denial with signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProofPieces {
+    /// Different ones.
+    pub stored: usize,
+    /// Those that more than one delegation uses.
+    pub shared: usize,
 }
 
 /// What became of a delegation.
@@ -135,13 +146,26 @@ pub fn compile<'z>(
             policy_flags: policy_flags(zones, cuts),
         },
         delegations: reports,
+        proofs: ProofPieces::of(&compiled, &pieces),
         pieces: pieces.len(),
         shared_pieces: pieces.shared(),
     })
 }
 
+impl ProofPieces {
+    fn of(compiled: &[(&[u8], Compiled)], pieces: &Pieces) -> Self {
+        let mut ids: Vec<PieceId> = compiled.iter().filter_map(|(_, one)| one.proof).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Self {
+            stored: ids.len(),
+            shared: ids.iter().filter(|id| pieces.is_shared(**id)).count(),
+        }
+    }
+}
+
 fn delegation_slot(compiled: &Compiled, references: &[u32]) -> Slot {
-    let reference = |id: Option<pieces::PieceId>| id.map_or(0, |id| id.reference(references));
+    let reference = |id: Option<PieceId>| id.map_or(0, |id| id.reference(references));
     Slot {
         ns: reference(compiled.ns),
         proof: reference(compiled.proof),

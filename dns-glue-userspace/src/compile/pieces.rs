@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 /// A piece that was interned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PieceId(u32);
 
 /// A piece with the place that it is made for: that of its first user.
@@ -72,6 +72,11 @@ impl Pieces {
     /// Pieces that more than one delegation uses.
     pub fn shared(&self) -> usize {
         self.pieces.iter().filter(|piece| piece.users > 1).count()
+    }
+
+    /// Whether more than one delegation uses a piece.
+    pub fn is_shared(&self, id: PieceId) -> bool {
+        self.pieces[id.0 as usize].users > 1
     }
 
     /// Lays all pieces out; a piece's reference is at its id's place.

@@ -105,6 +105,10 @@ pub struct PieceCounts {
     pub stored: usize,
     /// Those that more than one delegation uses.
     pub shared: usize,
+    /// Those that are proofs: DS or denial with signatures.
+    pub proofs: usize,
+    /// Proofs that more than one delegation uses.
+    pub shared_proofs: usize,
 }
 
 /// Octets of map memory.
@@ -193,6 +197,8 @@ impl Check {
             pieces: PieceCounts {
                 stored: compilation.pieces,
                 shared: compilation.shared_pieces,
+                proofs: compilation.proofs.stored,
+                shared_proofs: compilation.proofs.shared,
             },
             memory: MemoryCheck::of(compilation, cpus),
             losses: losses(&compilation.delegations, bound),

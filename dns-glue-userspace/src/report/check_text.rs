@@ -26,8 +26,8 @@ impl fmt::Display for Check {
         )?;
         writeln!(
             f,
-            "pieces of referrals: {} stored, {} of them shared",
-            self.pieces.stored, self.pieces.shared
+            "pieces of referrals: {} stored, {} of them shared; {} are proofs, {} of them shared",
+            self.pieces.stored, self.pieces.shared, self.pieces.proofs, self.pieces.shared_proofs
         )?;
         writeln!(f, "{}", self.memory)?;
         for (loss, names) in &self.losses {
@@ -147,8 +147,12 @@ impl fmt::Display for Holdings {
         )?;
         writeln!(
             f,
-            "  DNSSEC: {} with DS, {} with NSEC, {} with NSEC3, {} unsigned",
-            self.proofs.ds, self.proofs.nsec, self.proofs.nsec3, self.proofs.unsigned
+            "  DNSSEC: {} with DS, {} with NSEC, {} with NSEC3, {} by opt-out, {} unsigned",
+            self.proofs.ds,
+            self.proofs.nsec,
+            self.proofs.nsec3,
+            self.proofs.opt_out,
+            self.proofs.unsigned
         )?;
         for (kind, glue) in [
             ("in-domain glue", &self.in_domain),

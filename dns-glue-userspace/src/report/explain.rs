@@ -12,7 +12,8 @@ use domain::rdata::Rrsig;
 use super::query::{Edns, write_query};
 use crate::compile::{Compilation, Loss, Report};
 use crate::host::Runner;
-use crate::zone::cuts::{Cuts, Delegation, GlueKind, Proof, Stop};
+use crate::zone::cuts::{Cuts, Delegation, GlueKind, Stop};
+use crate::zone::proof::Proof;
 use crate::zone::records::NameRef;
 
 /// A question and how it is put.
@@ -278,8 +279,8 @@ fn left_out(message: &[u8], delegation: &Delegation<'_>, dnssec: bool) -> Vec<Le
         }
     };
     want(Part::NameServers, delegation.cut, Rtype::NS, None);
-    if dnssec && let Proof::Ds(rrset) | Proof::Nsec(rrset) = delegation.proof {
-        want(Part::Proof, delegation.cut, rrset.rtype(), None);
+    for rrset in delegation.proof.rrsets().filter(|_| dnssec) {
+        want(Part::Proof, rrset.owner(), rrset.rtype(), None);
     }
     let signed = dnssec && delegation.proof != Proof::Unsigned;
     for glue in &delegation.glue {

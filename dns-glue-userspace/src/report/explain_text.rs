@@ -8,7 +8,8 @@ use dns_glue_common::reason::Reason;
 use super::dig::Dig;
 use super::explain::{Ask, Explanation, Part, Referral, Room, Sent, Standing, Verdict, loss_text};
 use crate::compile::Report;
-use crate::zone::cuts::{Delegation, Proof, StopReason};
+use crate::zone::cuts::{Delegation, StopReason};
+use crate::zone::proof::{OptOut, Proof};
 use crate::zone::records::NameRef;
 
 impl fmt::Display for Explanation<'_, '_> {
@@ -117,7 +118,20 @@ impl Explanation<'_, '_> {
             _ if !asked => writeln!(f, "; proof: not asked for (DO=0)"),
             Proof::Ds(_) => writeln!(f, "; proof: {sent} (DS with signatures)"),
             Proof::Nsec(_) => writeln!(f, "; proof: {sent} (NSEC with signatures: no DS)"),
-            Proof::Nsec3 => writeln!(f, "; proof: NSEC3, not compiled"),
+            Proof::Nsec3(_) => writeln!(
+                f,
+                "; proof: {sent} (NSEC3 of the cut with signatures: no DS)"
+            ),
+            Proof::OptOut(OptOut { encloser, cover }) if encloser == cover => writeln!(
+                f,
+                "; proof: {sent} (opt-out: one NSEC3 that matches the closest encloser and \
+                 covers the next closer name, with signatures)"
+            ),
+            Proof::OptOut(_) => writeln!(
+                f,
+                "; proof: {sent} (opt-out: the NSEC3 that matches the closest encloser and the \
+                 one that covers the next closer name, with signatures)"
+            ),
         }
     }
 }

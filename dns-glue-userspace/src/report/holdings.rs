@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use domain::base::iana::Rtype;
 use serde::Serialize;
 
-use crate::zone::cuts::{Delegation, GlueKind, Proof};
+use crate::zone::cuts::{Delegation, GlueKind};
+use crate::zone::proof::Proof;
 use crate::zone::records::NameRef;
 
 /// Counts over the delegations of one zone.
@@ -34,8 +35,11 @@ pub struct ProofCounts {
     pub ds: usize,
     /// NSEC with its signatures.
     pub nsec: usize,
-    /// No DS in a zone with NSEC3: queries with DO pass.
+    /// NSEC3 of the cut with its signatures.
     pub nsec3: usize,
+    /// Two NSEC3 with their signatures, for a cut that opt-out leaves without;
+    /// or one, if it is both.
+    pub opt_out: usize,
     /// Nothing: the zone is not signed.
     pub unsigned: usize,
 }
@@ -95,7 +99,8 @@ impl ProofCounts {
         *match proof {
             Proof::Ds(_) => &mut self.ds,
             Proof::Nsec(_) => &mut self.nsec,
-            Proof::Nsec3 => &mut self.nsec3,
+            Proof::Nsec3(_) => &mut self.nsec3,
+            Proof::OptOut(_) => &mut self.opt_out,
             Proof::Unsigned => &mut self.unsigned,
         } += 1;
     }

@@ -10,6 +10,7 @@ use domain::base::iana::{Class, Rtype};
 use thiserror::Error;
 
 use super::name_order;
+use super::nsec3::Chain;
 use super::position::Position;
 use super::records::{DELEG, Denial, NameRef, NodeEntry, RrsetEntry, Zone};
 
@@ -106,6 +107,25 @@ pub enum BuildErrorKind {
         owner: Name<Vec<u8>>,
         /// The type.
         rtype: Rtype,
+    },
+    /// The zone is signed, but not a single record proves absence.
+    #[error(
+        "the zone {} is signed, but has neither NSEC nor NSEC3 records to prove what it does \
+         not have", .apex.fmt_with_dot()
+    )]
+    NoDenial {
+        /// The apex.
+        apex: Name<Vec<u8>>,
+    },
+    /// The zone is signed with NSEC3, but no chain can be used.
+    #[error(
+        "the zone {} is signed with NSEC3, but has no chain: no NSEC3 record belongs to an \
+         NSEC3PARAM record at the apex with flags 0 and hash algorithm 1 (RFC 5155 section 4.1.2)",
+        .apex.fmt_with_dot()
+    )]
+    NoNsec3Chain {
+        /// The apex.
+        apex: Name<Vec<u8>>,
     },
     /// More than 2^32 - 1 owners or RRsets.
     #[error("the zone is too large: more than 4294967295 RRsets")]
@@ -533,7 +553,6 @@ impl<'b> Assembly<'b> {
         let has_ns = position(Rtype::NS).is_some();
         let signed = position(Rtype::DNSKEY).is_some()
             && soa.is_some_and(|soa| at_apex[soa].signatures != 0);
-        let nsec3 = position(Rtype::NSEC3PARAM).map(|index| at_apex[index]);
         if !has_ns {
             self.refuse_once(BuildErrorKind::MissingApexNs { apex: apex.clone() });
         }
@@ -553,14 +572,15 @@ impl<'b> Assembly<'b> {
             rrsets: self.rrsets,
             soa: u32::try_from(soa).expect("the number of RRsets was checked"),
             denial: Denial::Unsigned,
+            nsec3: None,
             holds_deleg: self.holds_deleg,
             record_count: self.record_count,
         };
-        if signed {
-            zone.denial = match nsec3 {
-                Some(_) if has_complete_nsec3_chain(&zone) => Denial::Nsec3,
-                _ => Denial::Nsec,
-            };
+        if signed && let Err(kind) = find_denial(&mut zone) {
+            return Err(vec![BuildError {
+                position: Position::default(),
+                kind,
+            }]);
         }
         Ok(zone)
     }
@@ -587,11 +607,31 @@ fn slot(source: &[u8], record: &Pending) -> (u16, bool) {
     }
 }
 
-/// Whether an NSEC3PARAM at the apex has flags 0 (RFC 5155 section 4.1.2).
-fn has_complete_nsec3_chain(zone: &Zone) -> bool {
-    let apex = zone.nodes().next().expect("a zone has an apex");
-    apex.rrset(Rtype::NSEC3PARAM)
-        .is_some_and(|params| params.records().any(|rdata| rdata.get(1) == Some(&0)))
+/// Finds how a signed zone proves absence: see [`Denial`].
+fn find_denial(zone: &mut Zone) -> Result<(), BuildErrorKind> {
+    let holds = |zone: &Zone, rtype| zone.rrsets.iter().any(|rrset| rrset.rtype == rtype);
+    let nsec = holds(zone, Rtype::NSEC);
+    match Chain::find(zone) {
+        Some((chain, complete)) if complete || !nsec => {
+            zone.nsec3 = Some(chain);
+            zone.denial = Denial::Nsec3;
+            Ok(())
+        }
+        _ if nsec => {
+            zone.denial = Denial::Nsec;
+            Ok(())
+        }
+        _ => {
+            let apex = owned(zone.apex());
+            Err(
+                if holds(zone, Rtype::NSEC3) || holds(zone, Rtype::NSEC3PARAM) {
+                    BuildErrorKind::NoNsec3Chain { apex }
+                } else {
+                    BuildErrorKind::NoDenial { apex }
+                },
+            )
+        }
+    }
 }
 
 /// The lowest and the highest of some TTLs.
@@ -666,9 +706,18 @@ fn is_well_formed(rtype: Rtype, rdata: &[u8]) -> bool {
         }
         Rtype::NSEC => names_length(rdata, 1).is_some(),
         Rtype::DS => rdata.len() > 4,
+        Rtype::NSEC3 => nsec3_types(rdata).is_some(),
         Rtype::NSEC3PARAM => rdata.len() >= 5 && rdata.len() == 5 + usize::from(rdata[4]),
         _ => true,
     }
+}
+
+/// The type bitmap of NSEC3 RDATA of any algorithm; `None` if a field in front
+/// of it is cut short (RFC 5155 section 3.2).
+fn nsec3_types(rdata: &[u8]) -> Option<&[u8]> {
+    let (salt_length, rest) = rdata.get(4..)?.split_first()?;
+    let (hash_length, rest) = rest.get(usize::from(*salt_length)..)?.split_first()?;
+    rest.get(usize::from(*hash_length)..)
 }
 
 /// Octets that `count` uncompressed names at the start of `rdata` take, or
@@ -850,13 +899,20 @@ mod tests {
             Rtype::DNSKEY,
             &[1, 1, 3, 8, 1],
         );
+        push(
+            &mut builder,
+            "example.",
+            300,
+            Rtype::NSEC,
+            b"\x07example\0\0\x01\x22",
+        );
         let zone = builder.finish().expect("a zone");
         assert_eq!(zone.denial(), Denial::Nsec);
         assert_eq!(zone.soa().signatures().count(), 1);
         assert_eq!(zone.soa().signature_ttl(), 900);
         let apex = zone.nodes().next().expect("the apex");
         assert!(apex.rrset(Rtype::RRSIG).is_none());
-        assert_eq!(apex.rrsets().count(), 3);
+        assert_eq!(apex.rrsets().count(), 4);
         assert_eq!(
             apex.stray_signatures().collect::<Vec<_>>(),
             [rrsig(Rtype::TXT)]

@@ -14,7 +14,8 @@ use domain::base::iana::Rtype;
 use super::cover::{Cover, CoverKind, Covers, Standing};
 use super::faults::{Fault, FaultKind};
 use super::name_order;
-use super::records::{DELEG, Denial, NameRef, Node, Rrset, Zone};
+use super::proof::{Proof, Proofs};
+use super::records::{DELEG, NameRef, Rrset, Zone};
 
 /// What several zones served together come to.
 #[derive(Debug, Default)]
@@ -45,19 +46,6 @@ pub struct Delegation<'z> {
     /// authoritative; within each in the order of the NS records, A before
     /// AAAA. Each RRset once.
     pub glue: Vec<Glue<'z>>,
-}
-
-/// What shows a validator whether the child zone is signed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Proof<'z> {
-    /// Nothing: the zone is not signed. DO is echoed all the same.
-    Unsigned,
-    /// The DS RRset with its signatures (RFC 4035 section 3.1.4).
-    Ds(Rrset<'z>),
-    /// No DS: the NSEC at the cut with its signatures.
-    Nsec(Rrset<'z>),
-    /// No DS in a zone with NSEC3; queries with DO pass.
-    Nsec3,
 }
 
 /// An address RRset of a name server.
@@ -150,11 +138,12 @@ pub fn find_cuts<'z>(zones: &'z [Zone], also_served: &'z [Name<Vec<u8>>]) -> Cut
         cuts.pruned.nested_cuts += covers.nested_cuts;
         cuts.pruned.below_dname += covers.below_dname;
         let inner = InnerZones::below(zone.apex(), &apexes);
+        let mut proofs = Proofs::of(zone);
         for cover in covers.iter() {
             if inner.hold(cover.node.name()) {
                 cuts.pruned.in_other_zone += usize::from(cover.kind != CoverKind::Dname);
             } else {
-                cuts.add_cover(zone, &covers, cover);
+                cuts.add_cover(zone, &covers, &mut proofs, cover);
             }
         }
         cuts.add_deleg_only(zone, &covers, &inner);
@@ -164,7 +153,13 @@ pub fn find_cuts<'z>(zones: &'z [Zone], also_served: &'z [Name<Vec<u8>>]) -> Cut
 
 impl<'z> Cuts<'z> {
     /// Adds a cut or another cover as a delegation or a stop.
-    fn add_cover(&mut self, zone: &'z Zone, covers: &Covers<'z>, cover: &Cover<'z>) {
+    fn add_cover(
+        &mut self,
+        zone: &'z Zone,
+        covers: &Covers<'z>,
+        proofs: &mut Proofs<'z>,
+        cover: &Cover<'z>,
+    ) {
         let node = cover.node;
         let name = node.name();
         match cover.kind {
@@ -180,7 +175,7 @@ impl<'z> Cuts<'z> {
             CoverKind::WildcardCut => {
                 self.stop_for(zone, name, StopReason::WildcardNs, FaultKind::WildcardNs);
             }
-            CoverKind::Cut => match find_proof(zone, node) {
+            CoverKind::Cut => match proofs.find(node) {
                 Err(kind) => self.stop_for(zone, name, StopReason::BrokenDelegation, kind),
                 Ok(proof) => {
                     let ns = node.rrset(Rtype::NS).expect("a cut owns NS");
@@ -257,64 +252,6 @@ impl<'a> InnerZones<'a> {
             name_order::is_at_or_below(name.as_slice(), self.apexes[index].as_slice())
         })
     }
-}
-
-/// What a query with DO gets for a cut, or what is wrong with it.
-fn find_proof<'z>(zone: &'z Zone, node: Node<'z>) -> Result<Proof<'z>, FaultKind<'z>> {
-    if zone.denial() == Denial::Unsigned {
-        return Ok(Proof::Unsigned);
-    }
-    if let Some(ds) = node.rrset(Rtype::DS) {
-        return if ds.is_signed() {
-            Ok(Proof::Ds(ds))
-        } else {
-            Err(FaultKind::UnsignedDs)
-        };
-    }
-    if zone.denial() == Denial::Nsec3 {
-        return Ok(Proof::Nsec3);
-    }
-    let nsec = node.rrset(Rtype::NSEC).ok_or(FaultKind::MissingNsec)?;
-    if !nsec.is_signed() {
-        return Err(FaultKind::UnsignedNsec);
-    }
-    // Several NSEC records at one owner prove nothing.
-    let proves = nsec.len() == 1 && nsec.records().all(proves_insecure_delegation);
-    if proves {
-        Ok(Proof::Nsec(nsec))
-    } else {
-        Err(FaultKind::WrongNsec)
-    }
-}
-
-/// Whether NSEC RDATA shows an NS RRset without DS and SOA (RFC 4035
-/// section 5.2).
-fn proves_insecure_delegation(rdata: &[u8]) -> bool {
-    let types = skip_name(rdata);
-    has_type(types, Rtype::NS) && !has_type(types, Rtype::DS) && !has_type(types, Rtype::SOA)
-}
-
-/// What follows the name at the start of `octets`.
-fn skip_name(mut octets: &[u8]) -> &[u8] {
-    while let Some((&length, rest)) = octets.split_first() {
-        octets = rest.get(usize::from(length)..).unwrap_or_default();
-        if length == 0 {
-            break;
-        }
-    }
-    octets
-}
-
-/// Whether a type bitmap (RFC 4034 section 4.1.2) has the bit of a type below
-/// 256; these stand in its first window.
-fn has_type(bitmap: &[u8], rtype: Rtype) -> bool {
-    let [0, length, first_window @ ..] = bitmap else {
-        return false;
-    };
-    let bits = &first_window[..first_window.len().min(usize::from(*length))];
-    let number = usize::from(rtype.to_int());
-    bits.get(number / 8)
-        .is_some_and(|octet| octet & (0x80 >> (number % 8)) != 0)
 }
 
 /// The addresses in the zone of the name servers of a cut.
@@ -549,89 +486,6 @@ mod tests {
                 (GlueKind::Authoritative, String::from("auth.test"), Rtype::A),
             ]
         );
-    }
-
-    /// RRSIG in presentation form; what it holds matters to nobody here.
-    fn rrsig(owner: &str, covered: &str) -> String {
-        format!("{owner} RRSIG {covered} 13 2 60 20300101000000 20200101000000 1 test. AAAA\n")
-    }
-
-    /// A signed zone: with DNSKEY, RRSIG(SOA) and `chain` at the apex.
-    fn signed(chain: &str, records: &str) -> Zone {
-        let key = "@ DNSKEY 257 3 13 AAAA\n";
-        zone(
-            "test.",
-            &format!("{key}{}{chain}{records}", rrsig("@", "SOA")),
-        )
-    }
-
-    #[test]
-    fn proofs_and_their_faults_with_nsec() {
-        let ds = "DS 1 13 2 00112233\n";
-        let nsec = "NSEC z NS RRSIG NSEC\n";
-        let records = [
-            format!("a NS ns.void.\na {ds}{}", rrsig("a", "DS")),
-            format!("b NS ns.void.\nb {ds}b {nsec}{}", rrsig("b", "NSEC")),
-            format!("c NS ns.void.\nc {nsec}{}", rrsig("c", "NSEC")),
-            format!("d NS ns.void.\nd {nsec}"),
-            String::from("e NS ns.void.\n"),
-            format!(
-                "f NS ns.void.\nf NSEC z NS DS RRSIG NSEC\n{}",
-                rrsig("f", "NSEC")
-            ),
-            format!(
-                "g NS ns.void.\ng NSEC z A RRSIG NSEC\n{}",
-                rrsig("g", "NSEC")
-            ),
-        ];
-        let zones = [signed(
-            "@ NSEC a NS SOA RRSIG NSEC DNSKEY\n",
-            &records.concat(),
-        )];
-        assert_eq!(zones[0].denial(), Denial::Nsec);
-        let cuts = find_cuts(&zones, &[]);
-        assert_eq!(delegated(&cuts), ["a.test.", "c.test."]);
-        assert!(matches!(cuts.delegations[0].proof, Proof::Ds(ds) if ds.rtype() == Rtype::DS));
-        assert!(matches!(cuts.delegations[1].proof, Proof::Nsec(n) if n.rtype() == Rtype::NSEC));
-        let faults: Vec<_> = cuts
-            .faults
-            .iter()
-            .map(|fault| format!("{:?}", fault.kind))
-            .collect();
-        assert_eq!(
-            faults,
-            [
-                "UnsignedDs",
-                "UnsignedNsec",
-                "MissingNsec",
-                "WrongNsec",
-                "WrongNsec"
-            ]
-        );
-        assert!(cuts.faults.iter().all(Fault::is_stop));
-        assert_eq!(cuts.stops.len(), 6);
-    }
-
-    #[test]
-    fn nsec3_zones_leave_the_denial_open() {
-        let ds = format!("a DS 1 13 2 00112233\n{}", rrsig("a", "DS"));
-        let zones = [signed(
-            "@ NSEC3PARAM 1 0 0 -\n",
-            &format!("a NS ns.void.\n{ds}b NS ns.void.\n"),
-        )];
-        assert_eq!(zones[0].denial(), Denial::Nsec3);
-        let cuts = find_cuts(&zones, &[]);
-        assert!(matches!(cuts.delegations[0].proof, Proof::Ds(_)));
-        assert_eq!(cuts.delegations[1].proof, Proof::Nsec3);
-        // A chain that is still being built does not count.
-        let zones = [signed("@ NSEC3PARAM 1 1 0 -\n", "")];
-        assert_eq!(zones[0].denial(), Denial::Nsec);
-    }
-
-    #[test]
-    fn ds_of_an_unsigned_zone_is_left_out() {
-        let zones = [zone("test.", "a NS ns.void.\na DS 1 13 2 00112233\n")];
-        assert_eq!(find_cuts(&zones, &[]).delegations[0].proof, Proof::Unsigned);
     }
 
     #[test]

@@ -39,6 +39,35 @@ pub enum FaultKind<'z> {
     /// The NSEC at the cut denies the NS RRset, or does not deny DS and SOA
     /// (RFC 4035 section 5.2). The delegation becomes a stop.
     WrongNsec,
+    /// No DS at a cut of a zone signed with NSEC3, no NSEC3 that matches the
+    /// cut, and none that covers the next closer name (RFC 5155 section
+    /// 7.2.7): the chain has a gap. The delegation becomes a stop.
+    MissingNsec3,
+    /// No NSEC3 matches any name above the cut, not even the apex (RFC 5155
+    /// section 7.2.1). The delegation becomes a stop.
+    MissingEncloser,
+    /// An NSEC3 that the proof needs has no signature. The delegation becomes
+    /// a stop.
+    UnsignedNsec3 {
+        /// The owner of the NSEC3.
+        owner: &'z NameRef,
+    },
+    /// An NSEC3 that the proof needs does not prove it (RFC 5155 sections 8.3
+    /// and 8.9): the bitmap of the one that matches the cut denies NS or does
+    /// not deny DS and SOA, that of the closest encloser has DNAME, or NS
+    /// without SOA, or an owner has several records. The delegation becomes a
+    /// stop.
+    WrongNsec3 {
+        /// The owner of the NSEC3.
+        owner: &'z NameRef,
+    },
+    /// The NSEC3 that covers the next closer name says by its flags that there
+    /// is no unsigned delegation (RFC 5155 section 6). The delegation becomes
+    /// a stop.
+    NoOptOut {
+        /// The owner of the NSEC3.
+        owner: &'z NameRef,
+    },
     /// A DS RRset in a zone that is not signed; it is left out of referrals.
     DsInUnsignedZone,
     /// Only one name server (RFC 1034 section 4.1 wants two).
@@ -103,6 +132,11 @@ impl Fault<'_> {
                 | FaultKind::MissingNsec
                 | FaultKind::UnsignedNsec
                 | FaultKind::WrongNsec
+                | FaultKind::MissingNsec3
+                | FaultKind::MissingEncloser
+                | FaultKind::UnsignedNsec3 { .. }
+                | FaultKind::WrongNsec3 { .. }
+                | FaultKind::NoOptOut { .. }
         )
     }
 
@@ -126,6 +160,30 @@ impl fmt::Display for Fault<'_> {
             FaultKind::WrongNsec => {
                 f.write_str("the NSEC does not prove an insecure delegation; it passes")
             }
+            FaultKind::MissingNsec3 => f.write_str(
+                "neither DS nor NSEC3 at the cut, and the NSEC3 chain has a gap there; it passes",
+            ),
+            FaultKind::MissingEncloser => f.write_str(
+                "neither DS nor NSEC3 at the cut, and no NSEC3 for any name above it; it passes",
+            ),
+            FaultKind::UnsignedNsec3 { owner } => {
+                write!(
+                    f,
+                    "NSEC3 without RRSIG: {}; it passes",
+                    owner.fmt_with_dot()
+                )
+            }
+            FaultKind::WrongNsec3 { owner } => write!(
+                f,
+                "the NSEC3 {} does not prove an insecure delegation; it passes",
+                owner.fmt_with_dot()
+            ),
+            FaultKind::NoOptOut { owner } => write!(
+                f,
+                "neither DS nor NSEC3 at the cut, and the NSEC3 {} that covers it has no opt-out; \
+                 it passes",
+                owner.fmt_with_dot()
+            ),
             FaultKind::DsInUnsignedZone => {
                 f.write_str("DS in a zone that is not signed is left out of referrals")
             }

@@ -4,12 +4,13 @@
 //!
 //! Each look is one pass over the owners or the delegations of a zone.
 
+use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::base::iana::Rtype;
 
 use super::cover::{Covers, Standing};
-use super::cuts::{Cuts, Delegation, GlueKind, Proof, glue_kind, targets};
+use super::cuts::{Cuts, Delegation, GlueKind, glue_kind, targets};
 use super::faults::{Fault, FaultKind};
 use super::name_order;
 use super::records::{Denial, NameRef, Node, Rrset, Zone};
@@ -259,16 +260,18 @@ impl<'z> Inspection<'z, '_> {
     fn look_at_signatures(&mut self, delegations: &[Delegation<'z>], now: u32) {
         let mut invalid: Option<(&'z NameRef, usize)> = None;
         let mut expiring: Option<(&'z NameRef, usize, u32)> = None;
-        for delegation in delegations {
-            let (Proof::Ds(rrset) | Proof::Nsec(rrset)) = delegation.proof else {
-                continue;
-            };
+        // Delegations share the NSEC3 of a proof.
+        let mut seen = HashSet::new();
+        let proofs = delegations
+            .iter()
+            .flat_map(|delegation| delegation.proof.rrsets());
+        for rrset in proofs.filter(|rrset| seen.insert(*rrset)) {
             match seconds_left(rrset, now) {
-                None => invalid = Some(invalid.map_or((delegation.cut, 1), |(at, n)| (at, n + 1))),
+                None => invalid = Some(invalid.map_or((rrset.owner(), 1), |(at, n)| (at, n + 1))),
                 Some(left) if left < EXPIRES_SOON => {
-                    let (at, n, least) = expiring.unwrap_or((delegation.cut, 0, u32::MAX));
+                    let (at, n, least) = expiring.unwrap_or((rrset.owner(), 0, u32::MAX));
                     let (at, least) = if left < least {
-                        (delegation.cut, left)
+                        (rrset.owner(), left)
                     } else {
                         (at, least)
                     };

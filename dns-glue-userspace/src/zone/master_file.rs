@@ -120,7 +120,10 @@ impl Reader {
                 for refusal in refusals {
                     let absence = matches!(
                         refusal.kind,
-                        BuildErrorKind::MissingSoa { .. } | BuildErrorKind::MissingApexNs { .. }
+                        BuildErrorKind::MissingSoa { .. }
+                            | BuildErrorKind::MissingApexNs { .. }
+                            | BuildErrorKind::NoDenial { .. }
+                            | BuildErrorKind::NoNsec3Chain { .. }
                     );
                     // What is absent may stand in an entry refused before.
                     if absence && incomplete {

@@ -1,8 +1,8 @@
 //! Zones: from text to records, and from records to zone cuts.
 //!
 //! ```text
-//! source (ORIGIN=FILE) -> master_file (lexer, name_text, rdata_scanner) -> builder -> records
-//! records of all zones -> cuts (cover) -> inspect (faults)
+//! source (ORIGIN=FILE) -> master_file (lexer, name_text, rdata_scanner) -> builder -> records (nsec3)
+//! records of all zones -> cuts (cover, proof) -> inspect (faults)
 //! ```
 
 pub mod builder;
@@ -15,8 +15,11 @@ mod lexer;
 pub mod master_file;
 mod name_order;
 mod name_text;
+pub mod nsec3;
 pub mod position;
+pub mod proof;
 mod rdata_scanner;
 pub mod records;
 pub mod source;
 mod ttl_text;
+mod type_bitmap;

@@ -9,12 +9,13 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
-use super::name_order;
+use super::{name_order, nsec3};
 
 pub use super::builder::{BuildError, BuildErrorKind, ZoneBuilder};
 
@@ -30,10 +31,11 @@ pub enum Denial {
     Unsigned,
     /// Signed, with NSEC records (RFC 4034 section 4).
     Nsec,
-    /// Signed, with an NSEC3PARAM whose flags are 0 at the apex, so that a
-    /// complete NSEC3 chain exists (RFC 5155 sections 4.1.2 and 7.3). While a
-    /// zone moves between NSEC and NSEC3 it may own both; the NSEC3PARAM
-    /// decides then (RFC 5155 sections 10.4 and 10.5).
+    /// Signed, with an NSEC3 chain that an NSEC3PARAM with flags 0 at the apex
+    /// announces (RFC 5155 sections 4.1.2 and 7.3). While a zone moves between
+    /// NSEC and NSEC3 it may own both: then the NSEC3 chain counts if it is
+    /// complete (RFC 5155 sections 10.4 and 10.5). Without NSEC one with gaps
+    /// counts too.
     Nsec3,
 }
 
@@ -84,6 +86,8 @@ pub struct Zone {
     pub(super) soa: u32,
     /// How absence is proved.
     pub(super) denial: Denial,
+    /// The chain, exactly if absence is proved by NSEC3.
+    pub(super) nsec3: Option<nsec3::Chain>,
     /// Whether any owner has a DELEG RRset.
     pub(super) holds_deleg: bool,
     /// Records, RRSIGs included and duplicates left out.
@@ -139,6 +143,13 @@ impl Zone {
         self.denial
     }
 
+    /// The NSEC3 chain by which the zone proves absence; `Some` exactly if
+    /// [`Zone::denial`] is [`Denial::Nsec3`].
+    #[must_use]
+    pub fn nsec3(&self) -> Option<nsec3::ChainRef<'_>> {
+        self.nsec3.as_ref().map(|chain| chain.of(self))
+    }
+
     /// Whether the zone holds a DELEG RRset; queries that set the DE flag must
     /// then be left to a server that knows it.
     #[must_use]
@@ -158,6 +169,7 @@ impl Zone {
         self.arena.capacity()
             + self.nodes.capacity() * size_of::<NodeEntry>()
             + self.rrsets.capacity() * size_of::<RrsetEntry>()
+            + self.nsec3.as_ref().map_or(0, nsec3::Chain::memory)
     }
 
     /// Every owner in canonical order (RFC 4034 section 6.1), the apex first.
@@ -217,6 +229,11 @@ impl Zone {
             zone: self,
             index: u32::try_from(index).expect("the builder bounds the owners"),
         }
+    }
+
+    /// The owner of that index, as [`Node::index`] gave it.
+    pub(super) fn owner(&self, index: u32) -> Node<'_> {
+        Node { zone: self, index }
     }
 
     /// The name at that offset of the arena.
@@ -422,6 +439,12 @@ impl PartialEq for Rrset<'_> {
 }
 
 impl Eq for Rrset<'_> {}
+
+impl Hash for Rrset<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Rrset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

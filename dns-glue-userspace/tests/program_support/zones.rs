@@ -38,7 +38,8 @@ pub fn from_text(apex: &str, records: &str) -> Zone {
     zone.unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn read(apex: &str, path: &Path) -> Zone {
+/// A zone from a file.
+pub fn read(apex: &str, path: &Path) -> Zone {
     let zone = master_file::read_file(&name(apex), path);
     zone.unwrap_or_else(|errors| panic!("{errors}"))
 }
