@@ -162,7 +162,7 @@ fn ask(memory: &Memory, query: &Query) -> Vec<u8> {
     let path = Path::v4();
     let (reason, frame) = memory.run(&path.frame(&query.octets()));
     assert_eq!(reason.action(), Action::Transmit, "{query:?}: {reason:?}");
-    let mut reply = path.check_reply(&frame).to_vec();
+    let mut reply = path.check_reply(&frame).expect("a right frame").to_vec();
     reply[..2].fill(0);
     reply
 }

@@ -98,7 +98,7 @@ fn check(case: &Case, reason: Reason, octets: &[u8]) {
 /// Checks a reply down to the last octet.
 fn check_answer(case: &Case, frame: &[u8]) {
     let query = &case.query;
-    let message = case.path.check_reply(frame);
+    let message = case.path.check_reply(frame).expect("a right frame");
     let answer = case.answer.as_ref().expect("an answer in the table");
     assert_eq!(message[..2], query.id.to_be_bytes(), "ID");
     let truncated = case.reason == Reason::ReferralTruncated;

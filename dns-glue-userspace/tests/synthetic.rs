@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use dns_glue::synthetic::{self, Labels, Parameters, Profile, Signing};
 use dns_glue::zone::cuts::{GlueKind, find_cuts};
-use dns_glue::zone::proof::Proof;
 use dns_glue::zone::inspect::inspect;
 use dns_glue::zone::master_file::read_text;
+use dns_glue::zone::proof::Proof;
 use dns_glue::zone::records::{Denial, Zone};
 use domain::base::Name;
 

@@ -3,12 +3,14 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-pub mod frame;
 pub mod program;
 pub mod query;
 #[path = "../fallback_support/reply.rs"]
 pub mod reply;
 pub mod zones;
+
+pub use dns_glue::conform::frame;
+pub use dns_glue::conform::random::Random;
 
 /// Whether the test can run: it needs root.
 ///
@@ -22,34 +24,4 @@ pub fn is_root() -> bool {
     assert!(!required, "DNS_GLUE_REQUIRE_ROOT=1, but this is not root");
     println!("skipped: running an XDP program needs root");
     false
-}
-
-/// A small generator of pseudo-random numbers (SplitMix64), so that a seed
-/// alone repeats a run.
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        word ^ (word >> 31)
-    }
-
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    /// True once in `times`.
-    pub fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of several.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
 }
