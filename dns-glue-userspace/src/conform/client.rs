@@ -17,10 +17,14 @@ const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(400);
 /// What is waited for a reply over TCP.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is waited for a reply that may not come.
-const SILENCE: Duration = Duration::from_millis(400);
+/// What is waited for a reply that may not come, at first, and when it is asked
+/// for again.
+const SILENCE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(700)];
 /// Queries that are under way at a time, each with a socket of its own.
 const AT_A_TIME: usize = 64;
+/// The same over TCP: a server has a short queue of connections to take, and
+/// one that finds no place there comes a second later.
+const CONNECTIONS_AT_A_TIME: usize = 6;
 /// Octets that wait in a socket: a whole window of long replies.
 const SOCKET_OCTETS: libc::c_int = 4 << 20;
 
@@ -240,7 +244,7 @@ pub fn ask_each(
         reply.truncate(octets);
         Ok(reply)
     };
-    ask_twice(namespace, queries, start, finish).context("ask over UDP")
+    ask_twice(namespace, queries, AT_A_TIME, start, finish).context("ask over UDP")
 }
 
 /// The same over TCP, each over a connection of its own.
@@ -262,7 +266,8 @@ pub fn ask_each_over_tcp(
         stream.set_read_timeout(Some(until(deadline)))?;
         receive(&mut stream)
     };
-    ask_twice(namespace, queries, start, finish).context("ask over TCP")
+    let at_a_time = CONNECTIONS_AT_A_TIME;
+    ask_twice(namespace, queries, at_a_time, start, finish).context("ask over TCP")
 }
 
 /// What is left until then, but not nothing: that would mean for ever.
@@ -276,25 +281,27 @@ fn until(deadline: Instant) -> Duration {
 fn ask_twice<S>(
     namespace: &Namespace,
     queries: &[Vec<u8>],
+    at_a_time: usize,
     start: impl Fn(&Vec<u8>) -> io::Result<S> + Send + Sync,
     finish: impl Fn(S, Instant) -> io::Result<Vec<u8>> + Send + Sync,
 ) -> Result<Vec<Option<Vec<u8>>>> {
     let mut replies = vec![None; queries.len()];
-    for patience in [SILENCE, 2 * SILENCE] {
+    for patience in SILENCE {
         let silent: Vec<usize> = (0..queries.len())
             .filter(|place| replies[*place].is_none())
             .collect();
-        for places in silent.chunks(AT_A_TIME) {
-            let received: io::Result<Vec<_>> = namespace.within(|| {
+        let received: io::Result<Vec<Vec<_>>> = namespace.within(|| {
+            let receive = |places: &[usize]| {
                 let started = places.iter().map(|place| start(&queries[*place]));
                 let started: Vec<S> = started.collect::<io::Result<_>>()?;
                 let deadline = Instant::now() + patience;
                 let finish = |started| finish(started, deadline).ok();
                 Ok(started.into_iter().map(finish).collect())
-            })?;
-            for (place, reply) in places.iter().zip(received?) {
-                replies[*place] = reply;
-            }
+            };
+            silent.chunks(at_a_time).map(receive).collect()
+        })?;
+        for (place, reply) in silent.iter().zip(received?.into_iter().flatten()) {
+            replies[*place] = reply;
         }
     }
     Ok(replies)

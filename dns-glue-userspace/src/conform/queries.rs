@@ -117,7 +117,7 @@ pub fn passing(
         .into_iter()
         .map(|query| query.octets(random.next() as u16))
         .collect();
-    for ground in grounds.iter().step_by(step * 8) {
+    for ground in grounds.iter().step_by(step * 16) {
         add_malformed(&mut messages, &ground.cut);
     }
     messages

@@ -252,7 +252,7 @@ fn knot_conf(group: &Group, folder: &Path) -> Result<String> {
     let folder = folder.display();
     let mut text = format!(
         "server:\n    rundir: \"{folder}\"\n    listen: [ {SERVER_V4}, \"{SERVER_V6}\" ]\n    \
-         udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n    \
+         udp-workers: 1\n    tcp-workers: 2\n    background-workers: 1\n    \
          udp-max-payload: {}\n    tcp-idle-timeout: 60\n    nsid: \"\"\n\
          database:\n    storage: \"{folder}\"\nlog:\n  - target: stderr\n    any: warning\n\
          template:\n  - id: default\n    journal-content: none\n    zonefile-sync: -1\n    \

@@ -115,6 +115,8 @@ pub fn synthetic(
             signing,
         };
         let path = synthetic::cached(&parameters, &labels, folder)?;
+        // A server reads it from another folder.
+        let path = fs::canonicalize(path)?;
         Ok(Group {
             name: format!("TLD {name}"),
             zones: vec![ZoneSource {
