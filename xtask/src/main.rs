@@ -9,6 +9,7 @@ mod bpf_linker;
 mod build;
 mod check;
 mod command;
+mod conform;
 mod debian;
 mod kernels;
 mod lab;
@@ -50,6 +51,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Write a zone in the shape of a TLD, of any size
     Tld(tld::Arguments),
+    /// Compare with Knot, NSD and BIND, over whole zones
+    Conform(conform::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Tld(arguments) => tld::run(&arguments),
+        Task::Conform(arguments) => conform::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

@@ -117,6 +117,10 @@ fn ask_alone(
     })
 }
 
+fn hexadecimal(message: &[u8]) -> String {
+    message.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// The type of a message's first question.
 fn qtype(message: &[u8]) -> Option<u16> {
     let mut at = 12;
@@ -153,7 +157,7 @@ fn compare_passing(site: &Site, asked: &Asked, totals: &mut Totals) -> Result<()
                     totals.equal += 1;
                 }
                 Sameness::Difference(what) => totals.differ(&what, || {
-                    format!("{transport}, {:?}, {message:02x?}", asked.family)
+                    format!("{transport}, {:?}, {}", asked.family, hexadecimal(message))
                 }),
             }
         }
@@ -185,7 +189,13 @@ fn compare_referrals(site: &Site, group: &Group, asked: &Asked, totals: &mut Tot
         copy_cd: site.server() == Server::Bind,
     };
     for (place, (query, ground)) in asked.referrals.iter().enumerate() {
-        let line = || format!("referral behind a wire, {:?}, {query:02x?}", asked.family);
+        let line = || {
+            format!(
+                "referral behind a wire, {:?}, {}",
+                asked.family,
+                hexadecimal(query)
+            )
+        };
         let alone = asked.alone_referrals[place].as_ref();
         let alone = alone.context("the server gives no referral")?;
         match &replies[place] {
