@@ -12,13 +12,14 @@ mod stream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use dns_glue::conform::random::Random;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use program_support::frame::{CLIENT_V4, CLIENT_V6, Path, SERVER_V4, SERVER_V6};
 use program_support::program::{Memory, POLICY};
 use program_support::query::{Query, edns_flag};
 use program_support::reply::Reply;
-use program_support::{Random, zones};
+use program_support::zones;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

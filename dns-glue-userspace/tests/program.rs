@@ -11,12 +11,13 @@ mod stream;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cases::{Case, Setup};
+use dns_glue::conform::random::Random;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use program_support::program::{Memory, POLICY, Program};
 use program_support::query::{Opt, edns_flag, flag};
 use program_support::reply::Reply;
-use program_support::{Random, is_root, zones};
+use program_support::{is_root, zones};
 
 /// Outcomes that no frame of a test run can have, and why.
 const WITHOUT_CASE: [(Reason, &str); 2] = [

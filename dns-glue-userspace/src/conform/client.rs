@@ -19,12 +19,17 @@ const ROUND: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is waited for a reply that may not come, at first, and when it is asked
 /// for again.
-const SILENCE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(700)];
+const SHORT_SILENCE: Duration = Duration::from_millis(100);
+const SILENCE: Duration = Duration::from_millis(500);
+/// When more than so many get no reply, a limit of the server's is the cause,
+/// and the second after this will be another one.
+const OFTEN_SILENT: usize = 15;
+const RATE_WINDOW: Duration = Duration::from_millis(1_200);
 /// Queries that are under way at a time, each with a socket of its own.
 const AT_A_TIME: usize = 64;
 /// The same over TCP: a server has a short queue of connections to take, and
 /// one that finds no place there comes a second later.
-const CONNECTIONS_AT_A_TIME: usize = 6;
+const CONNECTIONS_AT_A_TIME: usize = 8;
 /// Octets that wait in a socket: a whole window of long replies.
 const SOCKET_OCTETS: libc::c_int = 4 << 20;
 
@@ -244,7 +249,7 @@ pub fn ask_each(
         reply.truncate(octets);
         Ok(reply)
     };
-    ask_twice(namespace, queries, AT_A_TIME, start, finish).context("ask over UDP")
+    ask_again(namespace, queries, AT_A_TIME, start, finish).context("ask over UDP")
 }
 
 /// The same over TCP, each over a connection of its own.
@@ -267,7 +272,7 @@ pub fn ask_each_over_tcp(
         receive(&mut stream)
     };
     let at_a_time = CONNECTIONS_AT_A_TIME;
-    ask_twice(namespace, queries, at_a_time, start, finish).context("ask over TCP")
+    ask_again(namespace, queries, at_a_time, start, finish).context("ask over TCP")
 }
 
 /// What is left until then, but not nothing: that would mean for ever.
@@ -276,9 +281,10 @@ fn until(deadline: Instant) -> Duration {
     left.max(Duration::from_millis(1))
 }
 
-/// Starts queries, many at a time, and takes what comes for them; once more for
-/// those that get nothing.
-fn ask_twice<S>(
+/// Starts queries, many at a time, and takes what comes for them; again for
+/// those that get nothing, until that helps none of them. NSD, for one, sends a
+/// few errors a second and is silent then.
+fn ask_again<S>(
     namespace: &Namespace,
     queries: &[Vec<u8>],
     at_a_time: usize,
@@ -286,10 +292,9 @@ fn ask_twice<S>(
     finish: impl Fn(S, Instant) -> io::Result<Vec<u8>> + Send + Sync,
 ) -> Result<Vec<Option<Vec<u8>>>> {
     let mut replies = vec![None; queries.len()];
-    for patience in SILENCE {
-        let silent: Vec<usize> = (0..queries.len())
-            .filter(|place| replies[*place].is_none())
-            .collect();
+    let mut silent: Vec<usize> = (0..queries.len()).collect();
+    let mut patience = SHORT_SILENCE;
+    loop {
         let received: io::Result<Vec<Vec<_>>> = namespace.within(|| {
             let receive = |places: &[usize]| {
                 let started = places.iter().map(|place| start(&queries[*place]));
@@ -303,6 +308,14 @@ fn ask_twice<S>(
         for (place, reply) in silent.iter().zip(received?.into_iter().flatten()) {
             replies[*place] = reply;
         }
+        let asked = silent.len();
+        silent.retain(|place| replies[*place].is_none());
+        if silent.is_empty() || (silent.len() == asked && patience == SILENCE) {
+            return Ok(replies);
+        }
+        patience = SILENCE;
+        if silent.len() > OFTEN_SILENT {
+            std::thread::sleep(RATE_WINDOW);
+        }
     }
-    Ok(replies)
 }

@@ -4,9 +4,9 @@
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::records::Zone;
 
-use super::program_support::Random;
 use super::program_support::frame::{Path, fix_ipv4_checksum, put_number};
 use super::program_support::query::Query;
+use dns_glue::conform::random::Random;
 
 /// Names that queries of the stream are about: those of the zones and their
 /// delegations.

@@ -10,7 +10,6 @@ pub mod reply;
 pub mod zones;
 
 pub use dns_glue::conform::frame;
-pub use dns_glue::conform::random::Random;
 
 /// Whether the test can run: it needs root.
 ///
