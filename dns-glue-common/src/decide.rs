@@ -2,7 +2,10 @@
 
 use crate::frame::read_back;
 use crate::index::{self, Index, Slot};
-use crate::limits::{HEADER_OCTETS, MAX_DEPTHS, MIN_UDP_OCTETS, OPT_OCTETS};
+use crate::limits::{
+    HEADER_OCTETS, MAX_DEPTHS, MAX_NAME_OCTETS, MAX_NSID_OCTETS, MIN_UDP_OCTETS, OPT_OCTETS,
+    OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
+};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{Extent, Piece, Pieces, Shift};
@@ -74,8 +77,9 @@ pub struct Plan {
     pub body_start: u16,
     /// Where the search for a cut point stands.
     pub cut_point: u16,
-    /// Whether an OPT record ends the reply.
-    pub has_opt: bool,
+    /// Octets of the OPT record that ends the reply, its option included; 0 if
+    /// the reply has none.
+    pub opt_octets: u16,
     /// Whether that record has DO.
     pub dnssec: bool,
     /// NS records, proof, glue.
@@ -93,7 +97,7 @@ impl Plan {
         question_end: 0,
         body_start: 0,
         cut_point: 0,
-        has_opt: false,
+        opt_octets: 0,
         dnssec: false,
         parts: [Part::NONE; 3],
     };
@@ -116,8 +120,7 @@ impl Plan {
     /// Octets of the DNS message.
     #[inline(always)]
     pub const fn message_octets(&self) -> usize {
-        let opt_octets = if self.has_opt { OPT_OCTETS } else { 0 };
-        self.question_end as usize + self.body_octets as usize + opt_octets
+        self.question_end as usize + self.body_octets as usize + self.opt_octets as usize
     }
 }
 
@@ -251,13 +254,14 @@ fn compose<G: Generation>(
     limit: usize,
     plan: &mut Plan,
 ) -> Result<(), Reason> {
-    let opt_octets = if query.has_opt { OPT_OCTETS } else { 0 };
+    *plan = Plan::EMPTY;
+    plan.opt_octets = opt_octets(query, policy);
+    // Read back: any number is as good as another from here on.
+    let opt_octets = read_back(&plan.opt_octets) as usize;
     let room = limit
         .checked_sub(query.question_end() + opt_octets)
         .ok_or(Reason::Inconsistent)?;
-    *plan = Plan::EMPTY;
     plan.question_end = query.question_end() as u16;
-    plan.has_opt = query.has_opt;
     plan.dnssec = query.dnssec;
 
     let signed = query.dnssec && entry.has(Slot::SIGNED);
@@ -283,6 +287,18 @@ fn compose<G: Generation>(
     };
     plan.flags = flags::QR | truncated | query.flags & copied;
     Ok(())
+}
+
+/// Octets of the OPT record of a reply, with the identifier for a client that
+/// asks for it.
+#[inline(always)]
+const fn opt_octets(query: &Query, policy: &Policy) -> u16 {
+    let octets = match (query.has_opt, query.nsids) {
+        (false, _) => 0,
+        (true, 0) => OPT_OCTETS,
+        (true, _) => OPT_OCTETS + policy.nsid.option_octets(),
+    };
+    octets as u16
 }
 
 /// What the pointers of a piece shift by.
@@ -411,5 +427,13 @@ impl Body<'_> {
     }
 }
 
-/// Octets of the smallest reply: a header and the question for the root.
-const _: () = assert!(HEADER_OCTETS + 5 + OPT_OCTETS < MIN_UDP_OCTETS);
+/// The longest question and the longest OPT record leave room in every reply.
+const _: () = assert!(
+    HEADER_OCTETS
+        + MAX_NAME_OCTETS
+        + QUESTION_FIXED_OCTETS
+        + OPT_OCTETS
+        + OPTION_HEAD_OCTETS
+        + MAX_NSID_OCTETS
+        < MIN_UDP_OCTETS
+);

@@ -156,12 +156,12 @@ impl Slot {
     /// The zone is signed: with DO the proof follows the NS records.
     pub const SIGNED: u8 = 1 << 0;
     /// The NS records fit into no reply: always TC=1, with an empty body.
-    pub const NS_TOO_LONG: u8 = 1 << 2;
+    pub const NS_TOO_LONG: u8 = 1 << 1;
     /// The proof fits into no reply: with DO always TC=1 after the NS records.
-    pub const PROOF_TOO_LONG: u8 = 1 << 3;
+    pub const PROOF_TOO_LONG: u8 = 1 << 2;
     /// With DO the glue is another piece, with signatures, that the plain one
     /// names.
-    pub const SIGNED_GLUE: u8 = 1 << 4;
+    pub const SIGNED_GLUE: u8 = 1 << 3;
     /// Of the first slot: an entry of which this bucket is the first place
     /// lies in its second.
     pub const OVERFLOWED: u8 = 1 << 7;

@@ -42,6 +42,7 @@ pub mod index;
 pub mod limits;
 pub mod maps;
 pub mod name;
+pub mod nsid;
 pub mod policy;
 pub mod reason;
 pub mod referral;

@@ -21,6 +21,14 @@ pub const MAX_OPTIONS: usize = 16;
 
 /// Octets of an OPT record without options (RFC 6891 6.1.2).
 pub const OPT_OCTETS: usize = 11;
+/// Octets of an EDNS option in front of its data (RFC 6891 6.1.2).
+pub const OPTION_HEAD_OCTETS: usize = 4;
+/// Octets of the longest name server identifier (RFC 5001).
+///
+/// RFC 5001 has no bound. A host name of Linux has at most as many, and every
+/// octet of it is taken from the records of a reply. A power of two, so that a
+/// mask bounds the length for the verifier.
+pub const MAX_NSID_OCTETS: usize = 64;
 /// Octets of a UDP reply to a client without EDNS (RFC 1035 2.3.4), and the
 /// least that an EDNS size can mean (RFC 6891 6.2.3).
 pub const MIN_UDP_OCTETS: usize = 512;

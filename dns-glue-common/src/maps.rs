@@ -7,6 +7,7 @@
 //! at once.
 
 use crate::frame::checksum::Sum;
+use crate::policy::Policy;
 use bytemuck::{Pod, Zeroable};
 use core::net::IpAddr;
 
@@ -43,16 +44,12 @@ pub const MAX_ADDRESSES: u32 = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Settings {
-    /// See [`Policy::port`](crate::policy::Policy).
-    pub port: u16,
-    /// See [`Policy::max_udp`](crate::policy::Policy).
-    pub max_udp: u16,
-    /// See [`Policy::flags`](crate::policy::Policy).
-    pub flags: u32,
+    /// The operator's choices, and flags that follow from the zones.
+    pub policy: Policy,
     /// Buckets of the index.
     pub buckets: u32,
 }
-const _: () = assert!(size_of::<Settings>() == 12);
+const _: () = assert!(size_of::<Settings>() == 80);
 
 /// An interface that the program is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

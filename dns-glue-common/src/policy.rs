@@ -1,18 +1,35 @@
 //! What the operator chose, fixed when the program is loaded.
 
-/// The choices that decide between answer and pass, and shape the reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::limits::DEFAULT_UDP_OCTETS;
+use crate::nsid::Nsid;
+use bytemuck::{Pod, Zeroable};
+
+/// The choices that decide between answer and pass, and shape the reply. Host
+/// byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub struct Policy {
-    /// The UDP port that is served, host byte order.
+    /// The UDP port that is served.
     pub port: u16,
     /// Octets of the longest DNS message sent, and the size that our OPT
     /// record tells. Valid values: `MIN_UDP_OCTETS..=MAX_UDP_OCTETS`.
     pub max_udp: u16,
     /// Bits, all below: `Policy::COOKIES_PASS` and so on.
     pub flags: u32,
+    /// The identifier for those who ask for it; without one they pass
+    /// (`--nsid`).
+    pub nsid: Nsid,
 }
 
 impl Policy {
+    /// What `dns-glue run` does without options.
+    pub const DEFAULT: Self = Self {
+        port: 53,
+        max_udp: DEFAULT_UDP_OCTETS as u16,
+        flags: 0,
+        nsid: Nsid::NONE,
+    };
+
     /// A query with a COOKIE option passes (`--cookies pass`).
     pub const COOKIES_PASS: u32 = 1 << 0;
     /// A query with a client subnet passes (`--pass-ecs`).

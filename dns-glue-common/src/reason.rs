@@ -145,7 +145,7 @@ outcomes! {
     EdnsVersion = 98, "edns-version", Pass;
     /// More EDNS options than are looked at.
     ManyOptions = 99, "many-options", Pass;
-    /// A query that asks for NSID (RFC 5001).
+    /// A query that asks for NSID without `--nsid`, or twice (RFC 5001).
     OptionNsid = 100, "option-nsid", Pass;
     /// A query with a COOKIE, under `--cookies pass` (RFC 7873).
     OptionCookie = 101, "option-cookie", Pass;
@@ -157,6 +157,8 @@ outcomes! {
     OptionEcs = 104, "option-ecs", Pass;
     /// DE=1 while a zone holds DELEG records.
     DelegAware = 105, "deleg-aware", Pass;
+    /// An option with a length that its specification rules out: servers ignore it, or answer FORMERR.
+    OptionMalformed = 106, "option-malformed", Pass;
 
     // Looked up, and no referral.
     /// Below no apex that is served here.

@@ -3,11 +3,13 @@
 //! The XDP program and the host run this same function; the traits hide
 //! whether frames and maps are the kernel's or memory.
 
-use crate::decide::{self, Generation, Part};
+use crate::decide::{self, Generation, Part, Plan};
 use crate::frame::checksum::Sum;
 use crate::frame::parse::{self, Host};
 use crate::frame::{Frame, HEAD_ROOM, Scratch, read_back, reply};
-use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS};
+use crate::limits::{
+    HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS, OPTION_HEAD_OCTETS,
+};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{Piece, relocations_start};
@@ -96,11 +98,11 @@ fn write<F: Frame, G: Generation>(
     scratch: &mut Scratch,
 ) -> bool {
     let plan = &scratch.plan;
-    let additional = plan.additional + plan.has_opt as u16;
+    let additional = plan.additional + (plan.opt_octets != 0) as u16;
     let header = [plan.flags, 1, 0, plan.authority, additional];
     let message_octets = plan.message_octets();
-    let opt = opt_record(policy.max_udp, plan.dnssec);
-    let checksum = checksum(scratch, header, &opt);
+    let opt = opt_record(policy.max_udp, plan);
+    let checksum = checksum(scratch, header, &opt, policy);
     write_header(&mut scratch.message, header);
     reply::write_headers(
         &mut scratch.head,
@@ -120,13 +122,29 @@ fn write<F: Frame, G: Generation>(
             return false;
         }
     }
-    !scratch.plan.has_opt || frame.write(body_start + scratch.plan.body_octets as usize, &opt)
+    let opt_start = body_start + scratch.plan.body_octets as usize;
+    match scratch.plan.opt_octets as usize {
+        0 => true,
+        OPT_OCTETS => frame.write(opt_start, &opt),
+        _ => {
+            scratch.identifier = *policy.nsid.padded();
+            let option_start = opt_start + OPT_OCTETS;
+            let identifier_start = option_start + OPTION_HEAD_OCTETS;
+            frame.write(opt_start, &opt)
+                && frame.write(option_start, &policy.nsid.option_head())
+                && frame.write_identifier(
+                    identifier_start,
+                    &scratch.identifier,
+                    policy.nsid.octets(),
+                )
+        }
+    }
 }
 
 /// The UDP checksum of the reply, memory order: only the headers and the
 /// question are summed here, the compiler has summed the rest.
 #[inline(always)]
-fn checksum(scratch: &Scratch, header: [u16; 5], opt: &[u8; OPT_OCTETS]) -> u16 {
+fn checksum(scratch: &Scratch, header: [u16; 5], opt: &[u8; OPT_OCTETS], policy: &Policy) -> u16 {
     let Scratch { plan, datagram, .. } = scratch;
     let question_end = plan.question_end as usize;
     let question = Message::new(&scratch.message, question_end);
@@ -137,9 +155,13 @@ fn checksum(scratch: &Scratch, header: [u16; 5], opt: &[u8; OPT_OCTETS]) -> u16 
             checksum = checksum.block(part.shift.sum(&part.extent), odd);
         }
     }
-    if plan.has_opt {
+    if plan.opt_octets != 0 {
         let odd = (plan.question_end + plan.body_octets) % 2 == 1;
         checksum = checksum.block(opt_sum(opt), odd);
+        if plan.opt_octets as usize != OPT_OCTETS {
+            const { assert!(OPT_OCTETS % 2 == 1) };
+            checksum = checksum.block(policy.nsid.sum(), !odd);
+        }
     }
     for number in header {
         checksum = checksum.number(number);
@@ -200,14 +222,18 @@ fn write_part<F: Frame, G: Generation>(
     true
 }
 
-/// Our OPT record: root, own size, version 0, DO as asked, no options.
+/// Our OPT record up to its options: root, own size, version 0, DO as asked.
 #[inline(always)]
-const fn opt_record(udp_octets: u16, dnssec: bool) -> [u8; OPT_OCTETS] {
+const fn opt_record(udp_octets: u16, plan: &Plan) -> [u8; OPT_OCTETS] {
     let [size_high, size_low] = udp_octets.to_be_bytes();
-    let flags = if dnssec { edns::FLAG_DO } else { 0 };
+    let flags = if plan.dnssec { edns::FLAG_DO } else { 0 };
     let [flags_high, flags_low] = flags.to_be_bytes();
+    let [high, low] = plan
+        .opt_octets
+        .saturating_sub(OPT_OCTETS as u16)
+        .to_be_bytes();
     [
-        0, 0, 41, size_high, size_low, 0, 0, flags_high, flags_low, 0, 0,
+        0, 0, 41, size_high, size_low, 0, 0, flags_high, flags_low, high, low,
     ]
 }
 
@@ -224,14 +250,15 @@ const fn opt_sum(opt: &[u8; OPT_OCTETS]) -> u16 {
         version,
         flags_high,
         flags_low,
-        _,
-        _,
+        high,
+        octets,
     ] = *opt;
-    // Three words are zero; the others add up to less than 2^32.
+    // Six words add up to less than 2^32; an odd number of octets is padded.
     let sum = u16::from_be_bytes([0, rtype]) as u64
         + u16::from_be_bytes([low, size_high]) as u64
         + u16::from_be_bytes([size_low, ttl]) as u64
         + u16::from_be_bytes([version, flags_high]) as u64
-        + u16::from_be_bytes([flags_low, 0]) as u64;
+        + u16::from_be_bytes([flags_low, high]) as u64
+        + u16::from_be_bytes([octets, 0]) as u64;
     crate::frame::checksum::fold(sum)
 }

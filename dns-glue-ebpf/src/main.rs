@@ -30,7 +30,7 @@ pub fn dns_glue(ctx: XdpContext) -> u32 {
             &mut Packet::new(&ctx),
             &Tables,
             &Tables,
-            &tables::policy(),
+            tables::policy(),
             scratch,
         ),
         None => Reason::Inconsistent,

@@ -13,7 +13,7 @@ use aya_ebpf::programs::XdpContext;
 use core::arch::asm;
 use core::ptr;
 use dns_glue_common::frame::{Frame, Scratch, WireHeader};
-use dns_glue_common::limits::MAX_QUERY_OCTETS;
+use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
 use dns_glue_common::wire::MessageBuffer;
 
@@ -56,7 +56,7 @@ impl<'a> Packet<'a> {
 /// Makes a value something that the optimiser knows nothing of, so that the
 /// checks and masks that follow stay in the program for the verifier to see.
 #[inline(always)]
-fn opaque(mut value: usize) -> usize {
+pub fn opaque(mut value: usize) -> usize {
     // SAFETY: a register is moved to itself.
     unsafe { asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
     value
@@ -171,6 +171,27 @@ impl Frame for Packet<'_> {
             ptr::write_unaligned(address, number.wrapping_add(delta).to_be());
         }
         true
+    }
+
+    #[inline(always)]
+    fn write_identifier(
+        &mut self,
+        offset: usize,
+        identifier: &[u8; MAX_NSID_OCTETS],
+        octets: usize,
+    ) -> bool {
+        let octets = length(octets, MAX_NSID_OCTETS - 1);
+        // SAFETY: the identifier has as many octets as the mask allows; the
+        // helper reads it and checks the packet's side.
+        let result = unsafe {
+            bpf_xdp_store_bytes(
+                self.ctx.ctx,
+                offset as u32,
+                identifier.as_ptr().cast_mut().cast(),
+                octets,
+            )
+        };
+        result == 0
     }
 
     #[inline(always)]

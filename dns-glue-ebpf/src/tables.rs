@@ -1,6 +1,7 @@
 //! The maps and globals of the program; their meaning is in
 //! `dns_glue_common::maps`.
 
+use crate::packet::opaque;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
@@ -37,9 +38,7 @@ static ADDRESSES: HashMap<AddressKey, u8> = HashMap::with_max_entries(MAX_ADDRES
 
 #[unsafe(no_mangle)]
 static SETTINGS: Global<Settings> = Global::new(Settings {
-    port: 53,
-    max_udp: 1232,
-    flags: 0,
+    policy: Policy::DEFAULT,
     buckets: 1,
 });
 
@@ -61,15 +60,20 @@ pub fn scratch() -> Option<&'static mut Scratch> {
     Some(unsafe { &mut *scratch })
 }
 
+/// What the loader wrote: hidden from the optimiser, which would else take the
+/// values above for it.
+#[inline(always)]
+fn settings() -> &'static Settings {
+    let settings = opaque((&raw const SETTINGS) as usize) as *const Settings;
+    // SAFETY: a global of the program, of that type, which nobody writes while
+    // the program runs.
+    unsafe { &*settings }
+}
+
 /// The operator's choices.
 #[inline(always)]
-pub fn policy() -> Policy {
-    let settings = SETTINGS.load();
-    Policy {
-        port: settings.port,
-        max_udp: settings.max_udp,
-        flags: settings.flags,
-    }
+pub fn policy() -> &'static Policy {
+    &settings().policy
 }
 
 /// Counts an outcome.
@@ -120,7 +124,7 @@ impl Secret for Tables {
 impl Index for Tables {
     #[inline(always)]
     fn buckets(&self) -> u32 {
-        SETTINGS.load().buckets
+        settings().buckets
     }
 
     #[inline(always)]

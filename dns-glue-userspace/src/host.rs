@@ -9,7 +9,7 @@ use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::parse::Host;
 use dns_glue_common::frame::{Frame, Scratch, WireHeader};
-use dns_glue_common::limits::MAX_QUERY_OCTETS;
+use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
@@ -17,7 +17,7 @@ use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
 use dns_glue_common::respond::respond;
 use dns_glue_common::wire::MessageBuffer;
 use std::collections::HashSet;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A frame in memory, with room around it as a driver leaves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,19 @@ impl Frame for MemoryFrame {
         true
     }
 
+    fn write_identifier(
+        &mut self,
+        offset: usize,
+        identifier: &[u8; MAX_NSID_OCTETS],
+        octets: usize,
+    ) -> bool {
+        let Some(place) = self.octets.get_mut(offset..offset + octets) else {
+            return false;
+        };
+        place.copy_from_slice(&identifier[..octets]);
+        true
+    }
+
     fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
         let Some(place) = self.octets.get_mut(offset..offset + N) else {
             return false;
@@ -131,7 +144,7 @@ impl Host for MemoryHost {
     }
 }
 
-/// Octets in front of the message of a frame by [`write_frame_ipv6`].
+/// Octets in front of the message of a frame by [`frame_ipv6`].
 const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
 /// Room that is always enough.
 const PLENTY: usize = 4096;
@@ -192,7 +205,7 @@ impl<'g> Runner<'g> {
             scratch,
         } = self;
         let mac = host.interface.mac;
-        write_frame_ipv6(&mut frame.octets, mac, policy.port, message);
+        write_frame(&mut frame.octets, &ends_ipv6(mac, policy.port), message);
         let reason = respond(frame, host, *generation, policy, scratch);
         match reason.action() {
             Action::Transmit => Ok((&frame.octets[IPV6_FRONT_OCTETS..], reason)),
@@ -222,41 +235,137 @@ pub fn answer(
     Ok((reply.to_vec(), reason))
 }
 
+/// Between whom a query in a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The MAC address that the frame is sent to.
+    pub mac: [u8; 6],
+    /// Who asks.
+    pub client: IpAddr,
+    /// Who is asked, of the same family.
+    pub server: IpAddr,
+    /// The UDP port of the service.
+    pub port: u16,
+}
+
 /// A DNS message from [`CLIENT`] to [`SERVER`], over UDP and IPv6, in an Ethernet
 /// frame to `mac`.
 pub fn frame_ipv6(mac: [u8; 6], port: u16, message: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
-    write_frame_ipv6(&mut frame, mac, port, message);
+    write_frame(&mut frame, &ends_ipv6(mac, port), message);
     frame
 }
 
-/// Makes `frame` such a frame.
-fn write_frame_ipv6(frame: &mut Vec<u8>, mac: [u8; 6], port: u16, message: &[u8]) {
+const fn ends_ipv6(mac: [u8; 6], port: u16) -> Ends {
+    Ends {
+        mac,
+        client: IpAddr::V6(CLIENT),
+        server: IpAddr::V6(SERVER),
+        port,
+    }
+}
+
+/// Makes `frame` a DNS message over UDP in an Ethernet frame.
+///
+/// # Panics
+///
+/// If the ends are not of the same family.
+pub fn write_frame(frame: &mut Vec<u8>, ends: &Ends, message: &[u8]) {
     const CLIENT_PORT: u16 = 0xc000;
-    const UDP: u8 = 17;
     let udp_octets = u16::try_from(8 + message.len()).unwrap_or(u16::MAX);
     frame.clear();
-    frame.extend(mac);
-    frame.extend([2, 0, 0, 0, 0, 2, 0x86, 0xdd]);
-    frame.extend([0x60, 0, 0, 0]);
-    frame.extend(udp_octets.to_be_bytes());
-    frame.extend([UDP, 64]);
-    frame.extend(CLIENT.octets());
-    frame.extend(SERVER.octets());
+    frame.extend(ends.mac);
+    frame.extend([2, 0, 0, 0, 0, 2]);
+    let address_octets = match (ends.client, ends.server) {
+        (IpAddr::V4(client), IpAddr::V4(server)) => {
+            write_ipv4(frame, client, server, udp_octets);
+            4
+        }
+        (IpAddr::V6(client), IpAddr::V6(server)) => {
+            write_ipv6(frame, client, server, udp_octets);
+            16
+        }
+        _ => panic!("a packet has addresses of one family"),
+    };
     let udp = frame.len();
     frame.extend(CLIENT_PORT.to_be_bytes());
-    frame.extend(port.to_be_bytes());
+    frame.extend(ends.port.to_be_bytes());
     frame.extend(udp_octets.to_be_bytes());
     frame.extend([0, 0]);
     frame.extend(message);
     // The pseudo-header's addresses lie right in front of the UDP header.
-    let addresses = udp - 32;
-    let checksum = frame[addresses..]
-        .chunks(2)
-        .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
-        .fold(Sum::ZERO, Sum::number)
+    let addresses = udp - 2 * address_octets;
+    let checksum = sum(&frame[addresses..])
         .number(UDP.into())
         .number(udp_octets)
         .finish_udp();
     frame[udp + 6..udp + 8].copy_from_slice(&checksum.to_ne_bytes());
+}
+
+/// The number of UDP among the protocols over IP.
+const UDP: u8 = 17;
+
+fn write_ipv4(frame: &mut Vec<u8>, client: Ipv4Addr, server: Ipv4Addr, udp_octets: u16) {
+    const HEADER_OCTETS: u16 = 20;
+    frame.extend([0x08, 0x00]);
+    let ip = frame.len();
+    frame.extend([0x45, 0]);
+    frame.extend(udp_octets.saturating_add(HEADER_OCTETS).to_be_bytes());
+    // Identification, flags, fragment offset; TTL; the checksum's place.
+    frame.extend([0, 0, 0, 0, 64, UDP, 0, 0]);
+    frame.extend(client.octets());
+    frame.extend(server.octets());
+    let checksum = sum(&frame[ip..]).finish();
+    frame[ip + 10..ip + 12].copy_from_slice(&checksum.to_ne_bytes());
+}
+
+fn write_ipv6(frame: &mut Vec<u8>, client: Ipv6Addr, server: Ipv6Addr, udp_octets: u16) {
+    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+    frame.extend(udp_octets.to_be_bytes());
+    frame.extend([UDP, 64]);
+    frame.extend(client.octets());
+    frame.extend(server.octets());
+}
+
+fn sum(octets: &[u8]) -> Sum {
+    octets
+        .chunks(2)
+        .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))
+        .fold(Sum::ZERO, Sum::number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 1071: what is received sums to all ones.
+    #[test]
+    fn frames_have_valid_checksums() {
+        let ipv4 = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+        for (client, server, ip_octets, pseudo) in [
+            (ipv4(2), ipv4(1), 20, 8),
+            (IpAddr::V6(CLIENT), IpAddr::V6(SERVER), 40, 32),
+        ] {
+            let ends = Ends {
+                mac: [2, 0, 0, 0, 0, 1],
+                client,
+                server,
+                port: 53,
+            };
+            for octets in 12..40_u8 {
+                let message: Vec<u8> = (0..octets).map(|octet| octet.wrapping_mul(37)).collect();
+                let mut frame = Vec::new();
+                write_frame(&mut frame, &ends, &message);
+                let udp = 14 + ip_octets;
+                let whole = sum(&frame[udp - pseudo..])
+                    .number(UDP.into())
+                    .number(u16::from(octets) + 8);
+                assert_eq!(whole.finish(), 0, "UDP");
+                assert_eq!(frame[udp + 8..], message);
+                if ip_octets == 20 {
+                    assert_eq!(sum(&frame[14..udp]).finish(), 0, "IPv4");
+                }
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! zone file -> zone::records -> zone::cuts -> compile (bodies, generation) -> kernel (maps, program)
 //!                          \-> serve::fallback (everything that passes)
 //! host (the program's way without a kernel) -> report (check, explain)
-//! compare (our replies against another server's)
+//! compare (our replies against another server's), verify (the running program against the server behind)
 //! ```
 
 pub mod cli;
@@ -17,4 +17,5 @@ pub mod progress;
 pub mod report;
 pub mod serve;
 pub mod synthetic;
+pub mod verify;
 pub mod zone;

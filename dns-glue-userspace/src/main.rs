@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match dns_glue::cli::main() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // Not returned from main: its form is for programmers.
         Err(error) => {
             eprintln!("dns-glue: {error:#}");

@@ -2,6 +2,10 @@
 //! answers what, and that the kernel's referrals are the server's own.
 
 mod behind_support;
+#[path = "behind_servers/rfc9471.rs"]
+mod rfc9471;
+#[path = "behind_servers/verify.rs"]
+mod verify;
 
 use behind_support::message::{
     A, CD, CLIENT_SUBNET, COOKIE, DS, NSID, RD, Reply, SOA, content, option, query, with_flags,
@@ -10,6 +14,28 @@ use behind_support::message::{
 use behind_support::{Peer, SERVER_IPV4, SERVER_IPV6, Site};
 use domain::base::iana::Rcode;
 
+const KNOT: Peer = Peer {
+    heading: "Knot DNS",
+    program: "knotd",
+    package: "knot",
+    arguments: &["-c"],
+    config: "knot.conf",
+};
+const NSD: Peer = Peer {
+    heading: "NSD",
+    program: "nsd",
+    package: "nsd",
+    arguments: &["-d", "-c"],
+    config: "nsd.conf",
+};
+const BIND: Peer = Peer {
+    heading: "BIND",
+    program: "named",
+    package: "bind9",
+    arguments: &["-g", "-c"],
+    config: "named.conf",
+};
+
 /// A client's cookie (RFC 7873 section 4).
 const CLIENT_COOKIE: &[u8] = b"a cookie";
 /// 198.51.100.0/24 (RFC 7871 section 6).
@@ -17,14 +43,7 @@ const SUBNET: &[u8] = &[0, 1, 24, 0, 198, 51, 100];
 
 #[test]
 fn knot() {
-    let peer = Peer {
-        heading: "Knot DNS",
-        program: "knotd",
-        package: "knot",
-        arguments: &["-c"],
-        config: "knot.conf",
-    };
-    let Some(mut site) = Site::new(&peer) else {
+    let Some(mut site) = Site::new(&KNOT) else {
         return;
     };
     each_is_answered_by_the_right_side(&site);
@@ -35,14 +54,7 @@ fn knot() {
 
 #[test]
 fn nsd() {
-    let peer = Peer {
-        heading: "NSD",
-        program: "nsd",
-        package: "nsd",
-        arguments: &["-d", "-c"],
-        config: "nsd.conf",
-    };
-    let Some(mut site) = Site::new(&peer) else {
+    let Some(mut site) = Site::new(&NSD) else {
         return;
     };
     each_is_answered_by_the_right_side(&site);
@@ -53,14 +65,7 @@ fn nsd() {
 
 #[test]
 fn bind() {
-    let peer = Peer {
-        heading: "BIND",
-        program: "named",
-        package: "bind9",
-        arguments: &["-g", "-c"],
-        config: "named.conf",
-    };
-    let Some(mut site) = Site::new(&peer) else {
+    let Some(mut site) = Site::new(&BIND) else {
         return;
     };
     each_is_answered_by_the_right_side(&site);

@@ -75,7 +75,7 @@ fn the_example_zone_line_by_line() {
     for line in [
         "zone glue.example. serial 2026010100: 221 records, not signed",
         "  26 delegations to 52 name servers (82 NS records)",
-        "  DNSSEC: 0 with DS, 0 with NSEC, 0 with NSEC3, 26 unsigned",
+        "  DNSSEC: 0 with DS, 0 with NSEC, 0 with NSEC3, 0 by opt-out, 26 unsigned",
         "  in-domain glue: 58 RRsets, 110 addresses, in 11 delegations",
         "  sibling glue: 28 RRsets, 28 addresses, in 6 delegations",
         "  authoritative addresses: 4 RRsets, 4 addresses, in 2 delegations",
@@ -205,25 +205,78 @@ fn zones_served_together() {
 }
 
 #[test]
-fn what_passes_because_it_is_not_compiled() {
-    // Signed with NSEC3: the denial is not compiled, a DS is.
-    let rrsig = |owner: &str, covered: &str| {
-        format!("{owner} RRSIG {covered} 13 2 60 20300101000000 20200101000000 1 test. AAAA\n")
+fn nsec3_zones() {
+    let zone = |name: &str| {
+        let path = manifest_dir().join(format!("testdata/nsec3/{name}.zone"));
+        format!("{name}.example.={}", path.display())
     };
-    let text = format!(
-        "$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n@ DNSKEY 257 3 13 AAAA\n{}\
-         @ NSEC3PARAM 1 0 0 -\n5u2i2h5co0ebb4r9hipbku7pea6ggpsv NSEC3 1 1 0 - 5u2i2h5co0ebb4r9hipbku7pea6ggpsv NS SOA\na NS ns.void.\nb NS ns.void.\nb DS 1 13 2 00112233\n{}",
-        rrsig("@", "SOA"),
-        rrsig("b", "DS")
+    let hashed = json(&["--zone", &zone("hashed"), "--strict"]);
+    assert_eq!(hashed["zones"][0]["denial"], "NSEC3");
+    let proofs = &hashed["zones"][0]["proofs"];
+    assert_eq!((&proofs["ds"], &proofs["nsec3"]), (&3.into(), &27.into()));
+    // Each delegation has its own.
+    assert_eq!(hashed["pieces"]["proofs"], 30);
+    assert_eq!(hashed["pieces"]["shared_proofs"], 0);
+
+    let opt_out = json(&["--zone", &zone("opt-out"), "--strict"]);
+    let proofs = &opt_out["zones"][0]["proofs"];
+    assert_eq!((&proofs["ds"], &proofs["opt_out"]), (&3.into(), &27.into()));
+    // 27 delegations, in 12 pairs of encloser and interval.
+    assert_eq!(opt_out["pieces"]["proofs"], 15);
+    assert_eq!(opt_out["pieces"]["shared_proofs"], 8);
+    assert_eq!(replies(&opt_out, Some(1232), true)["referrals"], 30);
+    let text = text(&["--zone", &zone("opt-out")]);
+    let line = "  DNSSEC: 3 with DS, 0 with NSEC, 0 with NSEC3, 27 by opt-out, 0 unsigned";
+    assert!(text.lines().any(|found| found == line), "{text}");
+}
+
+#[test]
+fn a_broken_chain_stops_one_delegation_and_no_chain_the_zone() {
+    let path = manifest_dir().join("testdata/nsec3/hashed.zone");
+    let sound = std::fs::read_to_string(path).expect("a file");
+    let without = |what: &dyn Fn(&str) -> bool| -> String {
+        let lines = sound.lines().filter(|line| !what(line));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    let zone = |name: &str, text: String| {
+        let path = scratch_file(name, text.as_bytes());
+        format!("hashed.example.={}", path.display())
+    };
+    // `nsec3hash aabbccdd 1 5 one.hashed.example` names the one left out.
+    let gap = without(&|line| line.starts_with("8SMKC04V3BMM019VJVVABVNT9B2P7VPM"));
+    let gap = zone("check-nsec3-gap.zone", gap);
+    let found = json(&["--zone", &gap]);
+    assert_eq!(found["zones"][0]["delegations"], 29);
+    assert_eq!(found["stops"]["broken-delegation"], 1);
+    let faults = found["faults"].as_array().expect("an array");
+    let fault = faults.iter().find(|group| group["kind"] == "missing-nsec3");
+    let fault = fault.expect("the fault");
+    assert_eq!(fault["faults"]["total"], 1);
+    assert_eq!(
+        fault["faults"]["listed"][0]["message"],
+        "one.hashed.example.: neither DS nor NSEC3 at the cut, and the NSEC3 chain has a gap \
+         there; it passes"
     );
-    let path = scratch_file("check-nsec3.zone", text.as_bytes());
-    let check = json(&["--zone", &format!("test.={}", path.display())]);
-    assert_eq!(check["zones"][0]["denial"], "NSEC3");
-    assert_eq!(check["zones"][0]["proofs"]["nsec3"], 1);
-    assert_eq!(replies(&check, None, false)["referrals"], 2);
-    let signed = replies(&check, Some(1232), true);
-    assert_eq!(signed["referrals"], 1);
-    assert_eq!(signed["passing"]["denial-pending"], 1);
+    assert!(!check(&["--zone", &gap, "--strict"]).status.success());
+
+    for (name, text, what) in [
+        (
+            "check-no-nsec3.zone",
+            without(&|line| line.contains(" NSEC3 ")),
+            "is signed with NSEC3, but has no chain",
+        ),
+        (
+            "check-no-denial.zone",
+            without(&|line| line.contains("NSEC3")),
+            "is signed, but has neither NSEC nor NSEC3 records",
+        ),
+    ] {
+        let output = check(&["--zone", &zone(name, text)]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(errors.contains(name) && errors.contains(what), "{errors}");
+        assert!(errors.contains("the zone hashed.example."), "{errors}");
+    }
 }
 
 #[test]

@@ -41,9 +41,9 @@ fn ask(
             .expect("room");
     }
     let policy = Policy {
-        port: 53,
         max_udp: 1400,
         flags: compilation.generation.policy_flags,
+        ..Policy::DEFAULT
     };
     host::answer(&compilation.generation, &policy, &additional.finish())
 }

@@ -565,9 +565,11 @@ fn faults_of_zones_are_told_before_it_is_ready() {
         assert_eq!(zones[place]["delegations"], delegations);
         assert_eq!(zones[place]["refused"], refused);
         assert_eq!(zones[place]["too_deep"], 0);
+        assert_eq!(zones[place]["denial"], "unsigned");
+        assert_eq!(zones[place]["proofs"]["unsigned"], delegations);
     }
     let text = String::from_utf8(daemon.command("status").stdout).expect("text");
-    for part in ["REFUSED", "TOO DEEP"] {
+    for part in ["DENIAL", "REFUSED", "TOO DEEP"] {
         assert!(text.contains(part), "{text}");
     }
 }

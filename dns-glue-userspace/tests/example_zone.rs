@@ -196,12 +196,17 @@ fn empty_non_terminals_and_neighbours() {
     assert!(www.rrset(Rtype::AAAA).is_some());
     let before = |text: &str| {
         let found = zone
-            .at_or_before(name(text).for_slice())
+            .up_to(name(text).for_slice())
+            .next_back()
             .expect("some owner");
         found.name().to_string()
     };
     assert_eq!(before("zzz.glue.example."), "www.glue.example");
     assert_eq!(before("\\255.glue.example."), "\\255.glue.example");
     assert_eq!(before("GLUE.example."), "glue.example");
-    assert!(zone.at_or_before(name("example.").for_slice()).is_none());
+    assert!(
+        zone.up_to(name("example.").for_slice())
+            .next_back()
+            .is_none()
+    );
 }

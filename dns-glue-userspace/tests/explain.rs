@@ -165,6 +165,54 @@ fn what_passes_and_why() {
 }
 
 #[test]
+fn proofs_by_nsec3() {
+    for (zone, cut, proof) in [
+        (
+            "hashed",
+            "many",
+            "; proof: 188 of 188 octets (NSEC3 of the cut with signatures: no DS)",
+        ),
+        (
+            "opt-out",
+            "x.y.below",
+            "; proof: 944 of 944 octets (opt-out: the NSEC3 that matches the closest encloser and \
+             the one that covers the next closer name, with signatures)",
+        ),
+        (
+            "opt-out",
+            "both-338",
+            "; proof: 477 of 477 octets (opt-out: one NSEC3 that matches the closest encloser and \
+             covers the next closer name, with signatures)",
+        ),
+    ] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("testdata/nsec3")
+            .join(format!("{zone}.zone"));
+        let served = format!("{zone}.example={}", path.display());
+        let cut = format!("{cut}.{zone}.example");
+        let asked = text(&["--zone", &served, "--dnssec", &cut]);
+        assert_lines(&asked, &[proof, "; TC=0: nothing is left out"]);
+        let plain = text(&["--zone", &served, &cut]);
+        assert_lines(&plain, &["; proof: not asked for (DO=0)"]);
+    }
+    // What does not fit is named by its owner.
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/nsec3/opt-out.zone");
+    let served = format!("opt-out.example={}", path.display());
+    let short = [
+        "--zone",
+        &served,
+        "--dnssec",
+        "--bufsize",
+        "700",
+        "one.opt-out.example",
+    ];
+    assert_lines(
+        &text(&short),
+        &["; TC=1: DS or denial does not fit (RFC 4035 sections 3.1.4 and 3.1.1)"],
+    );
+}
+
+#[test]
 fn the_fallbacks_answer() {
     let text = text(&["nothing.glue.example", "--fallback"]);
     assert_lines(
@@ -222,11 +270,16 @@ fn the_arithmetic_agrees_with_every_reply() {
     let cuts = find_cuts(&zones, &[]);
     let compilation = compile::compile(&zones, &cuts, &()).expect("the zone compiles");
     let policy = Policy {
-        port: 53,
-        max_udp: 1232,
         flags: compilation.generation.policy_flags,
+        ..Policy::DEFAULT
     };
-    let edns = |udp_octets, dnssec| Some(Edns { udp_octets, dnssec });
+    let edns = |udp_octets, dnssec| {
+        Some(Edns {
+            udp_octets,
+            dnssec,
+            nsid: false,
+        })
+    };
     let mut truncated = 0;
     // Each explanation looks at every delegation: every seventh is enough.
     for delegation in cuts.delegations.iter().step_by(7) {

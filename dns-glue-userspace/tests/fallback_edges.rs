@@ -215,6 +215,27 @@ fn cases() -> Vec<Case> {
         Some(R::NOERROR),
         None,
     );
+    for (what, option) in [
+        ("NSID, and no identifier", &[0, 3, 0, 0][..]),
+        ("client subnet", &[0, 8, 0, 7, 0, 1, 24, 0, 198, 51, 100]),
+        ("EXPIRE", &[0, 9, 0, 0]),
+        ("a cookie", b"\x00\x0A\x00\x08a cookie"),
+        ("a cookie of a wrong length", &[0, 10, 0, 3, 1, 2, 3]),
+        ("keepalive", &[0, 11, 0, 0]),
+        ("padding", &[0, 12, 0, 5, 0, 0, 0, 0, 0]),
+        ("an extended error", &[0, 15, 0, 2, 0, 7]),
+        ("ZONEVERSION", &[0, 19, 0, 0]),
+        (
+            "a local option, twice",
+            &[0xFD, 0xE9, 0, 0, 0xFD, 0xE9, 0, 1, 9],
+        ),
+        (
+            "several options",
+            &[0, 12, 0, 1, 0, 0, 3, 0, 0, 0, 99, 0, 0],
+        ),
+    ] {
+        add(what, with(&opt(0, 0, option)), Some(R::NOERROR), None);
+    }
     add(
         "EDNS version 1",
         with(&opt(0, 1, &[])),

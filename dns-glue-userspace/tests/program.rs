@@ -10,8 +10,9 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use cases::{Case, Setup};
+use cases::{Answer, Case, Setup};
 use dns_glue::conform::random::Random;
+use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use program_support::program::{Memory, POLICY, Program};
@@ -125,19 +126,30 @@ fn check_answer(case: &Case, frame: &[u8]) {
     );
     match &query.opt {
         None => assert_eq!(reply.opt, None, "no OPT record was asked for"),
-        Some(opt) => check_opt(message, opt, answer.own_size),
+        Some(opt) => check_opt(message, opt, answer),
     }
     assert!(message.len() <= answer.limit, "{} octets", message.len());
 }
 
-/// The last 11 octets are our OPT record: no options, only DO copied.
-fn check_opt(message: &[u8], asked: &Opt, own_size: u16) {
+/// The last octets are our OPT record: only DO copied, and no option but the
+/// identifier.
+fn check_opt(message: &[u8], asked: &Opt, answer: &Answer) {
     let mut expected = vec![0, 0, 41];
-    expected.extend(own_size.to_be_bytes());
+    expected.extend(answer.own_size.to_be_bytes());
     expected.extend([0, 0]);
     expected.extend((asked.flags & edns_flag::DO).to_be_bytes());
-    expected.extend([0, 0]);
-    assert_eq!(message[message.len() - 11..], expected, "the OPT record");
+    match answer.nsid {
+        None => expected.extend([0, 0]),
+        Some(nsid) => {
+            let octets = nsid.len() as u8;
+            expected.extend([0, octets + 4, 0, 3, 0, octets]);
+            expected.extend(nsid);
+        }
+    }
+    assert!(
+        message.ends_with(&expected),
+        "the OPT record: {message:02x?}"
+    );
 }
 
 /// Two replies written out, so that nothing but the eye decodes them.
@@ -207,6 +219,24 @@ fn kernel_and_host_agree_on_the_example_zones() {
     let names = stream::names(&zones);
     let program = Program::load(Memory::new(zones::generation(&zones), POLICY));
     compare(&program, &names, 20_260_101, 12_000);
+}
+
+#[test]
+fn kernel_and_host_agree_on_identifiers_of_any_length() {
+    if !is_root() {
+        return;
+    }
+    let zones = [zones::example(), zones::signed()];
+    let names = stream::names(&zones);
+    for octets in [1, 2, 63, 64] {
+        let policy = Policy {
+            nsid: Nsid::new(&vec![0xfe; octets]).expect("a length that is allowed"),
+            ..POLICY
+        };
+        let program = Program::load(Memory::new(zones::generation(&zones), policy));
+        println!("{}", program.describe());
+        compare(&program, &names, 20_260_102 + octets as u64, 6_000);
+    }
 }
 
 #[test]

@@ -81,6 +81,8 @@ fn all_limits() -> Vec<(&'static str, &'static str, u64)> {
         limits::MAX_QUERY_OCTETS,
         limits::MAX_OPTIONS,
         limits::OPT_OCTETS,
+        limits::OPTION_HEAD_OCTETS,
+        limits::MAX_NSID_OCTETS,
         limits::MIN_UDP_OCTETS,
         limits::MAX_UDP_OCTETS,
         limits::DEFAULT_UDP_OCTETS,

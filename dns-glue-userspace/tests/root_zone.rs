@@ -15,9 +15,8 @@ use std::process::Command;
 
 fn policy(generation: &Generation) -> Policy {
     Policy {
-        port: 53,
-        max_udp: 1232,
         flags: generation.policy_flags,
+        ..Policy::DEFAULT
     }
 }
 

@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result};
 use crate::command::{output, run, say};
 
 /// What the tests run: name servers to compare with and to stand behind the
-/// program, clients, a signer, tools for interfaces, and xz for the data.
-pub const FOR_TESTS: [&str; 12] = [
+/// program, clients, signers, tools for interfaces, and xz for the data.
+pub const FOR_TESTS: [&str; 13] = [
     "bind9",
     "bind9-dnsutils",
     "bind9-utils",
@@ -22,6 +22,7 @@ pub const FOR_TESTS: [&str; 12] = [
     "ethtool",
     "iproute2",
     "knot",
+    "knot-dnssecutils",
     "knot-dnsutils",
     "nsd",
     "tcpdump",

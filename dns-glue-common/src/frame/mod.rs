@@ -8,7 +8,7 @@ pub mod parse;
 pub mod reply;
 
 use crate::decide::Plan;
-use crate::limits::MAX_HEAD_OCTETS;
+use crate::limits::{MAX_HEAD_OCTETS, MAX_NSID_OCTETS};
 use crate::referral::Piece;
 use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
@@ -77,6 +77,16 @@ pub trait Frame {
     /// Adds `delta` to the number at `offset`, network byte order.
     fn add_number(&mut self, offset: usize, delta: u16) -> bool;
 
+    /// Writes the first `octets` octets of an identifier to `offset`.
+    ///
+    /// Valid lengths: `1..=MAX_NSID_OCTETS`.
+    fn write_identifier(
+        &mut self,
+        offset: usize,
+        identifier: &[u8; MAX_NSID_OCTETS],
+        octets: usize,
+    ) -> bool;
+
     /// Writes `N` octets at `offset`.
     fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool;
 }
@@ -113,6 +123,9 @@ pub struct Scratch {
     pub datagram: Datagram,
     /// What is sent.
     pub plan: Plan,
+    /// The identifier that is sent: Linux before 6.12 does not let a helper
+    /// read it from where the loader put it, which is read-only.
+    pub identifier: [u8; MAX_NSID_OCTETS],
 }
 
 impl Scratch {
@@ -124,6 +137,7 @@ impl Scratch {
         query: Query::EMPTY,
         datagram: Datagram::EMPTY,
         plan: Plan::EMPTY,
+        identifier: [0; MAX_NSID_OCTETS],
     };
 }
 

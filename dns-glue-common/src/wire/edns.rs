@@ -1,6 +1,7 @@
 //! The OPT record of a query (RFC 6891 6.1).
 
 use super::Message;
+use crate::frame::read_back;
 use crate::limits::{MAX_OPTIONS, MIN_UDP_OCTETS, OPT_OCTETS};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -27,7 +28,7 @@ pub struct Edns {
 /// Option codes that change what is answered.
 mod option {
     /// RFC 5001.
-    pub const NSID: u16 = 3;
+    pub use crate::nsid::CODE as NSID;
     /// RFC 7871.
     pub const ECS: u16 = 8;
     /// RFC 7314.
@@ -39,14 +40,19 @@ mod option {
 }
 
 /// Parses the one additional record at `start`, which must be an OPT record
-/// that ends with the message.
+/// that ends with the message. Counts NSID options in `nsids`, which is 0.
 ///
 /// # Errors
 ///
 /// `NotOpt` for any other record, `EdnsVersion`, `CutShort`, `TrailingOctets`,
 /// and what the options lead to.
 #[inline(always)]
-pub fn parse_opt(message: &Message<'_>, start: usize, policy: &Policy) -> Result<Edns, Reason> {
+pub fn parse_opt(
+    message: &Message<'_>,
+    start: usize,
+    policy: &Policy,
+    nsids: &mut u16,
+) -> Result<Edns, Reason> {
     let (Some(owner), Some(rtype)) = (message.octet(start), message.u16(start + 1)) else {
         return Err(Reason::CutShort);
     };
@@ -73,7 +79,7 @@ pub fn parse_opt(message: &Message<'_>, start: usize, policy: &Policy) -> Result
     if end < message.octets() {
         return Err(Reason::TrailingOctets);
     }
-    parse_options(message, options, end, policy)?;
+    parse_options(message, options, end, policy, nsids)?;
     let udp_octets = if (class as usize) < MIN_UDP_OCTETS {
         MIN_UDP_OCTETS
     } else {
@@ -86,14 +92,61 @@ pub fn parse_opt(message: &Message<'_>, start: usize, policy: &Policy) -> Result
     })
 }
 
-/// Walks the options; any that the normal server may answer by itself passes
-/// (referral policy of each: the spec of the option, named beside its code).
+/// Lengths that the specification of an option allows: bit n for n octets, the
+/// last bit for 63 and more. BIND answers FORMERR to any other, Knot and NSD do
+/// not look.
+///
+/// # Verifier
+///
+/// A table, because a branch for each code would be a way for each; of a power
+/// of two, so that a mask bounds the place.
+static LENGTHS: [u64; 32] = {
+    const fn range(first: u32, last: u32) -> u64 {
+        (u64::MAX >> (63 - (last - first))) << first
+    }
+    let mut lengths = [u64::MAX; 32];
+    // LLQ (RFC 8764).
+    lengths[1] = range(18, 18);
+    // Client subnet (RFC 7871 6): a family, two lengths and an address.
+    lengths[8] = range(4, 20);
+    // COOKIE (RFC 7873 4).
+    lengths[10] = range(8, 8) | range(16, 40);
+    // KEY-TAG (RFC 8145 4.1): numbers of two octets, at least one.
+    lengths[14] = 0x5555_5555_5555_5554;
+    // EDE (RFC 8914 2).
+    lengths[15] = range(2, 63);
+    // Client and server tag (draft-bellis-dnsop-edns-tags).
+    lengths[16] = range(2, 2);
+    lengths[17] = range(2, 2);
+    lengths
+};
+
+/// Whether an option may have so many octets.
+#[inline(always)]
+fn is_length_allowed(code: u16, octets: u16) -> bool {
+    let last_bit = u64::BITS as u16 - 1;
+    let bit = if octets < last_bit { octets } else { last_bit };
+    // Read back, or the mask would be taken for needless and left out.
+    let place = read_back(&code) as usize & (LENGTHS.len() - 1);
+    match LENGTHS.get(place) {
+        Some(lengths) if (code as usize) < LENGTHS.len() => lengths >> bit & 1 == 1,
+        _ => true,
+    }
+}
+
+/// Walks the options; any that servers treat differently passes (the spec of
+/// each is named beside its code).
+///
+/// An NSID option in a query must be empty, and servers must not look at what
+/// it holds (RFC 5001 2.1, 2.2). Two of them lead to one identifier in the reply
+/// of Knot and BIND and to a broken OPT record in that of NSD.
 #[inline(always)]
 fn parse_options(
     message: &Message<'_>,
     start: usize,
     end: usize,
     policy: &Policy,
+    nsids: &mut u16,
 ) -> Result<(), Reason> {
     let mut offset = start;
     for _ in 0..MAX_OPTIONS {
@@ -108,7 +161,8 @@ fn parse_options(
             return Err(Reason::OptionLength);
         }
         match code {
-            option::NSID => return Err(Reason::OptionNsid),
+            option::NSID if !policy.nsid.is_some() => return Err(Reason::OptionNsid),
+            option::NSID => *nsids = read_back(nsids).wrapping_add(1),
             option::EXPIRE => return Err(Reason::OptionExpire),
             option::ZONEVERSION => return Err(Reason::OptionZoneVersion),
             option::COOKIE if policy.has(Policy::COOKIES_PASS) => {
@@ -117,9 +171,15 @@ fn parse_options(
             option::ECS if policy.has(Policy::ECS_PASS) => return Err(Reason::OptionEcs),
             _ => {}
         }
+        if !is_length_allowed(code, octets) {
+            return Err(Reason::OptionMalformed);
+        }
     }
     if offset < end {
         return Err(Reason::ManyOptions);
+    }
+    if read_back(nsids) > 1 {
+        return Err(Reason::OptionNsid);
     }
     Ok(())
 }
@@ -128,14 +188,11 @@ fn parse_options(
 mod tests {
     use super::super::tests::buffer;
     use super::*;
-    use crate::limits::DEFAULT_UDP_OCTETS;
+    use crate::limits::MAX_QUERY_OCTETS;
+    use crate::nsid::Nsid;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use std::vec::Vec;
-
-    const POLICY: Policy = Policy {
-        port: 53,
-        max_udp: DEFAULT_UDP_OCTETS as u16,
-        flags: 0,
-    };
 
     fn opt(class: u16, ttl: u32, options: &[u8]) -> Vec<u8> {
         let mut octets = std::vec![0, 0, 41];
@@ -147,8 +204,12 @@ mod tests {
     }
 
     fn parse(octets: &[u8], flags: u32) -> Result<Edns, Reason> {
-        let policy = Policy { flags, ..POLICY };
-        parse_opt(&Message::new(&buffer(octets), octets.len()), 0, &policy)
+        let policy = Policy {
+            flags,
+            ..Policy::DEFAULT
+        };
+        let message = buffer(octets);
+        parse_opt(&Message::new(&message, octets.len()), 0, &policy, &mut 0)
     }
 
     #[test]
@@ -185,6 +246,7 @@ mod tests {
                 3 => Some(Reason::OptionNsid),
                 9 => Some(Reason::OptionExpire),
                 19 => Some(Reason::OptionZoneVersion),
+                1 | 8 | 10 => Some(Reason::OptionMalformed),
                 _ => None,
             };
             assert_eq!(parse(&octets, 0).err(), expected, "{code}");
@@ -241,6 +303,102 @@ mod tests {
         let whole = opt(1232, 0, &[]);
         for octets in 0..whole.len() {
             assert_eq!(parse(&whole[..octets], 0), Err(Reason::CutShort));
+        }
+    }
+
+    /// What a list of options leads to, and how many NSID options it has, by
+    /// the list instead of the octets.
+    fn reference(options: &[(u16, Vec<u8>)], policy: &Policy) -> Result<u16, Reason> {
+        let mut nsids = 0;
+        for (place, (code, data)) in options.iter().enumerate() {
+            if place == MAX_OPTIONS {
+                return Err(Reason::ManyOptions);
+            }
+            let octets = data.len();
+            match code {
+                3 if policy.nsid.is_some() => nsids += 1,
+                3 => return Err(Reason::OptionNsid),
+                9 => return Err(Reason::OptionExpire),
+                19 => return Err(Reason::OptionZoneVersion),
+                10 if policy.has(Policy::COOKIES_PASS) => return Err(Reason::OptionCookie),
+                8 if policy.has(Policy::ECS_PASS) => return Err(Reason::OptionEcs),
+                _ => {}
+            }
+            let allowed = match code {
+                1 => octets == 18,
+                8 => (4..=20).contains(&octets),
+                10 => octets == 8 || (16..=40).contains(&octets),
+                // What is longer than 62 octets is left to the server behind.
+                14 => octets.is_multiple_of(2) && (2..=62).contains(&octets),
+                15 => octets >= 2,
+                16 | 17 => octets == 2,
+                _ => true,
+            };
+            if !allowed {
+                return Err(Reason::OptionMalformed);
+            }
+        }
+        match nsids {
+            0 | 1 => Ok(nsids),
+            _ => Err(Reason::OptionNsid),
+        }
+    }
+
+    fn agrees(options: &[(u16, Vec<u8>)], flags: u32, nsid: Nsid) {
+        let mut rdata = Vec::new();
+        for (code, data) in options {
+            rdata.extend(code.to_be_bytes());
+            rdata.extend((data.len() as u16).to_be_bytes());
+            rdata.extend(data);
+        }
+        let octets = opt(1232, 0, &rdata);
+        assert!(octets.len() <= MAX_QUERY_OCTETS, "a test of its own");
+        let policy = Policy {
+            flags,
+            nsid,
+            ..Policy::DEFAULT
+        };
+        let message = buffer(&octets);
+        let message = Message::new(&message, octets.len());
+        let mut nsids = 0;
+        let parsed = parse_opt(&message, 0, &policy, &mut nsids).map(|_| nsids);
+        assert_eq!(parsed, reference(options, &policy), "{options:?}");
+    }
+
+    fn identifier() -> Nsid {
+        Nsid::new(b"ns7").expect("three octets")
+    }
+
+    #[test]
+    fn every_length_of_every_known_option() {
+        for code in 0..=20 {
+            for octets in 0..=400 {
+                for nsid in [Nsid::NONE, identifier()] {
+                    agrees(&[(code, std::vec![0xff; octets])], 0, nsid);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_options_in_any_order(
+            options in vec((prop_oneof![4 => 0..20u16, 1 => any::<u16>()], 0..4usize), 0..18),
+            flags in 0..4u32,
+            nsid in any::<bool>(),
+        ) {
+            // Lengths that are allowed most often: a wrong one ends the walk.
+            let lengths = |code| match code {
+                1 => [18, 18, 18, 17],
+                8 => [4, 7, 20, 3],
+                10 => [8, 16, 24, 9],
+                _ => [2, 4, 2, 0],
+            };
+            let options: Vec<(u16, Vec<u8>)> = options
+                .into_iter()
+                .map(|(code, place)| (code, std::vec![code as u8; lengths(code)[place]]))
+                .collect();
+            agrees(&options, flags, if nsid { identifier() } else { Nsid::NONE });
         }
     }
 }

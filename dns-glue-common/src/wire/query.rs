@@ -20,6 +20,8 @@ pub struct Query {
     pub has_opt: bool,
     /// DO: the client wants DNSSEC records.
     pub dnssec: bool,
+    /// NSID options: 1 if the client asks for the identifier, 0 if not.
+    pub nsids: u16,
 }
 
 impl Query {
@@ -30,6 +32,7 @@ impl Query {
         udp_octets: 0,
         has_opt: false,
         dnssec: false,
+        nsids: 0,
     };
 
     /// Octets from the message's start to the end of the question.
@@ -58,11 +61,12 @@ pub fn parse_query(
 ) -> Result<(), Reason> {
     let header = header::parse_header(message)?;
     query.flags = header.flags;
+    query.nsids = 0;
     query.question = question::parse_question(message, starts)?;
     let name_octets = crate::frame::read_back(&query.question.name_octets);
     let end = HEADER_OCTETS + name_octets + QUESTION_FIXED_OCTETS;
     if header.has_additional {
-        let edns = edns::parse_opt(message, end, policy)?;
+        let edns = edns::parse_opt(message, end, policy, &mut query.nsids)?;
         if edns.deleg && policy.has(Policy::HOLDS_DELEG) {
             return Err(Reason::DelegAware);
         }

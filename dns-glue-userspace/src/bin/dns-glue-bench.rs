@@ -19,7 +19,6 @@ use dns_glue::kernel::{self, LoadOptions};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::records::Zone;
 use dns_glue::zone::source::{self, ZoneSource};
-use dns_glue_common::limits::DEFAULT_UDP_OCTETS;
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
@@ -76,11 +75,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
     let cuts = find_cuts(&zones, &[]);
     let compilation = compile::compile(&zones, &cuts, &())?;
     let generation = compilation.generation;
-    let policy = Policy {
-        port: 53,
-        max_udp: DEFAULT_UDP_OCTETS as u16,
-        flags: 0,
-    };
+    let policy = Policy::DEFAULT;
     let options = LoadOptions {
         policy,
         log_level: log::LevelFilter::Error,

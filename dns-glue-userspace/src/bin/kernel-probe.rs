@@ -15,7 +15,6 @@ use dns_glue::host::{self, SERVER};
 use dns_glue::kernel::{self, LoadOptions, Loaded};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file;
-use dns_glue_common::limits::DEFAULT_UDP_OCTETS;
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use domain::base::iana::Rtype;
@@ -26,11 +25,7 @@ static ZONE: &[u8] = include_bytes!("../../testdata/example-signed.zone");
 const APEX: &str = "signed.example";
 const DELEGATION: &str = "in-domain.signed.example";
 
-const POLICY: Policy = Policy {
-    port: 53,
-    max_udp: DEFAULT_UDP_OCTETS as u16,
-    flags: 0,
-};
+const POLICY: Policy = Policy::DEFAULT;
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// The interface that test runs are said to come in on.
 const LOOPBACK: u32 = 1;

@@ -5,10 +5,9 @@ use std::num::NonZero;
 
 use anyhow::bail;
 use clap::Args;
-use dns_glue_common::limits::{MAX_UDP_OCTETS, MIN_UDP_OCTETS};
 
 use super::progress_bar::ProgressBar;
-use super::{ZoneArgs, print};
+use super::{ReplyArgs, ZoneArgs, print};
 use crate::compile;
 use crate::progress::Progress;
 use crate::report::check::{Check, Choices};
@@ -22,7 +21,8 @@ const SHOWN: usize = 10;
 /// Compile zones without loading anything, and report
 ///
 /// Needs no privileges. Every delegation is asked for by the program's own
-/// code, at its bare name, in each size class. Warnings leave the exit status
+/// code, at its bare name, in each size class; with --nsid by clients that ask
+/// for the identifier. Warnings leave the exit status
 /// at 0; it is 1 for a zone that cannot be read, and with --strict for a fault
 /// that makes queries of a delegation pass.
 #[derive(Debug, Args)]
@@ -30,14 +30,8 @@ pub struct CheckArgs {
     #[command(flatten)]
     zones: ZoneArgs,
 
-    /// Octets of the longest reply, 512 to 1400
-    #[arg(
-        long,
-        value_name = "OCTETS",
-        default_value_t = 1232,
-        value_parser = clap::value_parser!(u16).range(MIN_UDP_OCTETS as i64..=MAX_UDP_OCTETS as i64)
-    )]
-    max_udp: u16,
+    #[command(flatten)]
+    replies: ReplyArgs,
 
     /// Show every name and every fault, not only the first of each list
     #[arg(long)]
@@ -59,7 +53,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     progress.begin("asking for every delegation", 0);
     let faults = inspect(&zones, &cuts, now());
     let choices = Choices {
-        max_udp: args.max_udp,
+        policy: args.replies.policy(),
         cpus: std::thread::available_parallelism().map_or(1, NonZero::get) as u64,
         bound: if args.all { usize::MAX } else { SHOWN },
     };

@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use clap::Args;
-use dns_glue_common::limits::{MAX_UDP_OCTETS, MIN_UDP_OCTETS};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
-use super::print;
 use super::zone_args::parse_name;
+use super::{ReplyArgs, print};
 use crate::compile;
 use crate::report::dig::Dig;
 use crate::report::explain::{Ask, Verdict, explain};
@@ -27,6 +26,7 @@ use crate::zone::source::ZoneSource;
 /// Needs no privileges and sends nothing: the zones are compiled, and the
 /// program's own code answers on this host. Like dig, the query says EDNS with
 /// 1232 octets unless told otherwise; unlike dig's, it has RD=0 and no cookie.
+/// With --nsid it asks for the identifier.
 #[derive(Debug, Args)]
 // One value a flag: what follows would else be taken for a zone, not the name.
 #[command(mut_arg("zones", |arg| arg.num_args(1)), mut_arg("serves", |arg| arg.num_args(1)))]
@@ -61,14 +61,8 @@ pub struct ExplainArgs {
     #[arg(long, conflicts_with_all = ["bufsize", "dnssec"])]
     no_edns: bool,
 
-    /// Octets of the longest reply that the server sends, 512 to 1400
-    #[arg(
-        long,
-        value_name = "OCTETS",
-        default_value_t = 1232,
-        value_parser = clap::value_parser!(u16).range(MIN_UDP_OCTETS as i64..=MAX_UDP_OCTETS as i64)
-    )]
-    max_udp: u16,
+    #[command(flatten)]
+    replies: ReplyArgs,
 
     /// Show too what the built-in server answers: over UDP to a query that
     /// passes, over TCP after a reply with TC=1
@@ -81,6 +75,7 @@ impl ExplainArgs {
         let edns = Edns {
             udp_octets: self.bufsize,
             dnssec: self.dnssec,
+            nsid: self.replies.policy().nsid.is_some(),
         };
         Ask {
             name: self.name.clone(),
@@ -103,9 +98,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
         let cuts = find_cuts(&zones, &choice.also_served);
         let compilation = compile::compile(&zones, &cuts, &())?;
         let policy = Policy {
-            port: 53,
-            max_udp: args.max_udp,
             flags: compilation.generation.policy_flags,
+            ..args.replies.policy()
         };
         let explanation = explain(&cuts, &compilation, &policy, ask);
         let transport = match &explanation.verdict {
@@ -120,7 +114,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
     if args.fallback
         && let Some(transport) = transport
     {
-        text += &ask_fallback(zones, args.max_udp, &query, transport)?;
+        text += &ask_fallback(zones, &args.replies.policy(), &query, transport)?;
     }
     print(&text)?;
     Ok(())
@@ -129,13 +123,14 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<()> {
 /// The built-in server's answer, in words.
 fn ask_fallback(
     zones: Vec<Zone>,
-    max_udp: u16,
+    policy: &Policy,
     query: &[u8],
     transport: Transport,
 ) -> anyhow::Result<String> {
     let zones = FallbackZones::new(zones.into_iter().map(Arc::new))?;
     let settings = Settings {
-        max_udp,
+        max_udp: policy.max_udp,
+        nsid: policy.nsid,
         ..Settings::default()
     };
     let over = match transport {

@@ -5,16 +5,20 @@ mod completions;
 mod explain;
 mod man;
 mod progress_bar;
+mod reply_args;
 mod run;
 mod status;
 mod stop;
+mod verify;
 mod zone_args;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use reply_args::ReplyArgs;
 pub use zone_args::ZoneArgs;
 
 use crate::serve::control;
@@ -39,6 +43,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Stop(stop::StopArgs),
+    Verify(verify::VerifyArgs),
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
@@ -53,21 +58,23 @@ struct ControlArgs {
     control: PathBuf,
 }
 
-/// Does what the command line says.
+/// Does what the command line says; the exit status.
 ///
 /// # Errors
 ///
 /// Whatever went wrong, in words for the operator.
-pub fn main() -> anyhow::Result<()> {
+pub fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Run(args) => run::run(args),
-        Command::Check(args) => check::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::Stop(args) => stop::run(&args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Verify(args) => return Ok(verify::run(&args)),
+        Command::Run(args) => run::run(args)?,
+        Command::Check(args) => check::run(&args)?,
+        Command::Explain(args) => explain::run(&args)?,
+        Command::Status(args) => status::run(&args)?,
+        Command::Stop(args) => stop::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
+        Command::Man(args) => man::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no
@@ -98,16 +105,19 @@ mod tests {
         parse(
             "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
              --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
-             --pass-ecs --copy-cd --fallback embedded --control /tmp/x --log-level debug --strict",
+             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict",
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
         parse(
-            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec",
+            "dns-glue explain --zone .=root.zone www.example. --type AAAA --bufsize 512 --dnssec \
+             --nsid 0x6e7331",
         )
         .expect("explain");
         parse("dns-glue status --json").expect("status");
         parse("dns-glue stop").expect("stop");
+        parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
+        parse("dns-glue verify --against [::1]:5353 --all").expect("verify");
     }
 
     #[test]
@@ -124,6 +134,10 @@ mod tests {
                 "dns-glue run --iface eth0 --zone .=x --max-udp 511",
                 "--max-udp",
             ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --nsid 0xabc",
+                "--nsid",
+            ),
             ("dns-glue run --iface eth0 --zone .=x --port 0", "--port"),
             (
                 "dns-glue run --iface eth0 --zone .=x --address 192.0.2.300",
@@ -138,6 +152,9 @@ mod tests {
                 "dns-glue run --iface eth0 --zone .=x --cookies answer",
                 "--cookies",
             ),
+            ("dns-glue verify --against localhost", "--against"),
+            ("dns-glue verify --against ::1 --sample 0", "--sample"),
+            ("dns-glue verify --against ::1 --all --seed 1", "--seed"),
             (
                 "dns-glue run --iface eth0 --zone .=x --log-level loud",
                 "--log-level",

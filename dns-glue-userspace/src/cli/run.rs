@@ -6,12 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use dns_glue_common::limits::{MAX_UDP_OCTETS, MIN_UDP_OCTETS};
 use dns_glue_common::policy::Policy;
 use log::LevelFilter;
 
 use super::progress_bar::ProgressBar;
-use super::{ControlArgs, ZoneArgs};
+use super::{ControlArgs, ReplyArgs, ZoneArgs};
 use crate::kernel::attach::{AttachMode, ModeChoice};
 use crate::serve::compiled::compile_zones;
 use crate::serve::daemon::{self, Config, FallbackChoice};
@@ -46,14 +45,8 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     mode: Mode,
 
-    /// Octets of the longest reply, 512 to 1400
-    #[arg(
-        long,
-        value_name = "OCTETS",
-        default_value_t = 1232,
-        value_parser = clap::value_parser!(u16).range(MIN_UDP_OCTETS as i64..=MAX_UDP_OCTETS as i64)
-    )]
-    max_udp: u16,
+    #[command(flatten)]
+    replies: ReplyArgs,
 
     /// What to do with a query that has a DNS cookie
     #[arg(long, value_enum, default_value_t = Cookies::Ignore)]
@@ -190,6 +183,7 @@ impl RunArgs {
         Config {
             interfaces: self.interfaces,
             addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
+            also_served: self.zones.choice().also_served,
             mode: match self.mode {
                 Mode::Auto => ModeChoice::Auto,
                 Mode::Native => ModeChoice::Only(AttachMode::Native),
@@ -197,8 +191,8 @@ impl RunArgs {
             },
             policy: Policy {
                 port: self.port,
-                max_udp: self.max_udp,
                 flags,
+                ..self.replies.policy()
             },
             fallback: match self.fallback {
                 Fallback::None => FallbackChoice::None,

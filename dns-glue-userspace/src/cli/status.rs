@@ -56,6 +56,10 @@ fn describe(status: &Status, all: bool) -> String {
         (settings.copy_cd, ", CD copied"),
     ]
     .map(|(chosen, words)| if chosen { words } else { "" });
+    let nsid = settings
+        .nsid
+        .as_ref()
+        .map_or(String::new(), |nsid| format!(", NSID \"{nsid}\""));
     let verified = program
         .verified_instructions
         .map_or(String::new(), |count| {
@@ -64,7 +68,7 @@ fn describe(status: &Status, all: bool) -> String {
     let mut text = format!(
         "dns-glue {version}, process {pid}, up {}\n\
          program {}{verified}, {} octets of machine code, {} of maps\n\
-         port {}, replies up to {} octets, cookies {}{}{}, fallback {}\n\
+         port {}, replies up to {} octets, cookies {}{}{}{nsid}, fallback {}\n\
          addresses {}\n",
         uptime(*uptime_seconds),
         program.id,
@@ -92,6 +96,7 @@ fn describe(status: &Status, all: bool) -> String {
         [
             "ZONE",
             "SERIAL",
+            "DENIAL",
             "DELEGATIONS",
             "REFUSED",
             "TOO DEEP",
@@ -136,11 +141,13 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
     ]
 }
 
-fn zone_row(zone: &ZoneStatus) -> [String; 6] {
+fn zone_row(zone: &ZoneStatus) -> [String; 7] {
     let ZoneStatus {
         apex,
         serial,
+        denial,
         delegations,
+        proofs: _,
         refused,
         too_deep,
         file,
@@ -148,6 +155,7 @@ fn zone_row(zone: &ZoneStatus) -> [String; 6] {
     [
         apex.clone(),
         serial.to_string(),
+        denial.clone(),
         delegations.to_string(),
         refused.to_string(),
         too_deep.to_string(),

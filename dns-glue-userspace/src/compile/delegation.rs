@@ -178,10 +178,9 @@ fn encode_proof(delegation: &Delegation<'_>, names: &mut Names) -> Option<Encode
         }
     };
     let mut piece = Encoded::default();
+    // Less than all of it proves nothing, so it never ends between.
+    piece.end(true);
     for rrset in delegation.proof.rrsets() {
-        // Anything less than all of it means TC=1. Without its signatures an
-        // RRset proves nothing, so the piece never ends between.
-        piece.end(true);
         add_rrset(&mut piece, names, Section::Authority, &rrset);
         add_signatures(&mut piece, names, Section::Authority, &rrset);
     }

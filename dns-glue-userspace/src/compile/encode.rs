@@ -412,4 +412,27 @@ mod tests {
             encode(b"\x0esomething-else\x02nu\x00")
         );
     }
+
+    #[test]
+    fn what_names_nothing_below_the_apex_is_the_same_for_all_cuts() {
+        let apex = b"\x03tld\x00";
+        let owner = [&b"\x20"[..], &[b'h'; 32], apex].concat();
+        let mut names = Names::of_zone(apex);
+        let mut piece = Encoded::default();
+        for rtype in [Rtype::NSEC3, Rtype::RRSIG, Rtype::RRSIG] {
+            piece.add_record(&mut names, Section::Authority, &owner, rtype, 9, &[1, 2, 3]);
+        }
+        piece.end(false);
+        // The label and a pointer to the apex, then pointers to the owner.
+        assert_eq!(piece.octets(), (33 + 2 + 13) + 2 * (2 + 13));
+        assert_eq!(
+            piece.relocations,
+            [(Kind::Body, 33), (Kind::Own, 48), (Kind::Own, 63)]
+        );
+        // The apex stands in front of QTYPE and QCLASS, whatever is before it.
+        assert_eq!(
+            piece.records[33..35],
+            (POINTER | (FRONT_OCTETS - 9)).to_be_bytes()
+        );
+    }
 }

@@ -51,9 +51,8 @@ impl Compiled {
             grounds: cuts.delegations.iter().map(Ground::of).collect(),
             generation: compilation.generation,
             policy: Policy {
-                port: 53,
                 max_udp: group.max_udp,
-                flags: 0,
+                ..Policy::DEFAULT
             },
         })
     }

@@ -32,7 +32,7 @@ const LOG_TAIL_LINES: usize = 20;
 /// What loading depends on beside the generation.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// Port, size and flags; the generation adds flags of its own.
+    /// The operator's choices; the generation adds flags of its own.
     pub policy: Policy,
     /// Which messages of the program are written.
     pub log_level: log::LevelFilter,
@@ -233,15 +233,11 @@ fn make_maps(
     needed: MapMemory,
 ) -> Result<Ebpf, LoadError> {
     let (buckets, slabs) = memory::entries(generation);
-    let Policy {
-        port,
-        max_udp,
-        flags,
-    } = options.policy;
     let settings = Value(maps::Settings {
-        port,
-        max_udp,
-        flags: flags | generation.policy_flags,
+        policy: Policy {
+            flags: options.policy.flags | generation.policy_flags,
+            ..options.policy
+        },
         buckets,
     });
     let secret = Value(*generation.secret);

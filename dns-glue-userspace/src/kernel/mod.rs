@@ -29,3 +29,4 @@ pub use attach::{AttachError, AttachMode, Attachment, Target};
 pub use counters::Counters;
 pub use host_maps::HostMaps;
 pub use load::{LoadError, LoadOptions, Loaded};
+pub use test_run::{RunningError, RunningProgram};

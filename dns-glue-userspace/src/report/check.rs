@@ -13,7 +13,7 @@ use crate::compile::{Compilation, Loss, Report};
 use crate::kernel::memory::MapMemory;
 use crate::zone::cuts::{Cuts, StopReason};
 use crate::zone::faults::Fault;
-use crate::zone::records::{Denial, NameRef, Zone};
+use crate::zone::records::{NameRef, Zone};
 
 /// What compiling zones comes to; its `Display` is the text for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -131,8 +131,8 @@ pub struct MemoryCheck {
 /// What `check` goes by.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
-    /// Octets of the longest reply. Valid values: 512 to 1400.
-    pub max_udp: u16,
+    /// How replies look.
+    pub policy: Policy,
     /// Processors of the host that will hold the maps.
     pub cpus: u64,
     /// How many names and faults each list shows.
@@ -150,14 +150,13 @@ impl Check {
         choices: Choices,
     ) -> Self {
         let Choices {
-            max_udp,
+            policy,
             cpus,
             bound,
         } = choices;
         let policy = Policy {
-            port: 53,
-            max_udp,
             flags: compilation.generation.policy_flags,
+            ..policy
         };
         let check_zone = |zone: &Zone| {
             let delegations = of_zone(cuts, zone);
@@ -171,11 +170,7 @@ impl Check {
                 apex: text(zone.apex()),
                 serial: zone.serial(),
                 records: zone.record_count(),
-                denial: match zone.denial() {
-                    Denial::Unsigned => "unsigned",
-                    Denial::Nsec => "NSEC",
-                    Denial::Nsec3 => "NSEC3",
-                },
+                denial: zone.denial().name(),
                 holdings: holdings::count(cuts.delegations[delegations].iter()),
                 replies: replies.collect(),
             }
@@ -186,7 +181,7 @@ impl Check {
         }
         let too_deep = compilation.delegations.iter().filter(|one| one.too_deep);
         Self {
-            max_udp,
+            max_udp: policy.max_udp,
             zones: zones.iter().map(check_zone).collect(),
             stops,
             pruned: PrunedCounts {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dns_glue_common::limits::{DEFAULT_UDP_OCTETS, HEADER_OCTETS, MIN_UDP_OCTETS, OPT_OCTETS};
+use dns_glue_common::limits::{DEFAULT_UDP_OCTETS, HEADER_OCTETS, MIN_UDP_OCTETS};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 use domain::base::iana::Rtype;
@@ -257,7 +257,7 @@ fn room(runner: &Runner<'_>, policy: &Policy, ask: &Ask, report: &Report<'_>) ->
         }),
         server_octets: policy.max_udp.into(),
         question_octets: usize::from(plan.question_end) - HEADER_OCTETS,
-        opt_octets: if plan.has_opt { OPT_OCTETS } else { 0 },
+        opt_octets: plan.opt_octets.into(),
         ns: sent(ns, octets.ns),
         proof: sent(proof, all_proof),
         glue: sent(glue, all_glue),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use domain::base::iana::Rtype;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::zone::cuts::{Delegation, GlueKind};
 use crate::zone::proof::Proof;
@@ -29,7 +29,7 @@ pub struct Holdings {
 }
 
 /// Delegations by what a query with DO gets beside the NS records.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofCounts {
     /// DS with its signatures.
     pub ds: usize,
@@ -95,7 +95,8 @@ impl Holdings {
 }
 
 impl ProofCounts {
-    fn add(&mut self, proof: Proof<'_>) {
+    /// Counts one more.
+    pub fn add(&mut self, proof: Proof<'_>) {
         *match proof {
             Proof::Ds(_) => &mut self.ds,
             Proof::Nsec(_) => &mut self.nsec,

@@ -46,10 +46,11 @@ impl SizeClass {
         classes
     }
 
-    fn edns(self) -> Option<Edns> {
+    fn edns(self, nsid: bool) -> Option<Edns> {
         self.udp_octets.map(|udp_octets| Edns {
             udp_octets,
             dnssec: self.dnssec,
+            nsid,
         })
     }
 }
@@ -163,10 +164,12 @@ fn ask_some(
 ) -> Vec<Replies> {
     let mut replies: Vec<Replies> = classes.iter().copied().map(Replies::none).collect();
     let mut runner = Runner::new(generation, *policy);
+    // The longest replies are those to clients that ask for the identifier.
+    let nsid = policy.nsid.is_some();
     let mut query = Vec::new();
     for (place, report) in reports.iter().enumerate() {
         for replies in &mut replies {
-            write_query(&mut query, report.cut, Rtype::A, replies.class.edns());
+            write_query(&mut query, report.cut, Rtype::A, replies.class.edns(nsid));
             replies.note(first + place, report, runner.answer(&query));
         }
     }

@@ -8,6 +8,7 @@ use super::status::ZoneStatus;
 use crate::compile::{self, Generation, Loss, Report};
 use crate::progress::Progress;
 use crate::report::fault_groups::{self, FaultGroup};
+use crate::report::holdings::ProofCounts;
 use crate::report::listing::Listing;
 use crate::zone::cuts::{Cuts, find_cuts};
 use crate::zone::errors::ZoneErrors;
@@ -146,8 +147,10 @@ fn summaries(
         let delegations = cuts.delegations.iter().zip(reports);
         let own = delegations.filter(|(delegation, _)| std::ptr::eq(delegation.zone, zone));
         let (mut count, mut too_deep) = (0, 0);
-        for (_, report) in own {
+        let mut proofs = ProofCounts::default();
+        for (delegation, report) in own {
             count += 1;
+            proofs.add(delegation.proof);
             too_deep += u64::from(report.too_deep);
         }
         let refused = cuts.faults.iter().filter(|fault| {
@@ -157,10 +160,13 @@ fn summaries(
         ZoneStatus {
             apex: zone.apex().fmt_with_dot().to_string(),
             serial: zone.serial(),
+            denial: zone.denial().name().to_owned(),
             delegations: count,
+            proofs,
             refused: refused.count() as u64,
             too_deep,
-            file: source.path.clone(),
+            // Whoever asks for the status may stand in another folder.
+            file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }
     };
     zones.iter().zip(&choice.sources).map(summary).collect()

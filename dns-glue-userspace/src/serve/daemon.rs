@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
+use domain::base::Name;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -34,6 +35,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// The service addresses; `None` follows those of the interfaces.
     pub addresses: Option<BTreeSet<IpAddr>>,
+    /// Zones that the server behind serves too.
+    pub also_served: Vec<Name<Vec<u8>>>,
     /// How to attach.
     pub mode: ModeChoice,
     /// Port, size and flags of the program.
@@ -488,8 +491,8 @@ fn fallback(config: &Config, compiled: &Compiled) -> Result<Option<Fallback>, Fa
     let zones = FallbackZones::new(compiled.zones.iter().cloned())?;
     let settings = Settings {
         max_udp: config.policy.max_udp,
+        nsid: config.policy.nsid,
         copy_cd: config.policy.has(Policy::COPY_CD),
-        ..Settings::default()
     };
     Ok(Some(Fallback::new(zones, settings, Limits::default())))
 }
@@ -535,10 +538,18 @@ fn attach_all(
 }
 
 fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
-    let Policy { port, max_udp, .. } = config.policy;
+    let Policy {
+        port,
+        max_udp,
+        nsid,
+        ..
+    } = config.policy;
     SettingsStatus {
         port,
         max_udp,
+        nsid: nsid
+            .is_some()
+            .then(|| nsid.as_slice().escape_ascii().to_string()),
         mode: config.mode.to_string(),
         cookies: String::from(if config.policy.has(Policy::COOKIES_PASS) {
             "pass"
@@ -552,6 +563,11 @@ fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
             FallbackChoice::Embedded => "embedded",
         }),
         addresses_given,
+        serves: config
+            .also_served
+            .iter()
+            .map(|apex| apex.fmt_with_dot().to_string())
+            .collect(),
     }
 }
 

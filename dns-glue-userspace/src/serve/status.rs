@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use dns_glue_common::reason::{Action, Reason};
 use serde::{Deserialize, Serialize};
 
+use crate::report::holdings::ProofCounts;
+
 /// The state of a daemon at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -54,8 +56,13 @@ pub struct ZoneStatus {
     pub apex: String,
     /// The serial of its SOA record.
     pub serial: u32,
+    /// How it proves that something does not exist: `unsigned`, `NSEC` or
+    /// `NSEC3`.
+    pub denial: String,
     /// Its delegations.
     pub delegations: u64,
+    /// What shows whether their zones are signed.
+    pub proofs: ProofCounts,
     /// Names at which it delegates at fault, or by DELEG alone: they are no
     /// delegations here, and queries for them and below pass.
     pub refused: u64,
@@ -73,6 +80,8 @@ pub struct SettingsStatus {
     pub port: u16,
     /// Octets of the longest reply.
     pub max_udp: u16,
+    /// The name server identifier, `\xNN` for what is not printable ASCII.
+    pub nsid: Option<String>,
     /// What `--mode` said.
     pub mode: String,
     /// `ignore` or `pass`.
@@ -85,6 +94,8 @@ pub struct SettingsStatus {
     pub fallback: String,
     /// Whether the service addresses were given with `--address`.
     pub addresses_given: bool,
+    /// Apexes of zones that the server behind serves too (`--serves`).
+    pub serves: Vec<String>,
 }
 
 /// The loaded program.
@@ -140,13 +151,24 @@ pub fn mac_text(mac: [u8; 6]) -> String {
     octets.join(":")
 }
 
+/// Reads a MAC address as [`mac_text`] writes it.
+pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Result<Vec<u8>, _> = octets.collect();
+    octets.ok()?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn mac_addresses_are_padded() {
-        assert_eq!(mac_text([2, 0, 0xfc, 0, 0, 0x1f]), "02:00:fc:00:00:1f");
+        let mac = [2, 0, 0xfc, 0, 0, 0x1f];
+        assert_eq!(mac_text(mac), "02:00:fc:00:00:1f");
+        assert_eq!(parse_mac(&mac_text(mac)), Some(mac));
+        assert_eq!(parse_mac("02:00:fc:00:00"), None);
+        assert_eq!(parse_mac("02:00:fc:00:00:1g"), None);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Signing by `dnssec-signzone` (Debian's `bind9-utils`).
 //!
 //! Of Debian's signers it takes all the forms that are wanted, keys from
-//! files, and an end of validity far away; it uses all processors and writes
-//! while it signs.
+//! files, and an end of validity far away.
+//!
+//! On two processors, busy with other work, a million delegations took it 48 s
+//! with opt-out, 80 s with NSEC and 190 s with NSEC3, and up to 1.4 GB of
+//! memory; `kzonesign` took 139 s for NSEC3 and as much memory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader};

@@ -445,4 +445,40 @@ mod tests {
             ]
         );
     }
+
+    /// One NSEC3, which is the proof of two delegations, and not of the third;
+    /// signatures that no referral carries do not count.
+    #[test]
+    fn signatures_of_shared_nsec3_count_once() {
+        let apex = "5u2i2h5co0ebb4r9hipbku7pea6ggpsv";
+        let rrsig = |owner: &str, covered: &str, expires: &str| {
+            format!("{owner} RRSIG {covered} 13 2 60 {expires} 20250101000000 1 test. AAAA\n")
+        };
+        let nsec3 = format!("{apex} NSEC3 1 1 0 - {apex} NS SOA RRSIG DNSKEY NSEC3PARAM\n");
+        let delegated = |owner: &str| format!("{owner} NS ns.void.\n{owner} NS ns2.void.\n");
+        let text = |expires| {
+            [
+                String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC3PARAM 1 0 0 -\n"),
+                rrsig("@", "SOA", "20250101000000"),
+                nsec3.clone(),
+                rrsig(apex, "NSEC3", expires),
+                delegated("a") + &delegated("b") + &delegated("c"),
+                String::from("c DS 1 13 2 00112233\n") + &rrsig("c", "DS", "20270101000000"),
+            ]
+            .concat()
+        };
+        assert_eq!(faults(&text("20270101000000")), [""; 0]);
+        assert_eq!(
+            faults(&text("20251231235959")),
+            [format!(
+                "{apex}.test.: signatures expired or not yet valid, here first, in 1 RRsets"
+            )]
+        );
+        assert_eq!(
+            faults(&text("20260101120000")),
+            [format!(
+                "{apex}.test.: signatures of 1 RRsets expire soon, here first, in 12 hours"
+            )]
+        );
+    }
 }

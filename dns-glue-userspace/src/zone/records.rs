@@ -39,6 +39,18 @@ pub enum Denial {
     Nsec3,
 }
 
+impl Denial {
+    /// A word that does not change: `unsigned`, `NSEC` or `NSEC3`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Nsec => "NSEC",
+            Self::Nsec3 => "NSEC3",
+        }
+    }
+}
+
 /// What the table of RRsets holds of each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct RrsetEntry {
@@ -126,6 +138,13 @@ impl Zone {
         self.soa().ttl().min(self.soa_word(4))
     }
 
+    /// How long, in seconds, a secondary may serve the zone without news of it:
+    /// the SOA's EXPIRE (RFC 1035 section 3.3.13).
+    #[must_use]
+    pub fn expire(&self) -> u32 {
+        self.soa_word(3)
+    }
+
     /// The 32-bit fields of the SOA: serial, refresh, retry, expire, minimum.
     fn soa_word(&self, field: usize) -> u32 {
         let rdata = self
@@ -205,14 +224,17 @@ impl Zone {
         self.range(start..start + length)
     }
 
-    /// The last owner that is not after `name` in canonical order: the owner
-    /// of the NSEC record that matches or covers it.
-    #[must_use]
-    pub fn at_or_before(&self, name: &NameRef) -> Option<Node<'_>> {
+    /// The owners that are not after `name` in canonical order. The last of
+    /// them is that of the NSEC record that matches or covers it, glue and
+    /// owners of NSEC3 apart.
+    pub fn up_to<'z>(
+        &'z self,
+        name: &NameRef,
+    ) -> impl DoubleEndedIterator<Item = Node<'z>> + ExactSizeIterator + use<'z> {
         let after = self.nodes.partition_point(|node| {
             name_order::compare(self.name_octets(node.name), name.as_slice()) != Ordering::Greater
         });
-        Some(self.node(after.checked_sub(1)?))
+        self.range(0..after)
     }
 
     /// The owners of an index range.
@@ -234,6 +256,12 @@ impl Zone {
     /// The owner of that index, as [`Node::index`] gave it.
     pub(super) fn owner(&self, index: u32) -> Node<'_> {
         Node { zone: self, index }
+    }
+
+    /// The first label of the owner of that index.
+    pub(super) fn first_label(&self, index: u32) -> &[u8] {
+        let at = arena_index(self.nodes[index as usize].name);
+        &self.arena[at + 1..][..usize::from(self.arena[at])]
     }
 
     /// The name at that offset of the arena.
@@ -510,7 +538,7 @@ mod tests {
             let below: Vec<_> = zone.below(asked).map(|node| node.name().to_owned_vec()).collect();
             let expected: Vec<_> = map.keys().filter(|name| name.ends_with(asked)).cloned().collect();
             prop_assert_eq!(below, expected);
-            let before = zone.at_or_before(asked).map(|node| node.name().to_owned_vec());
+            let before = zone.up_to(asked).next_back().map(|node| node.name().to_owned_vec());
             let expected = map.keys().rfind(|name| name.name_cmp(asked).is_le()).cloned();
             prop_assert_eq!(before, expected);
         }

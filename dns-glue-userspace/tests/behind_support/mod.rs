@@ -54,20 +54,25 @@ pub struct Site {
     server: Option<Process>,
     _client_end: Process,
     client: Namespace,
-    _host: Namespace,
+    host: Namespace,
     folder: Folder,
 }
 
 impl Site {
-    /// Starts the server, and dns-glue as the README says. `None` with a
-    /// printed reason when that is not possible here.
+    /// Starts the server, and dns-glue as the README says, with the example
+    /// zone. `None` with a printed reason when that is not possible here.
     pub fn new(peer: &Peer) -> Option<Self> {
+        Self::serving(peer, &example_zone())
+    }
+
+    /// The same with another zone of that name.
+    pub fn serving(peer: &Peer, zone: &str) -> Option<Self> {
         if !is_root() {
             return None;
         }
         let program = installed(peer)?;
         let folder = Folder::new();
-        write_zone(&folder.0);
+        fs::write(folder.0.join(ZONE_FILE), zone).expect("a zone file is written");
         let (host, client) = link(&folder.name());
         let client_end = start_client_end(&client);
         let config = write_config(&folder.0, peer.config);
@@ -90,7 +95,7 @@ impl Site {
             server: Some(server),
             _client_end: client_end,
             client,
-            _host: host,
+            host,
             folder,
         };
         site.wait();
@@ -155,6 +160,21 @@ impl Site {
         reply
     }
 
+    /// Asks over UDP what the kernel must answer, in whatever way.
+    pub fn ask_kernel(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let before = self.counters().answered();
+        let reply = self.udp(server, query);
+        assert_eq!(self.counters().answered(), before + 1);
+        reply.expect("a reply of the kernel")
+    }
+
+    /// Asks the server behind over UDP, from its own host: the query comes over
+    /// no interface that dns-glue is on.
+    pub fn ask_server(&self, server: IpAddr, query: &[u8]) -> Reply {
+        let octets = self.host.within(|| over_udp(server, query, PATIENCE));
+        message::read(query, octets.expect("a reply of the server behind"))
+    }
+
     /// Asks over TCP, of which the kernel must answer nothing.
     pub fn ask_tcp(&self, server: IpAddr, query: &[u8]) -> Reply {
         let before = self.counters();
@@ -168,6 +188,38 @@ impl Site {
         self.client
             .within(|| over_udp(server, query, SHORT_PATIENCE))
             .is_err()
+    }
+
+    /// Runs `dns-glue verify` on the host.
+    pub fn verify(&self, arguments: &str) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
+        command
+            .arg("verify")
+            .args(arguments.split_whitespace())
+            .arg("--control")
+            .arg(self.folder.0.join("control.sock"));
+        self.host.confine(&mut command);
+        command.output().expect("dns-glue starts")
+    }
+
+    /// Ends the server behind and starts it anew, with the zone as `change`
+    /// makes it; dns-glue goes on with what it has compiled.
+    pub fn restart_server(&mut self, peer: &Peer, change: impl FnOnce(String) -> String) {
+        let zone = self.folder.0.join(ZONE_FILE);
+        let text = fs::read_to_string(&zone).expect("the zone");
+        let changed = change(text.clone());
+        assert_ne!(changed, text, "the change changes nothing");
+        fs::write(&zone, changed).expect("a zone file is written");
+        self.stop_server();
+        let program = installed(peer).expect("it was there before");
+        self.server = Some(Process::start(
+            Command::new(program)
+                .args(peer.arguments)
+                .arg(self.folder.0.join(peer.config)),
+            &self.host,
+            &self.folder.0.join("server.log"),
+        ));
+        self.wait();
     }
 
     /// Ends the server behind.
@@ -280,7 +332,7 @@ impl Drop for Folder {
 
 /// The example zone, without the records below its DNAME: NSD and Knot refuse
 /// such a zone (RFC 6672 section 2.4).
-fn write_zone(folder: &Path) {
+fn example_zone() -> String {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example.zone");
     let text = fs::read_to_string(example).expect("the example zone");
     let kept: Vec<&str> = text
@@ -288,7 +340,7 @@ fn write_zone(folder: &Path) {
         .filter(|line| !line.starts_with("hidden.renamed"))
         .collect();
     assert_eq!(kept.len() + 1, text.lines().count());
-    fs::write(folder.join(ZONE_FILE), kept.join("\n") + "\n").expect("a zone file is written");
+    kept.join("\n") + "\n"
 }
 
 /// The example, but for its folder.

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::program_support::query::{Query, rtype};
+
 /// Queries under way at a time: few enough for a socket's buffer.
 const WINDOW: usize = 64;
 /// Anything slower than this is a failure.
@@ -36,8 +38,13 @@ pub fn folder(test: &str) -> PathBuf {
 /// a printed reason when it is not installed. Then `DNS_GLUE_REQUIRE_PEERS=1`
 /// fails the test.
 ///
-/// `zones` are names and texts.
-pub fn command(folder: &Path, listen: &[SocketAddr], zones: &[(&str, &[u8])]) -> Option<Command> {
+/// `zones` are names and texts; an empty `nsid` is none.
+pub fn command(
+    folder: &Path,
+    listen: &[SocketAddr],
+    zones: &[(&str, &[u8])],
+    nsid: &str,
+) -> Option<Command> {
     let places = ["/usr/sbin/knotd", "/usr/bin/knotd", "/usr/local/sbin/knotd"];
     let Some(knotd) = places.into_iter().find(|path| Path::new(path).exists()) else {
         assert!(
@@ -54,7 +61,7 @@ pub fn command(folder: &Path, listen: &[SocketAddr], zones: &[(&str, &[u8])]) ->
         .collect();
     let mut text = format!(
         "server:\n    rundir: {show}\n    listen: [ {} ]\n    udp-workers: 1\n    \
-         tcp-workers: 1\n    background-workers: 1\n    udp-max-payload: 1232\n    nsid: \"\"\n\
+         tcp-workers: 1\n    background-workers: 1\n    udp-max-payload: 1232\n    nsid: \"{nsid}\"\n\
          database:\n    storage: {show}\nlog:\n  - target: stderr\n    any: warning\n\
          template:\n  - id: default\n    journal-content: none\n    zonefile-sync: -1\n    \
          semantic-checks: soft\nzone:\n",
@@ -89,13 +96,18 @@ pub fn command(folder: &Path, listen: &[SocketAddr], zones: &[(&str, &[u8])]) ->
 impl Knot {
     /// Starts knotd on a free port of 127.0.0.1 and ::1.
     pub fn start(zones: &[(&str, &[u8])]) -> Option<Self> {
+        Self::start_with_nsid(zones, "")
+    }
+
+    /// The same with an identifier, as Knot's configuration takes it.
+    pub fn start_with_nsid(zones: &[(&str, &[u8])], nsid: &str) -> Option<Self> {
         let folder = folder("knot");
         let port = free_port();
         let listen = [
             SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
         ];
-        let child = command(&folder, &listen, zones)?
+        let child = command(&folder, &listen, zones, nsid)?
             .spawn()
             .expect("knotd starts");
         let knot = Self {
@@ -105,7 +117,8 @@ impl Knot {
         };
         // It listens when the zones are loaded, or a little before.
         let start = Instant::now();
-        let query = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 1];
+        let (apex, _) = zones.first().expect("a zone");
+        let query = Query::new(apex).qtype(rtype::SOA).octets();
         while !knot.answers(&query) {
             assert!(start.elapsed() < PATIENCE, "knotd does not answer");
             std::thread::sleep(Duration::from_millis(50));
@@ -113,7 +126,7 @@ impl Knot {
         Some(knot)
     }
 
-    /// Whether it answers the question for the root's SOA.
+    /// Whether it answers the question for the SOA of a zone.
     fn answers(&self, query: &[u8]) -> bool {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         let timeout = Some(Duration::from_millis(200));

@@ -38,7 +38,7 @@ impl Site {
             .iter()
             .map(|address| (address.parse::<IpAddr>().expect("an address"), 53).into())
             .collect();
-        let mut knotd = knot::command(&folder, &listen, zones)?;
+        let mut knotd = knot::command(&folder, &listen, zones, "")?;
         let mut site = Self {
             name: format!("conform-{}", std::process::id()),
             folder,

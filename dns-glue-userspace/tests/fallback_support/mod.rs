@@ -5,6 +5,7 @@
 
 pub mod knot;
 pub mod reply;
+pub mod signed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -45,6 +45,8 @@ pub struct Opt {
     pub version: u8,
     /// The DO flag.
     pub dnssec_ok: bool,
+    /// The options, octet by octet.
+    pub options: Vec<u8>,
 }
 
 /// A reply, comparable.
@@ -84,17 +86,6 @@ impl Reply {
                 let record = record.expect("a record");
                 let last = opt.is_none() || record.rtype() == Rtype::TSIG;
                 assert!(last, "OPT is the last record but TSIG");
-                if record.rtype() == Rtype::OPT {
-                    assert_eq!(index, 2, "OPT stands in the additional section");
-                    let ttl = record.ttl().as_secs();
-                    opt = Some(Opt {
-                        size: record.class().to_int(),
-                        version: (ttl >> 16) as u8,
-                        dnssec_ok: ttl & 0x8000 != 0,
-                    });
-                    assert_eq!(ttl & 0x7FFF, 0, "no flag but DO is set");
-                    continue;
-                }
                 let owner = record.owner().to_vec().to_string().to_ascii_lowercase();
                 let class = record.class().to_int();
                 let ttl = record.ttl().as_secs();
@@ -107,6 +98,17 @@ impl Reply {
                     .data()
                     .compose_canonical_rdata(&mut data)
                     .expect("a vector has room");
+                if rtype == Rtype::OPT {
+                    assert_eq!(index, 2, "OPT stands in the additional section");
+                    opt = Some(Opt {
+                        size: class,
+                        version: (ttl >> 16) as u8,
+                        dnssec_ok: ttl & 0x8000 != 0,
+                        options: data,
+                    });
+                    assert_eq!(ttl & 0x7FFF, 0, "no flag but DO is set");
+                    continue;
+                }
                 let text = record.data().to_string().to_ascii_lowercase();
                 let new = sections[index].insert(Record {
                     owner,

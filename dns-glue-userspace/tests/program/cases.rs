@@ -8,12 +8,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use dns_glue::compile::Generation;
 use dns_glue_common::index::EntryKind;
+use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 
 use super::program_support::frame::{
     CLIENT_MAC, Path, SERVER_V4, SERVER_V6, fix_ipv4_checksum, put_number,
 };
+use super::program_support::oddities::{self, Outcome};
 use super::program_support::program::{Memory, POLICY};
 use super::program_support::query::{Opt, Query, edns_flag, flag, rtype};
 use super::program_support::zones;
@@ -25,6 +27,8 @@ pub enum Setup {
     Plain,
     /// With every choice that an operator has, and a zone with DELEG records.
     Choices,
+    /// With an identifier.
+    Identifier,
     /// An MTU that leaves 533 octets for a message over IPv4, 513 over IPv6.
     Mtu561,
     /// An MTU too small for 512 octets.
@@ -33,16 +37,20 @@ pub enum Setup {
     OtherInterface,
     /// With an index that names pieces that are not there.
     Broken,
+    /// With the zone of oddities alone.
+    Oddities,
 }
 
 impl Setup {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Plain,
         Self::Choices,
+        Self::Identifier,
         Self::Mtu561,
         Self::Mtu500,
         Self::OtherInterface,
         Self::Broken,
+        Self::Oddities,
     ];
 
     /// What the program decides on.
@@ -52,6 +60,11 @@ impl Setup {
                 port: 5353,
                 max_udp: 1400,
                 flags: Policy::COOKIES_PASS | Policy::ECS_PASS | Policy::COPY_CD,
+                ..POLICY
+            },
+            Self::Identifier => Policy {
+                nsid: Nsid::new(IDENTIFIER).expect("an identifier"),
+                ..POLICY
             },
             _ => POLICY,
         };
@@ -60,12 +73,15 @@ impl Setup {
             Self::Mtu561 => memory.set_mtu(561),
             Self::Mtu500 => memory.set_mtu(500),
             Self::OtherInterface => memory.forget_interface(),
-            Self::Plain | Self::Choices | Self::Broken => {}
+            Self::Plain | Self::Choices | Self::Identifier | Self::Broken | Self::Oddities => {}
         }
         memory
     }
 
     fn generation(self) -> Generation {
+        if self == Self::Oddities {
+            return zones::generation(&[zones::oddities()]);
+        }
         let mut served = vec![
             zones::example(),
             zones::signed(),
@@ -92,6 +108,9 @@ impl Setup {
     }
 }
 
+/// The identifier, of an odd number of octets.
+const IDENTIFIER: &[u8] = b"ns7.example\0\xff";
+
 /// What a referral must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -105,6 +124,8 @@ pub struct Answer {
     pub own_size: u16,
     /// Octets of the longest message allowed.
     pub limit: usize,
+    /// The identifier in our OPT record.
+    pub nsid: Option<&'static [u8]>,
 }
 
 /// A frame and what becomes of it.
@@ -171,6 +192,7 @@ impl Case {
             copied_flags: flag::RD,
             own_size: 1232,
             limit: limit.into(),
+            nsid: None,
         };
         Self {
             answer: Some(answer),
@@ -209,6 +231,8 @@ pub fn all() -> Vec<Case> {
         header(),
         question(),
         edns(),
+        cookies(),
+        identifiers(),
         lookup(),
         choices(),
         hosts(),
@@ -219,6 +243,7 @@ pub fn all() -> Vec<Case> {
         sizes(),
         dnssec(),
         nsec3::all(),
+        golden(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -749,7 +774,6 @@ fn question() -> Vec<Case> {
 }
 
 fn edns() -> Vec<Case> {
-    let with_opt = || single().edns(1232, 0);
     let start = single().question_end();
     let no_opt = |what: &str, spoil: &dyn Fn(&mut Vec<u8>)| {
         Case::garbled(what, Reason::NotOpt, with_opt(), |message| spoil(message))
@@ -883,6 +907,146 @@ fn edns() -> Vec<Case> {
             query
         }),
     ]
+}
+
+/// The same with EDNS.
+fn with_opt() -> Query {
+    single().edns(1232, 0)
+}
+
+/// Cookies, and other options, of any length: what BIND calls malformed passes.
+fn cookies() -> Vec<Case> {
+    let asked = |code: u16, octets: usize| with_opt().option(code, &vec![0; octets]);
+    let mut cases = Vec::new();
+    for (code, allowed, malformed) in [
+        (1, &[18][..], &[0, 17, 19][..]),
+        (8, &[4, 8, 20], &[0, 3, 21]),
+        (10, &[8, 16, 24, 40], &[0, 1, 7, 9, 15, 41, 64, 300]),
+        (14, &[2, 4, 62], &[0, 1, 3, 63, 64]),
+        (15, &[2, 3, 70], &[0, 1]),
+        (16, &[2], &[0, 1, 3]),
+        (17, &[2], &[0, 1, 3]),
+    ] {
+        for octets in allowed {
+            let what = format!("option {code} of {octets} octets");
+            cases.push(Case::single(&what, Path::v4(), asked(code, *octets)));
+        }
+        for octets in malformed {
+            let what = format!("option {code} of {octets} octets, malformed");
+            let query = asked(code, *octets);
+            cases.push(Case::pass(
+                &what,
+                Reason::OptionMalformed,
+                Path::v6(),
+                query,
+            ));
+        }
+    }
+    for octets in [0, 7, 8, 9, 24, 41] {
+        let what = format!("a cookie of {octets} octets with --cookies pass");
+        let path = Path::v4().with_destination_port(5353);
+        let query = asked(10, octets);
+        cases.push(Case::pass(&what, Reason::OptionCookie, path, query).under(Setup::Choices));
+    }
+    cases
+}
+
+/// Queries for the identifier, with `--nsid`.
+fn identifiers() -> Vec<Case> {
+    let nsid = |query: Query| query.option(3, &[]);
+    let cookie = [1, 2, 3, 4, 5, 6, 7, 8];
+    let answered = |what: &str, path: Path, query: Query| {
+        Case::single(what, path, query).change(|answer| answer.nsid = Some(IDENTIFIER))
+    };
+    let odd = Query::new("x.single.glue.example.");
+    let cases = [
+        Case::single("no NSID asked for", Path::v4(), with_opt()),
+        Case::single("no EDNS with --nsid", Path::v6(), single()),
+        answered("NSID over IPv4", Path::v4(), nsid(with_opt())),
+        answered("NSID over IPv6", Path::v6(), nsid(with_opt())),
+        answered("NSID at an odd offset", Path::v4(), nsid(odd.edns(4096, 0))),
+        answered("NSID and DO", Path::v6(), nsid(single().edns(1232, 0xffff))),
+        answered(
+            "NSID of 60 octets",
+            Path::v4(),
+            with_opt().option(3, &[0xaa; 60]),
+        ),
+        answered(
+            "NSID before a cookie",
+            Path::v4(),
+            nsid(with_opt()).option(10, &cookie),
+        ),
+        answered(
+            "NSID behind a cookie",
+            Path::v6(),
+            nsid(with_opt().option(10, &cookie)),
+        ),
+        answered(
+            "NSID between unknown options",
+            Path::v4(),
+            nsid(with_opt().option(65_001, b"a")).option(65_002, &[]),
+        ),
+        answered(
+            "NSID as the last of 16",
+            Path::v6(),
+            nsid((0..15).fold(with_opt(), |query, code| query.option(65_001 + code, &[0]))),
+        ),
+        Case::pass(
+            "NSID twice",
+            Reason::OptionNsid,
+            Path::v4(),
+            nsid(nsid(with_opt())),
+        ),
+        Case::pass(
+            "NSID twice, a cookie between",
+            Reason::OptionNsid,
+            Path::v6(),
+            nsid(nsid(with_opt()).option(10, &cookie)),
+        ),
+        Case::pass(
+            "NSID and EXPIRE",
+            Reason::OptionExpire,
+            Path::v4(),
+            nsid(with_opt()).option(9, &[]),
+        ),
+        Case::pass(
+            "NSID and ZONEVERSION",
+            Reason::OptionZoneVersion,
+            Path::v4(),
+            nsid(with_opt()).option(19, &[]),
+        ),
+        Case::pass(
+            "NSID and a malformed cookie",
+            Reason::OptionMalformed,
+            Path::v4(),
+            nsid(with_opt()).option(10, &[0]),
+        ),
+        Case::garbled(
+            "NSID in two OPT records",
+            Reason::Counts,
+            nsid(with_opt()),
+            |message| {
+                let opt = message[single().question_end()..].to_vec();
+                message.extend(opt);
+                message[11] = 2;
+            },
+        ),
+        Case::garbled(
+            "NSID longer than RDATA",
+            Reason::OptionLength,
+            nsid(with_opt()),
+            |message| *message.last_mut().expect("octets") = 1,
+        ),
+        Case::pass("NSID and version 1", Reason::EdnsVersion, Path::v4(), {
+            let mut query = nsid(with_opt());
+            query.opt.as_mut().expect("OPT").version = 1;
+            query
+        }),
+    ];
+    cases
+        .into_iter()
+        .map(|case| case.under(Setup::Identifier))
+        .collect()
 }
 
 fn lookup() -> Vec<Case> {
@@ -1475,6 +1639,35 @@ fn dnssec() -> Vec<Case> {
         ],
         &[],
     )]
+}
+
+/// The golden answers of the zone of oddities, over IPv4 and IPv6.
+fn golden() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for golden in oddities::golden() {
+        for path in [Path::v4(), Path::v6()] {
+            let query = golden.query.clone();
+            let case = match &golden.outcome {
+                Outcome::Passes(reason) => Case::pass(&golden.name, *reason, path, query),
+                Outcome::Referral(referral) => {
+                    let [authority, additional] = [&referral.authority, &referral.additional]
+                        .map(|records| records.iter().map(ToString::to_string).collect());
+                    Case::answer(&golden.name, path, query, &[], &[])
+                        .ends(match (referral.truncated, referral.whole) {
+                            (true, _) => Reason::ReferralTruncated,
+                            (false, false) => Reason::ReferralPartial,
+                            (false, true) => Reason::Referral,
+                        })
+                        .change(|answer| {
+                            answer.authority = authority;
+                            answer.additional = additional;
+                        })
+                }
+            };
+            cases.push(case.under(Setup::Oddities));
+        }
+    }
+    cases
 }
 
 /// Replies written out: the query's frame, and the reply's in parts.

@@ -171,10 +171,10 @@ pub fn all() -> Vec<Case> {
     cases.extend([
         full("a proof that just fits", Path::v4(), "", 526, &two),
         full("the same below the cut", Path::v6(), "abc.", 530, &two),
-        full("half a proof", Path::v4(), "", 525, &APEX).ends(truncated),
-        full("half a proof into 512", Path::v6(), "", 512, &APEX).ends(truncated),
-        full("a longer name", Path::v4(), "a.", 527, &APEX).ends(truncated),
-        full("no proof at all", Path::v6(), LONG_PREFIX, 512, &[]).ends(truncated),
+        full("an octet too few", Path::v4(), "", 525, &[]).ends(truncated),
+        full("half a proof would fit", Path::v6(), "", 512, &[]).ends(truncated),
+        full("a longer name", Path::v4(), "a.", 527, &[]).ends(truncated),
+        full("name servers alone fit", Path::v6(), LONG_PREFIX, 512, &[]).ends(truncated),
     ]);
     cases
 }

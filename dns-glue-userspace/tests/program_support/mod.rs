@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod oddities;
 pub mod program;
 pub mod query;
 #[path = "../fallback_support/reply.rs"]

@@ -22,11 +22,7 @@ const LOOPBACK: u32 = 1;
 const BUFFER_OCTETS: usize = 4096 - 256 - 320;
 
 /// What the operator has chosen, as `dns-glue run` has it without options.
-pub const POLICY: Policy = Policy {
-    port: 53,
-    max_udp: 1232,
-    flags: 0,
-};
+pub const POLICY: Policy = Policy::DEFAULT;
 
 /// The program's decisions on the host: a generation, and a host with one
 /// interface and two service addresses.

@@ -6,6 +6,7 @@ use domain::base::Name;
 pub mod rtype {
     pub const A: u16 = 1;
     pub const NS: u16 = 2;
+    pub const SOA: u16 = 6;
     pub const OPT: u16 = 41;
     pub const DS: u16 = 43;
     pub const NSEC: u16 = 47;

@@ -29,6 +29,11 @@ pub fn signed() -> Zone {
     read("signed.example.", &testdata().join("fallback/signed.zone"))
 }
 
+/// odd.example., signed with NSEC, of which `oddities.answers` tells.
+pub fn oddities() -> Zone {
+    read("odd.example.", &testdata().join("oddities.zone"))
+}
+
 /// A zone from text; its SOA and NS are given.
 pub fn from_text(apex: &str, records: &str) -> Zone {
     let text = format!(

@@ -14,11 +14,7 @@ use crate::zone::cuts::find_cuts;
 use crate::zone::master_file;
 use dns_glue_common::policy::Policy;
 
-const POLICY: Policy = Policy {
-    port: 53,
-    max_udp: 1232,
-    flags: 0,
-};
+const POLICY: Policy = Policy::DEFAULT;
 const NS: u16 = 2;
 const AAAA: u16 = 28;
 const DS: u16 = 43;

@@ -30,7 +30,7 @@ use domain::base::Name;
 pub use response::{Settings, Transport, answer};
 pub use server::{Fallback, Limits};
 
-use crate::zone::records::{Denial, NameRef, Zone};
+use crate::zone::records::{NameRef, Zone};
 
 /// The zones that the fallback serves, by apex.
 ///
@@ -45,12 +45,6 @@ pub struct FallbackZones {
 /// Why a set of zones cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum FallbackError {
-    /// The zone proves denials by NSEC3, which the lookup does not do.
-    #[error(
-        "zone {0} is signed with NSEC3: --fallback embedded serves unsigned and NSEC zones only, \
-         NSEC3 comes with a later release; run a name server behind dns-glue for this zone"
-    )]
-    Nsec3(Name<Box<[u8]>>),
     /// Two zones have the same apex.
     #[error("zone {0} is given twice")]
     Twice(Name<Box<[u8]>>),
@@ -61,14 +55,11 @@ impl FallbackZones {
     ///
     /// # Errors
     ///
-    /// A zone signed with NSEC3, or an apex given twice.
+    /// An apex given twice.
     pub fn new(zones: impl IntoIterator<Item = Arc<Zone>>) -> Result<Self, FallbackError> {
         let mut by_apex = HashMap::new();
         for zone in zones {
             let apex = boxed(zone.apex());
-            if zone.denial() == Denial::Nsec3 {
-                return Err(FallbackError::Nsec3(apex));
-            }
             if by_apex.insert(apex.clone(), zone).is_some() {
                 return Err(FallbackError::Twice(apex));
             }

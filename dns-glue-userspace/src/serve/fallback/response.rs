@@ -7,6 +7,7 @@
 //! REFUSED for classes other than IN; NOTAUTH for TSIG and for transfers
 //! (NOTIMP for AXFR over UDP); REFUSED for names outside all zones.
 
+use dns_glue_common::nsid::Nsid;
 use domain::base::Rtype;
 use domain::base::iana::{Class, Opcode, OptRcode, OptionCode};
 
@@ -26,7 +27,7 @@ pub struct Settings {
     /// that the server announces for itself. At least 512 is used.
     pub max_udp: u16,
     /// The name server identifier (RFC 5001), sent to those who ask for it.
-    pub nsid: Option<Box<[u8]>>,
+    pub nsid: Nsid,
     /// Copy the CD flag of the query into the reply, as BIND does.
     pub copy_cd: bool,
 }
@@ -35,7 +36,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_udp: 1232,
-            nsid: None,
+            nsid: Nsid::NONE,
             copy_cd: false,
         }
     }
@@ -133,6 +134,8 @@ struct Edns {
     dnssec_ok: bool,
     /// The client asks for the name server identifier.
     nsid: bool,
+    /// The client asks when the zone expires (RFC 7314).
+    expire: bool,
 }
 
 /// A request that parsed.
@@ -311,13 +314,15 @@ impl<'a> Record<'a> {
 
     /// The record as OPT; `None` if an option runs over the end.
     fn edns(&self) -> Option<Edns> {
-        let mut nsid = false;
+        let (mut nsid, mut expire) = (false, false);
         let mut rest = self.rdata;
         while !rest.is_empty() {
             let (head, tail) = rest.split_first_chunk::<4>()?;
             let length = u16::from_be_bytes([head[2], head[3]]);
             rest = tail.get(usize::from(length)..)?;
-            nsid |= u16::from_be_bytes([head[0], head[1]]) == OptionCode::NSID.to_int();
+            let code = OptionCode::from_int(u16::from_be_bytes([head[0], head[1]]));
+            nsid |= code == OptionCode::NSID;
+            expire |= code == OptionCode::EXPIRE;
         }
         let [_extended_rcode, version, flags, _] = self.ttl;
         Some(Edns {
@@ -325,6 +330,7 @@ impl<'a> Record<'a> {
             version,
             dnssec_ok: flags & 0x80 != 0,
             nsid,
+            expire,
         })
     }
 }
@@ -397,7 +403,7 @@ impl Reply<'_> {
     fn positive(&self, zone: &Zone, question: &Question<'_>, edns: Option<Edns>) -> Vec<u8> {
         let dnssec_ok = edns.is_some_and(|edns| edns.dnssec_ok);
         let found = lookup(zone, question.qname, question.qtype, dnssec_ok);
-        let options = self.options(edns);
+        let options = self.options(zone, edns);
         let mut writer = self.start(Some(*question), edns, options.len());
         let truncated = writer.push_answer(&found);
         let flags = u16::from(found.authoritative) << 10 | u16::from(truncated) << 9;
@@ -495,16 +501,18 @@ impl Reply<'_> {
     }
 
     /// The options of the reply, as on the wire.
-    fn options(&self, edns: Option<Edns>) -> Vec<u8> {
+    fn options(&self, zone: &Zone, edns: Option<Edns>) -> Vec<u8> {
         let mut options = Vec::new();
-        if let Some(nsid) = &self.settings.nsid
-            && edns.is_some_and(|edns| edns.nsid)
-            // Long identifiers would take the room of the answer.
-            && let Ok(length @ 0..=128) = u16::try_from(nsid.len())
-        {
-            options.extend_from_slice(&OptionCode::NSID.to_int().to_be_bytes());
-            options.extend_from_slice(&length.to_be_bytes());
-            options.extend_from_slice(nsid);
+        let nsid = &self.settings.nsid;
+        if nsid.is_some() && edns.is_some_and(|edns| edns.nsid) {
+            options.extend_from_slice(&nsid.option_head());
+            options.extend_from_slice(nsid.as_slice());
+        }
+        if edns.is_some_and(|edns| edns.expire) {
+            // As a primary: the SOA's own (RFC 7314 section 3).
+            options.extend_from_slice(&OptionCode::EXPIRE.to_int().to_be_bytes());
+            options.extend_from_slice(&4_u16.to_be_bytes());
+            options.extend_from_slice(&zone.expire().to_be_bytes());
         }
         options
     }
@@ -527,6 +535,7 @@ mod tests {
     use std::path::Path;
     use std::sync::{Arc, OnceLock};
 
+    use dns_glue_common::limits::MAX_NSID_OCTETS;
     use domain::base::Message;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -592,11 +601,11 @@ mod tests {
     }
 
     fn settings() -> impl Strategy<Value = Settings> {
-        let nsid = proptest::option::of(vec(any::<u8>(), 0..40).prop_map(Box::from));
+        let nsid = vec(any::<u8>(), 0..=MAX_NSID_OCTETS);
         (select(vec![0, 512, 600, 1232, 1400]), nsid, any::<bool>()).prop_map(
             |(max_udp, nsid, copy_cd)| Settings {
                 max_udp,
-                nsid,
+                nsid: Nsid::new(&nsid).unwrap_or(Nsid::NONE),
                 copy_cd,
             },
         )
@@ -713,7 +722,7 @@ mod tests {
     #[test]
     fn nsid_is_sent_when_set_and_asked_for() {
         let nsid = |text: &str| Settings {
-            nsid: Some(text.as_bytes().into()),
+            nsid: Nsid::new(text.as_bytes()).expect("short"),
             ..Settings::default()
         };
         let reply = |settings: &Settings, request: &[u8]| {

@@ -1,6 +1,6 @@
 //! NSEC3: the chain by which a zone proves what it does not have (RFC 5155).
 //!
-//! *Invariant:* a [`Chain`] holds each owner of an NSEC3 record of its
+//! *Invariant:* a chain holds each owner of an NSEC3 record of its
 //! parameters once, in the order of their hashes. Owner labels in base32hex
 //! sort as the hashes do (RFC 5155 section 1.3), so that is the canonical order
 //! of the zone's owners, and no hash is stored.
@@ -94,6 +94,12 @@ impl<'z> ChainRef<'z> {
         &self.chain.parameters
     }
 
+    /// The apex of its zone.
+    #[must_use]
+    pub fn apex(&self) -> &'z NameRef {
+        self.zone.apex()
+    }
+
     /// Number of NSEC3 RRsets.
     #[expect(clippy::len_without_is_empty, reason = "a chain is never empty")]
     #[must_use]
@@ -169,10 +175,9 @@ impl<'z> ChainRef<'z> {
     /// The place of the owner of that hash, or where it would have to be.
     fn place(&self, hash: &Hash) -> Result<usize, usize> {
         let wanted = base32hex::encode(hash);
-        self.chain.owners.binary_search_by(|owner| {
-            let label = &self.zone.owner(*owner).name().as_slice()[1..=wanted.len()];
-            compare_folded(label, &wanted)
-        })
+        self.chain
+            .owners
+            .binary_search_by(|owner| compare_folded(self.zone.first_label(*owner), &wanted))
     }
 
     /// The NSEC3 RRset at a place of the chain.
@@ -185,7 +190,7 @@ impl<'z> ChainRef<'z> {
 
     /// The hash that the owner at a place of the chain stands for.
     fn owner_hash(&self, place: usize) -> Hash {
-        owner_hash(self.zone, self.zone.owner(self.chain.owners[place]))
+        base32hex::decode(self.zone.first_label(self.chain.owners[place]))
             .expect("the owners of a chain are hashes")
     }
 }

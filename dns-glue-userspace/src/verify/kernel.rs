@@ -1,0 +1,119 @@
+//! The program in the kernel, asked as a client would ask it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::host::{Ends, write_frame};
+use crate::kernel::{RunningError, RunningProgram};
+use crate::serve::status::{Status, parse_mac};
+
+/// What the program returns for a packet that passes, and for one that is sent
+/// back (linux/bpf.h, `enum xdp_action`).
+const XDP_PASS: u32 = 2;
+const XDP_TX: u32 = 3;
+
+/// Octets of Ethernet, IP and UDP headers.
+const IPV4_FRONT_OCTETS: usize = 14 + 20 + 8;
+const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
+
+/// Clients of documentation networks (RFC 5737, RFC 3849), two of each, as the
+/// program answers none of its own addresses.
+const CLIENTS_IPV4: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 9), Ipv4Addr::new(198, 51, 100, 9)];
+const CLIENTS_IPV6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9),
+    Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 9),
+];
+
+/// The running program.
+pub struct Kernel {
+    program: RunningProgram,
+    ends: Ends,
+    /// Octets of the longest DNS message that the interface carries.
+    mtu_octets: usize,
+}
+
+/// Why the program cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// The kernel says no.
+    #[error(transparent)]
+    Running(#[from] RunningError),
+    /// It is on no interface.
+    #[error("the program is on no interface: {}", .0.join(", "))]
+    Detached(Vec<String>),
+    /// It answers for nobody.
+    #[error("the daemon serves no address, so that everything passes")]
+    NoAddress,
+    /// It did what it never does.
+    #[error("the program returned action {0}: see the counters write-failed and inconsistent")]
+    Action(u32),
+}
+
+impl Kernel {
+    /// The program of a daemon.
+    ///
+    /// # Errors
+    ///
+    /// It is not attached, serves no address, or cannot be reached.
+    pub fn of(status: &Status) -> Result<Self, KernelError> {
+        let attached = status.interfaces.iter().find(|one| one.attached);
+        let Some(interface) = attached else {
+            let names = status.interfaces.iter().map(|one| one.name.clone());
+            return Err(KernelError::Detached(names.collect()));
+        };
+        let server = *status.addresses.first().ok_or(KernelError::NoAddress)?;
+        let mac = parse_mac(&interface.mac).unwrap_or_default();
+        let header_octets = match server {
+            IpAddr::V4(_) => IPV4_FRONT_OCTETS,
+            IpAddr::V6(_) => IPV6_FRONT_OCTETS,
+        } - 14;
+        Ok(Self {
+            program: RunningProgram::open(status.program.id, interface.index)?,
+            ends: Ends {
+                mac,
+                client: client(server, &status.addresses),
+                server,
+                port: status.settings.port,
+            },
+            mtu_octets: (interface.mtu as usize).saturating_sub(header_octets),
+        })
+    }
+
+    /// Octets of the longest DNS message that the interface carries.
+    pub fn mtu_octets(&self) -> usize {
+        self.mtu_octets
+    }
+
+    /// The reply to a query; `None` if the query passes.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not run the program, or it failed.
+    pub fn ask(&self, query: &[u8]) -> Result<Option<Vec<u8>>, KernelError> {
+        let mut frame = Vec::new();
+        write_frame(&mut frame, &self.ends, query);
+        let mut run = self.program.test_run(&frame)?;
+        let front = match self.ends.server {
+            IpAddr::V4(_) => IPV4_FRONT_OCTETS,
+            IpAddr::V6(_) => IPV6_FRONT_OCTETS,
+        };
+        match run.action {
+            XDP_TX => Ok(Some(run.octets.split_off(front.min(run.octets.len())))),
+            XDP_PASS => Ok(None),
+            other => Err(KernelError::Action(other)),
+        }
+    }
+}
+
+/// Somebody to ask `server` who has none of the service addresses.
+fn client(server: IpAddr, served: &[IpAddr]) -> IpAddr {
+    let clients: [IpAddr; 2] = match server {
+        IpAddr::V4(_) => CLIENTS_IPV4.map(IpAddr::V4),
+        IpAddr::V6(_) => CLIENTS_IPV6.map(IpAddr::V6),
+    };
+    let [first, second] = clients;
+    if served.contains(&first) {
+        second
+    } else {
+        first
+    }
+}
