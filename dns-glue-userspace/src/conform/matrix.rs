@@ -108,7 +108,7 @@ impl Matrix {
         let mut points = Vec::new();
         let each = (cases / delegations.max(1)).max(LEAST);
         for delegation in 0..delegations {
-            let mut rounds = AXES.map(|values| Round::new(values));
+            let mut rounds = AXES.map(Round::new);
             for _ in 0..each {
                 let point: Vec<u8> = rounds
                     .iter_mut()

@@ -294,9 +294,9 @@ fn named_conf(group: &Group, folder: &Path) -> Result<String> {
     );
     for zone in &group.zones {
         let (apex, file) = (zone.apex.fmt_with_dot(), zone.path.display());
-        write!(
+        writeln!(
             text,
-            "zone \"{apex}\" {{ type primary; file \"{file}\"; }};\n"
+            "zone \"{apex}\" {{ type primary; file \"{file}\"; }};"
         )?;
     }
     Ok(text)
