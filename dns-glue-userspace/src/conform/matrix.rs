@@ -257,11 +257,9 @@ fn name(prefix: Prefix, ground: &Ground, random: &mut Random) -> Vec<u8> {
         Prefix::Longest => labels(&[64; 4], room, letter),
         Prefix::MostLabels => labels(&[2; 127], room, letter),
         Prefix::LowOctets | Prefix::HighOctets => {
-            let mut octet = if prefix == Prefix::LowOctets { 0 } else { 128 };
-            labels(&[64, 64, 3], room, || {
-                octet += 1;
-                octet - 1
-            })
+            let first = if prefix == Prefix::LowOctets { 0 } else { 128 };
+            let mut octets = first..=first + 127;
+            labels(&[64, 64, 3], room, || octets.next().unwrap_or(first))
         }
         Prefix::Wildcard => labels(&[2], room, || b'*'),
         Prefix::Twice if cut.len() <= room => cut[..cut.len() - 1].to_vec(),
