@@ -1,7 +1,6 @@
 //! The parts of a referral in the order in which they give way, the last
 //! first: name servers, proof, addresses, signatures of addresses.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::encoding::{Names, POINTER_OCTETS};
@@ -101,8 +100,15 @@ impl Parts {
             })
             .sum();
         parts.add_authority("the NS RRset", ns, ns_octets);
-        let proof = authority.records().filter(|record| record.rtype() != NS);
-        parts.add_proof(proof, &mut names, ours);
+        let proof: Vec<Record> = authority
+            .records()
+            .filter(|record| record.rtype() != NS)
+            .cloned()
+            .collect();
+        if !proof.is_empty() {
+            let octets = proof_octets(&proof, &mut names);
+            parts.add_authority("the proof", proof, octets);
+        }
         parts.add_addresses(ground, additional.records(), ours)?;
         Ok(parts)
     }
@@ -116,34 +122,6 @@ impl Parts {
             octets,
             is_needed: true,
         });
-    }
-
-    /// Adds the proof: DS, NSEC or NSEC3 RRsets, each with its signatures. Which
-    /// of two NSEC3 RRsets comes first is free, so those that ours has do.
-    fn add_proof<'r>(
-        &mut self,
-        records: impl Iterator<Item = &'r Record>,
-        names: &mut Names,
-        ours: &Reply,
-    ) {
-        let mut proofs: BTreeMap<&[u8], Vec<Record>> = BTreeMap::new();
-        for record in records {
-            proofs
-                .entry(record.owner())
-                .or_default()
-                .push(record.clone());
-        }
-        let mut proofs: Vec<(usize, Vec<Record>)> = proofs
-            .into_values()
-            .map(|proof| (proof_octets(&proof, names), proof))
-            .collect();
-        proofs.sort_by_key(|(octets, proof)| {
-            let is_ours = proof.iter().all(|record| ours.sections[1].has(record));
-            (Reverse(is_ours), Reverse(*octets))
-        });
-        for (octets, proof) in proofs {
-            self.add_authority("the proof", proof, octets);
-        }
     }
 
     /// Adds the addresses in the order of `ground`, and then their signatures.

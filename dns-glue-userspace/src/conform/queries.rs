@@ -119,7 +119,8 @@ pub fn passing(
         .into_iter()
         .map(|query| query.octets(random.next() as u16))
         .collect();
-    for ground in grounds.iter().step_by(step * 16) {
+    // What is wrong with these does not depend on the delegation.
+    if let Some(ground) = grounds.get(step) {
         add_malformed(&mut messages, &ground.cut);
     }
     messages
