@@ -264,3 +264,89 @@ pub fn find<'a, I: Index>(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::tests::buffer;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// The hash as the module states it, in numbers that do not overflow.
+    fn reference(name: &[u8], secret: &HashSecret) -> [u32; LANES] {
+        let mut octets = name.to_ascii_lowercase();
+        // A name that ends with a word has a word of zeros behind it.
+        octets.resize(4 * (name.len() / 4 + 1), 0);
+        let mut hash = [0; LANES];
+        for (lane, hash) in hash.iter_mut().enumerate() {
+            let key = |word: usize| u128::from(secret.0.as_slice()[word].as_slice()[lane]);
+            let sum = (1..)
+                .zip(octets.chunks(4))
+                .fold(key(0), |sum, (word, chunk)| {
+                    let chunk: [u8; 4] = chunk.try_into().expect("four octets");
+                    sum + key(word) * u128::from(u32::from_ne_bytes(chunk))
+                });
+            *hash = ((sum % (1 << 64)) >> 32) as u32;
+        }
+        hash
+    }
+
+    proptest! {
+        #[test]
+        fn the_hash_is_the_one_that_the_bound_is_proven_for(
+            front in proptest::collection::vec(any::<u8>(), 0..60),
+            name in proptest::collection::vec(any::<u8>(), 1..=255),
+            behind in proptest::collection::vec(any::<u8>(), 0..20),
+            seed: u64,
+        ) {
+            let mut secret = HashSecret([[0; LANES]; MAX_WORDS + 1]);
+            let mut next = seed;
+            for key in secret.0.as_flattened_mut() {
+                next = next.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                *key = next ^ (next >> 29);
+            }
+            let octets: Vec<u8> = [&[0; HEADER_OCTETS], &front[..], &name, &behind].concat();
+            let octets_buffer = buffer(&octets);
+            let message = Message::new(&octets_buffer, octets.len());
+            let hash = hash_suffix(&message, front.len(), name.len(), &secret);
+            prop_assert_eq!(hash.0, reference(&name, &secret));
+        }
+
+        /// Lemire's reduction: floor(uniform * range / 2^32), below the range,
+        /// each place as likely as the next but for one number in 2^32 / range.
+        #[test]
+        fn places_are_in_the_table(uniform: u32, range in 1_u32..) {
+            let place = u64::from(scale(uniform, range));
+            prop_assert!(place < u64::from(range));
+            let product = u64::from(uniform) * u64::from(range);
+            prop_assert!(place << 32 <= product && product < (place + 1) << 32);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_table() {
+        for range in [1, 2, 3, 0x8000_0000, u32::MAX] {
+            assert_eq!(scale(0, range), 0);
+            assert_eq!(scale(u32::MAX, range), range - 1);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_entry_but_a_delegation_stops() {
+        for kind in 0..=u8::MAX {
+            let slot = Slot {
+                kind,
+                ..Slot::EMPTY
+            };
+            let expected = match kind {
+                1 => None,
+                2 => Some(Reason::NoCut),
+                3 => Some(Reason::Served),
+                4 => Some(Reason::Dname),
+                5 => Some(Reason::Refused),
+                _ => Some(Reason::Inconsistent),
+            };
+            assert_eq!(slot.stop_reason(), expected);
+        }
+    }
+}

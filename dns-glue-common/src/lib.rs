@@ -20,7 +20,7 @@
 //! 7. One exhaustive table leads from outcome to counter and XDP action:
 //!    [`reason`].
 //! 8. A reply is never longer than the client's limit, the configured maximum
-//!    or the MTU allow. (`decide::tests`)
+//!    or the MTU allow. (`respond::tests`)
 //!
 //! Nothing here allocates, panics or indexes out of bounds: the verifier would
 //! refuse the program, and the lints below refuse the source.
@@ -38,6 +38,8 @@ extern crate std;
 
 pub mod decide;
 pub mod frame;
+#[cfg(test)]
+mod in_memory;
 pub mod index;
 pub mod limits;
 pub mod maps;

@@ -348,3 +348,191 @@ pub const fn relocations_start(records_octets: u16) -> usize {
 const fn padded(octets: usize) -> usize {
     (octets + (PIECE_ALIGN - 1)) & !(PIECE_ALIGN - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_memory::{PlainPiece, slab};
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// The sum of octets from an even offset, modulo 65535.
+    fn sum(octets: &[u8]) -> u64 {
+        let words = octets.chunks(2).map(|pair| {
+            let low = pair.get(1).copied().unwrap_or(0);
+            u64::from(u16::from_be_bytes([
+                pair.first().copied().unwrap_or(0),
+                low,
+            ]))
+        });
+        words.sum::<u64>() % 0xffff
+    }
+
+    #[test]
+    fn every_shift_is_its_residue() {
+        for shift in i16::MIN..=i16::MAX {
+            let residue = residue(shift as u16);
+            assert!(residue < 0xffff);
+            assert_eq!(
+                residue,
+                i64::from(shift).rem_euclid(0xffff) as u64,
+                "{shift}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_relocation_shifts_by_its_kind() {
+        let shift = Shift::new(1, 2, 3);
+        for (kind, expected) in [(Kind::Cut, 1), (Kind::Body, 2), (Kind::Own, 3)] {
+            for offset in 0..1 << 14 {
+                let relocation = Relocation::new(kind, offset);
+                assert_eq!(relocation.offset(), usize::from(offset));
+                assert_eq!(shift.of(relocation), expected);
+            }
+        }
+        assert!(Shift::NONE.is_none());
+        for at in 0..16 {
+            let bit = 1 << at;
+            assert!(!Shift::new(bit, 0, 0).is_none());
+            assert!(!Shift::new(0, bit, 0).is_none());
+            assert!(!Shift::new(0, 0, bit).is_none());
+        }
+    }
+
+    proptest! {
+        /// However pointers shift, the sum that is computed is the sum of the
+        /// records that are sent.
+        #[test]
+        fn the_sum_follows_the_pointers(
+            mut records in proptest::collection::vec(any::<u8>(), 2..600),
+            // Kind, and octets between a pointer and the one before.
+            pointers in proptest::collection::vec((0_u8..3, 0_usize..20, 0_u16..0x4000), 0..128),
+            shifts in [-0x4000_i32..0x4000, -0x4000..0x4000, -0x4000..0x4000],
+        ) {
+            let mut extent = Extent { octets: records.len() as u16, ..Extent::EMPTY };
+            let mut moved = records.clone();
+            let mut at = 0;
+            for (kind, gap, pointer) in pointers {
+                at += gap;
+                if at + 2 > records.len() {
+                    break;
+                }
+                // What points must point inside 14 bits before and after.
+                let shift = *shifts.get(usize::from(kind)).expect("one of three");
+                let target = i32::from(pointer) + shift;
+                let (pointer, target) = if (0..0x4000).contains(&target) {
+                    (pointer, target as u16)
+                } else {
+                    (0x2000, (0x2000 + shift.clamp(-0x2000, 0x1fff)) as u16)
+                };
+                if i32::from(target) - i32::from(pointer) != shift {
+                    continue;
+                }
+                records.as_mut_slice()[at..at + 2].copy_from_slice(&(0xc000 | pointer).to_be_bytes());
+                moved.as_mut_slice()[at..at + 2].copy_from_slice(&(0xc000 | target).to_be_bytes());
+                let gain = if at % 2 == 0 { 1 } else { 256 };
+                match kind {
+                    0 => extent.gain_cut += gain,
+                    1 => extent.gain_body += gain,
+                    _ => extent.gain_own += gain,
+                }
+                at += 2;
+            }
+            extent.sum = fold(sum(&records));
+            let [cut, body, own] = shifts.map(|shift| shift as u16);
+            let shifted = Shift::new(cut, body, own).sum(&extent);
+            prop_assert_eq!(u64::from(shifted) % 0xffff, sum(&moved));
+        }
+    }
+
+    #[test]
+    fn every_room_of_every_number_of_cut_points() {
+        for count in 1..MAX_CUT_POINTS {
+            // Ends at 0, 11, 22 and so on, and the whole behind the last.
+            let ends: Vec<Extent> = (0..=count)
+                .map(|place| Extent {
+                    octets: 11 * place as u16,
+                    sum: place as u16,
+                    authority: place as u8,
+                    ..Extent::EMPTY
+                })
+                .collect();
+            let octets = 11 * count;
+            let piece = PlainPiece {
+                base: 0,
+                base_start: 0,
+                records: std::vec![0xee; octets],
+                relocations: (0..count).map(|at| Relocation(at as u16)).collect(),
+                ends: ends.clone(),
+            };
+            // The last place in a slab at which a piece may start.
+            let start = SLAB_OCTETS - PIECE_ALIGN;
+            let mut whole = *ends.last().expect("an end");
+            whole.relocations = count as u8;
+            let mut laid_out = piece.lay_out();
+            laid_out.as_mut_slice()[..16].copy_from_slice(bytemuck::bytes_of(&whole));
+            let slab = slab(start, &laid_out);
+            let piece = Piece { slab: &slab, start };
+            assert_eq!(piece.whole(), whole);
+            assert_eq!(piece.cut_points(), count);
+            for at in 0..count {
+                let first = relocations_start(whole.octets);
+                assert_eq!(piece.relocation(first, at), Relocation(at as u16));
+            }
+            for room in 0..=octets + 1 {
+                let mut note = 0xffff;
+                let longest = piece.longest_within(&whole, room, &mut note);
+                let fitting = ends.iter().take(count).rev();
+                let expected = fitting.clone().find(|end| usize::from(end.octets) <= room);
+                assert_eq!(Some(&longest), expected, "{count} {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_of_every_piece_is_read_from_its_place() {
+        let mut slab = slab(0, &[]);
+        for (at, octet) in slab.0.iter_mut().enumerate() {
+            *octet = (at.wrapping_mul(0x9e37_79b1) >> 13) as u8;
+        }
+        for start in (0..SLAB_OCTETS).step_by(PIECE_ALIGN) {
+            let piece = Piece { slab: &slab, start };
+            for offset in (0..SLAB_SLACK).step_by(2) {
+                let at = start + offset;
+                let octets = slab.0.as_slice();
+                let expected = u16::from_le_bytes([octets[at], octets[at + 1]]);
+                assert_eq!(piece.number(offset), expected);
+            }
+        }
+    }
+
+    /// Tells which slab was asked for.
+    struct Numbered(std::cell::Cell<u32>, std::boxed::Box<Slab>);
+
+    impl Pieces for Numbered {
+        fn slab(&self, number: u32) -> Option<&Slab> {
+            self.0.set(number);
+            Some(&self.1)
+        }
+    }
+
+    #[test]
+    fn a_reference_is_a_place_in_units_of_eight_octets() {
+        let pieces = Numbered(std::cell::Cell::new(0), slab(0, &[]));
+        let first_slabs = 0..4 * (SLAB_OCTETS / PIECE_ALIGN) as u32;
+        for reference in first_slabs.chain(u32::MAX - 0x4000..=u32::MAX) {
+            let piece = Piece::at(&pieces, reference).expect("a slab");
+            let place = u64::from(pieces.0.get()) * SLAB_OCTETS as u64 + piece.start as u64;
+            assert_eq!(place, u64::from(reference) * PIECE_ALIGN as u64);
+        }
+    }
+
+    #[test]
+    fn every_length_is_padded_to_eight_octets() {
+        for octets in 0..=u16::MAX {
+            let expected = PIECE_HEAD_OCTETS + usize::from(octets).next_multiple_of(8);
+            assert_eq!(relocations_start(octets), expected);
+        }
+    }
+}

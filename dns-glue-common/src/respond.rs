@@ -262,3 +262,318 @@ const fn opt_sum(opt: &[u8; OPT_OCTETS]) -> u16 {
         + u16::from_be_bytes([octets, 0]) as u64;
     crate::frame::checksum::fold(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_memory::{
+        Asked, MAC, MemoryFrame, OneDelegation, POLICY, PlainPiece, checksum, run, udp_checksum,
+    };
+    use crate::limits::{MAX_NAME_OCTETS, MAX_UDP_OCTETS, MIN_UDP_OCTETS};
+    use crate::referral::{Extent, Kind, Relocation};
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    /// The cut of the one delegation.
+    const CUT: [u8; 5] = [3, b'c', b'u', b't', 0];
+    const PLENTY: usize = 2000;
+    /// Octets of the NS records and of each address.
+    const NS: usize = 40;
+    const ADDRESS: usize = 29;
+    /// Addresses, of which the first are needed.
+    const ADDRESSES: usize = 45;
+    const NEEDED: usize = 20;
+
+    /// NS records with a pointer to the cut, and addresses with pointers to
+    /// each kind of place, at even and odd offsets.
+    fn delegation() -> OneDelegation {
+        let base = CUT.len() as u8;
+        let pointer = |target: u16| (0xc000 | target).to_be_bytes();
+        let mut ns = PlainPiece {
+            base,
+            base_start: 0,
+            records: std::vec![7; NS],
+            relocations: std::vec![Relocation::new(Kind::Cut, 0)],
+            ends: Vec::new(),
+        };
+        ns.records.as_mut_slice()[..2].copy_from_slice(&pointer(12));
+        let whole = extent(&ns, NS, 1, 0);
+        ns.ends.push(Extent {
+            authority: 2,
+            additional: 0,
+            ..whole
+        });
+
+        let mut glue = PlainPiece {
+            base,
+            base_start: NS as u16,
+            records: std::vec![9; ADDRESSES * ADDRESS],
+            relocations: Vec::new(),
+            ends: Vec::new(),
+        };
+        for place in 0..ADDRESSES {
+            let at = place * ADDRESS;
+            let kind = [Kind::Cut, Kind::Body, Kind::Own][place % 3];
+            let target = [12, 30, 80][place % 3];
+            glue.records.as_mut_slice()[at..at + 2].copy_from_slice(&pointer(target));
+            glue.relocations.push(Relocation::new(kind, at as u16));
+        }
+        for place in 0..=ADDRESSES {
+            let flags = if place < NEEDED { Extent::TRUNCATED } else { 0 };
+            let end = extent(&glue, place * ADDRESS, place, flags);
+            glue.ends.push(Extent {
+                additional: place as u8,
+                ..end
+            });
+        }
+        OneDelegation::new(&CUT, 0, [Some(&ns), None, Some(&glue)])
+    }
+
+    /// The part of a piece with so many octets and pointers.
+    fn extent(piece: &PlainPiece, octets: usize, relocations: usize, flags: u8) -> Extent {
+        let mut extent = Extent {
+            octets: octets as u16,
+            sum: !checksum(0, &piece.records[..octets]),
+            relocations: relocations as u8,
+            flags,
+            ..Extent::EMPTY
+        };
+        for relocation in piece.relocations.iter().take(relocations) {
+            let gain = if relocation.offset() % 2 == 0 { 1 } else { 256 };
+            match relocation.0 >> 14 {
+                0 => extent.gain_cut += gain,
+                1 => extent.gain_body += gain,
+                _ => extent.gain_own += gain,
+            }
+        }
+        extent
+    }
+
+    /// A query for a name of so many octets at or below the cut, with an OPT
+    /// record if there is a size.
+    fn query(name_octets: usize, size: Option<u16>) -> Vec<u8> {
+        let mut message = std::vec![
+            0x1d,
+            0x5a,
+            1,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+            u8::from(size.is_some())
+        ];
+        let mut prefix = name_octets - CUT.len();
+        while prefix > 0 {
+            // Never an octet alone: that would be a label without content.
+            let octets = if prefix == 65 { 33 } else { prefix.min(64) };
+            message.push((octets - 1) as u8);
+            message.extend(std::iter::repeat_n(b'X', octets - 1));
+            prefix -= octets;
+        }
+        message.extend(CUT);
+        message.extend([0, 1, 0, 1]);
+        if let Some(size) = size {
+            let [high, low] = size.to_be_bytes();
+            message.extend([0, 0, 41, high, low, 0, 0, 0, 0, 0, 0]);
+        }
+        message
+    }
+
+    /// Names at or below the cut: every length but the one that would need an
+    /// empty label.
+    fn name_lengths() -> impl Iterator<Item = usize> {
+        (CUT.len()..=MAX_NAME_OCTETS).filter(|octets| *octets != CUT.len() + 1)
+    }
+
+    /// Panics unless the UDP checksum of a reply is right.
+    fn check_sum(reply: &MemoryFrame, asked: &Asked) {
+        assert_eq!(udp_checksum(&reply.octets, asked.udp, asked.is_ipv6), 0);
+    }
+
+    /// Every length of a name, and every size that a client can tell, up to the
+    /// most that is sent: the reply holds as many addresses as fit, and says
+    /// so.
+    #[test]
+    fn every_length_of_a_reply() {
+        let delegation = delegation();
+        let policy = Policy {
+            max_udp: MAX_UDP_OCTETS as u16,
+            ..POLICY
+        };
+        let few = [5, 7, 8, 64, 97, 254, 255];
+        let all_sizes =
+            (0..=MAX_UDP_OCTETS as u16 + 1).flat_map(|size| few.map(|name| (name, size)));
+        let all_names =
+            name_lengths().flat_map(|name| [512, 513, 1232, 1399, 1400].map(|size| (name, size)));
+        for (name_octets, size) in all_sizes.chain(all_names) {
+            for size in [Some(size), None] {
+                let asked = Asked::new(name_octets % 2 == 0, &[], &query(name_octets, size));
+                let mut reply = asked.frame(PLENTY);
+                let reason = run(&mut reply, 1500, &delegation, &policy);
+                let limit = usize::from(size.unwrap_or(0)).clamp(MIN_UDP_OCTETS, MAX_UDP_OCTETS);
+                let front = 12 + name_octets + 4 + NS + if size.is_some() { OPT_OCTETS } else { 0 };
+                let addresses = ((limit - front) / ADDRESS).min(ADDRESSES);
+                let expected = match addresses {
+                    ADDRESSES => Reason::Referral,
+                    NEEDED.. => Reason::ReferralPartial,
+                    _ => Reason::ReferralTruncated,
+                };
+                assert_eq!(reason, expected, "{name_octets} {size:?}");
+                let octets = reply.octets.len() - asked.udp - 8;
+                assert_eq!(
+                    octets,
+                    front + addresses * ADDRESS,
+                    "{name_octets} {size:?}"
+                );
+                check_sum(&reply, &asked);
+            }
+        }
+    }
+
+    #[test]
+    fn every_mtu() {
+        let delegation = delegation();
+        let policy = Policy {
+            max_udp: MAX_UDP_OCTETS as u16,
+            ..POLICY
+        };
+        for (is_ipv6, headers) in [(false, 28), (true, 48)] {
+            let asked = Asked::new(is_ipv6, &[], &query(9, Some(4096)));
+            for mtu in 0..=u16::MAX {
+                let mut reply = asked.frame(PLENTY);
+                let reason = run(&mut reply, mtu, &delegation, &policy);
+                let mtu = usize::from(mtu);
+                if mtu < MIN_UDP_OCTETS + headers {
+                    assert_eq!(reason, Reason::SmallMtu);
+                    assert_eq!(reply, asked.frame(PLENTY));
+                } else {
+                    let octets = reply.octets.len() - asked.ip;
+                    assert!(octets <= mtu.min(MAX_UDP_OCTETS + headers));
+                    assert!(octets + ADDRESS > mtu || reason == Reason::Referral);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_of_tags_and_every_type_of_ethernet() {
+        let delegation = delegation();
+        let outer = [0x88, 0xa8, 0x1f, 0xff];
+        let inner = [0x81, 0x00, 0xab, 0xcd];
+        for is_ipv6 in [false, true] {
+            for tags in [&[][..], &[inner], &[outer, inner], &[outer, inner, inner]] {
+                let asked = Asked::new(is_ipv6, tags, &query(9, None));
+                let mut reply = asked.frame(PLENTY);
+                let reason = run(&mut reply, 1500, &delegation, &POLICY);
+                if tags.len() > 2 {
+                    assert_eq!(reason, Reason::NotIp);
+                    continue;
+                }
+                assert_eq!(reason, Reason::ReferralTruncated);
+                assert_eq!(&reply.octets[..6], &asked.octets[6..12]);
+                assert_eq!(reply.octets[6..12], MAC);
+                assert_eq!(&reply.octets[12..asked.ip], &asked.octets[12..asked.ip]);
+                check_sum(&reply, &asked);
+            }
+            for ether_type in 0..=u16::MAX {
+                let asked = Asked::new(is_ipv6, &[], &query(9, None)).with(12, ether_type);
+                let mut reply = asked.frame(PLENTY);
+                let reason = run(&mut reply, 1500, &delegation, &POLICY);
+                let is_own = ether_type == if is_ipv6 { 0x86dd } else { 0x0800 };
+                assert_eq!(
+                    reason == Reason::ReferralTruncated,
+                    is_own,
+                    "{ether_type:#x}"
+                );
+            }
+        }
+    }
+
+    /// Every value of every number of the IP and UDP headers that decides.
+    #[test]
+    fn every_number_of_the_headers() {
+        let delegation = delegation();
+        for is_ipv6 in [false, true] {
+            let plain = || Asked::new(is_ipv6, &[], &query(9, None));
+            let (ip, udp) = (plain().ip, plain().udp);
+            let outcome = |at: usize, number: u16| {
+                let asked = plain().with(at, number);
+                let mut reply = asked.frame(PLENTY);
+                let reason = run(&mut reply, 1500, &delegation, &POLICY);
+                assert!(reason == Reason::ReferralTruncated || reply == asked.frame(PLENTY));
+                reason
+            };
+            let udp_octets = (plain().octets.len() - udp) as u16;
+            for number in 0..=u16::MAX {
+                let expected = match number {
+                    0 | 7 | 13 | 19 | 37 => Reason::SourcePort,
+                    _ => Reason::ReferralTruncated,
+                };
+                assert_eq!(outcome(udp, number), expected, "source port {number}");
+                let is_served = number == 53;
+                assert_eq!(outcome(udp + 2, number) != Reason::OtherPort, is_served);
+                let is_exact = number == udp_octets;
+                assert_eq!(outcome(udp + 4, number) != Reason::Length, is_exact);
+                if is_ipv6 {
+                    assert_eq!(outcome(ip + 4, number) != Reason::Length, is_exact);
+                } else {
+                    let is_exact = number == 20 + udp_octets;
+                    assert_eq!(outcome(ip + 2, number) != Reason::Length, is_exact);
+                    let is_whole = number & !0x4000 == 0;
+                    assert_eq!(outcome(ip + 6, number) != Reason::Ipv4Fragment, is_whole);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_room_behind_a_frame() {
+        let delegation = delegation();
+        let asked = Asked::new(true, &[], &query(9, Some(1232)));
+        let mut whole = asked.frame(PLENTY);
+        run(&mut whole, 1500, &delegation, &POLICY);
+        let needed = whole.octets.len() - asked.octets.len();
+        for room in 0..PLENTY {
+            let mut reply = asked.frame(room);
+            let reason = run(&mut reply, 1500, &delegation, &POLICY);
+            if room < needed {
+                assert_eq!(reason, Reason::NoRoom);
+                assert_eq!(reply, asked.frame(room));
+            } else {
+                assert_eq!(reply.octets, whole.octets);
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever an octet of a query becomes: an answer, or a frame as it
+        /// was.
+        #[test]
+        fn what_passes_is_untouched(
+            at in 0_usize..140,
+            octet: u8,
+            is_ipv6: bool,
+            cut in 0_usize..140,
+        ) {
+            let delegation = delegation();
+            let mut asked = Asked::new(is_ipv6, &[], &query(20, Some(1232)));
+            if let Some(place) = asked.octets.get_mut(at) {
+                *place = octet;
+            }
+            if cut > 70 {
+                asked.octets.truncate(cut);
+            }
+            let mut reply = asked.frame(PLENTY);
+            let reason = run(&mut reply, 1500, &delegation, &POLICY);
+            if reason.action() == crate::reason::Action::Pass {
+                prop_assert_eq!(reply, asked.frame(PLENTY));
+            } else {
+                prop_assert_eq!(udp_checksum(&reply.octets, asked.udp, is_ipv6), 0);
+            }
+        }
+    }
+}

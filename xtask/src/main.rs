@@ -11,6 +11,7 @@ mod check;
 mod command;
 mod conform;
 mod debian;
+mod fuzz;
 mod kernels;
 mod lab;
 mod packages;
@@ -49,6 +50,8 @@ enum Task {
     Check(check::Arguments),
     /// Measure nanoseconds a packet, against bare reflectors
     Bench(bench::Arguments),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Write a zone in the shape of a TLD, of any size
     Tld(tld::Arguments),
     /// Compare with Knot, NSD and BIND, over whole zones
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Check(arguments) => check::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tld(arguments) => tld::run(&arguments),
         Task::Conform(arguments) => conform::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),

@@ -121,6 +121,19 @@ mod tests {
         }
     }
 
+    /// Folding moves whole words of 16 bits, so what matters is how they carry.
+    #[test]
+    fn fold_takes_every_carry() {
+        let words = [0, 1, 0x7fff, 0x8000, 0xfffe, 0xffff_u64];
+        for (a, b) in words.iter().flat_map(|a| words.map(|b| (a, b))) {
+            for (c, d) in words.iter().flat_map(|c| words.map(|d| (c, d))) {
+                let sum = a << 48 | b << 32 | c << 16 | d;
+                assert_eq!(u64::from(fold(sum)) % 0xffff, sum % 0xffff, "{sum:#x}");
+                assert_eq!(fold(sum) == 0, sum == 0, "{sum:#x}");
+            }
+        }
+    }
+
     #[test]
     fn a_udp_checksum_is_never_zero() {
         assert_eq!(Sum::ZERO.words(0xffff).finish(), 0);
@@ -130,6 +143,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn fold_is_the_remainder_of_any_sum(sum: u64) {
+            prop_assert_eq!(u64::from(fold(sum)) % 0xffff, sum % 0xffff);
+        }
+
         #[test]
         fn equals_the_reference(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
             let folded = sum(&octets).folded().to_be();

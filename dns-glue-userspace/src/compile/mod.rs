@@ -285,3 +285,25 @@ impl ChosenDepths {
 fn label_count(name: &NameRef) -> usize {
     name.label_count() - 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// For every number of labels, the deepest depth chosen that is not
+        /// beyond it; the search for an entry goes down by this table.
+        #[test]
+        fn depths_are_the_nearest_below(chosen in prop::collection::vec(any::<bool>(), MAX_LABELS)) {
+            let mut depths = ChosenDepths([false; MAX_LABELS + 1]);
+            // The root is no entry.
+            depths.0[1..].copy_from_slice(&chosen);
+            let table = depths.table();
+            for labels in 0..=MAX_LABELS {
+                let nearest = (1..=labels).rev().find(|depth| depths.0[*depth]);
+                prop_assert_eq!(usize::from(table.0[labels]), nearest.unwrap_or(0));
+            }
+        }
+    }
+}

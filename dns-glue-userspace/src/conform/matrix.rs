@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::case::Case;
 use super::client::Family;
-use super::random::Random;
+use super::random::{Draw as _, Random};
 use crate::compare::Ground;
 
 /// What stands in front of the cut name.

@@ -1,6 +1,6 @@
 //! Queries that pass: everything that is not a plain query for a referral.
 
-use super::random::Random;
+use super::random::{Draw as _, Random};
 use crate::compare::{Ground, Server};
 
 /// Types that pass at a cut: DS, NSEC, DELEG, ANY, and those that are not of

@@ -6,7 +6,7 @@ use dns_glue::zone::records::Zone;
 
 use super::program_support::frame::{Path, fix_ipv4_checksum, put_number};
 use super::program_support::query::Query;
-use dns_glue::conform::random::Random;
+use super::program_support::random::Draw;
 
 /// Names that queries of the stream are about: those of the zones and their
 /// delegations.
@@ -27,13 +27,9 @@ pub fn names(zones: &[Zone]) -> Vec<Vec<u8>> {
 }
 
 /// The next frame of the stream.
-pub fn frame(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
+pub fn frame(random: &mut impl Draw, names: &[Vec<u8>]) -> Vec<u8> {
     let path = path(random);
-    let mut message = query(random, names).octets();
-    if random.once_in(5) {
-        mutate(random, &mut message);
-    }
-    let mut frame = path.frame(&message);
+    let mut frame = path.frame(&message(random, names));
     if random.once_in(5) {
         mutate(random, &mut frame);
         repair(random, &path, &mut frame);
@@ -45,7 +41,16 @@ pub fn frame(random: &mut Random, names: &[Vec<u8>]) -> Vec<u8> {
     frame
 }
 
-fn path(random: &mut Random) -> Path {
+/// The next message of the stream.
+pub fn message(random: &mut impl Draw, names: &[Vec<u8>]) -> Vec<u8> {
+    let mut message = query(random, names).octets();
+    if random.once_in(5) {
+        mutate(random, &mut message);
+    }
+    message
+}
+
+fn path(random: &mut impl Draw) -> Path {
     let path = if random.once_in(2) {
         Path::v4()
     } else {
@@ -57,7 +62,7 @@ fn path(random: &mut Random) -> Path {
     path.padded(*random.pick(&[0, 0, 60, 64, 200, 1400]))
 }
 
-fn query(random: &mut Random, names: &[Vec<u8>]) -> Query {
+fn query(random: &mut impl Draw, names: &[Vec<u8>]) -> Query {
     let mut name = random.pick(names).clone();
     // Next to it: another letter somewhere.
     if random.once_in(6) {
@@ -79,13 +84,13 @@ fn query(random: &mut Random, names: &[Vec<u8>]) -> Query {
             break;
         }
         let label: Vec<u8> = std::iter::once(octets as u8)
-            .chain((0..octets).map(|_| random.next() as u8))
+            .chain((0..octets).map(|_| random.below(256) as u8))
             .collect();
         name.splice(0..0, label);
     }
     mix_case(random, &mut name);
     let mut query = Query::of(&name);
-    query.id = random.next() as u16;
+    query.id = random.below(1 << 16) as u16;
     query.flags = *random.pick(&[0, 0x0100, 0x0110, 0x07f0, 0x0020]);
     query.qtype = *random.pick(&[1, 1, 1, 2, 15, 28, 43, 46, 47, 255, 0, 252, 61_440, 65]);
     if random.once_in(40) {
@@ -109,7 +114,7 @@ fn query(random: &mut Random, names: &[Vec<u8>]) -> Query {
     query
 }
 
-fn mix_case(random: &mut Random, name: &mut [u8]) {
+fn mix_case(random: &mut impl Draw, name: &mut [u8]) {
     if random.once_in(2) {
         return;
     }
@@ -122,7 +127,7 @@ fn mix_case(random: &mut Random, name: &mut [u8]) {
 }
 
 /// Flips bits, cuts, repeats, lies about lengths.
-fn mutate(random: &mut Random, octets: &mut Vec<u8>) {
+pub fn mutate(random: &mut impl Draw, octets: &mut Vec<u8>) {
     if octets.is_empty() {
         return;
     }
@@ -150,7 +155,7 @@ fn mutate(random: &mut Random, octets: &mut Vec<u8>) {
 
 /// Makes checksums and lengths of a mutated frame right again, now and then, so
 /// that the mutation is looked at and not only the checksum.
-fn repair(random: &mut Random, path: &Path, frame: &mut [u8]) {
+fn repair(random: &mut impl Draw, path: &Path, frame: &mut [u8]) {
     if random.once_in(3) || frame.len() < path.message_start() {
         return;
     }

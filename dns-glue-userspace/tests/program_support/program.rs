@@ -19,7 +19,7 @@ use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 const LOOPBACK: u32 = 1;
 /// Octets that the kernel gives a test run in one buffer: a page without room
 /// in front and the bookkeeping behind.
-const BUFFER_OCTETS: usize = 4096 - 256 - 320;
+pub const BUFFER_OCTETS: usize = 4096 - 256 - 320;
 
 /// What the operator has chosen, as `dns-glue run` has it without options.
 pub const POLICY: Policy = Policy::DEFAULT;

@@ -1,0 +1,3 @@
+//! Frames, built and checked octet by octet by nothing that is under test.
+
+pub use dns_glue::conform::frame::*;
