@@ -21,10 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// for again.
 const SHORT_SILENCE: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_millis(500);
-/// When more than so many get no reply, a limit of the server's is the cause,
-/// and the second after this will be another one.
-const OFTEN_SILENT: usize = 15;
-const RATE_WINDOW: Duration = Duration::from_millis(1_200);
 /// Queries that are under way at a time, each with a socket of its own.
 const AT_A_TIME: usize = 64;
 /// The same over TCP: a server has a short queue of connections to take, and
@@ -282,8 +278,7 @@ fn until(deadline: Instant) -> Duration {
 }
 
 /// Starts queries, many at a time, and takes what comes for them; again for
-/// those that get nothing, until that helps none of them. NSD, for one, sends a
-/// few errors a second and is silent then.
+/// those that get nothing, until that helps none of them.
 fn ask_again<S>(
     namespace: &Namespace,
     queries: &[Vec<u8>],
@@ -314,8 +309,5 @@ fn ask_again<S>(
             return Ok(replies);
         }
         patience = SILENCE;
-        if silent.len() > OFTEN_SILENT {
-            std::thread::sleep(RATE_WINDOW);
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! Part 2: a server with dns-glue in front of it against the same server
 //! alone.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 use super::client::{Family, Tcp, ask_each, ask_each_over_tcp};
@@ -22,6 +24,11 @@ const NEVER: [&str; 5] = [
     "ipv4-checksum",
     "no-room",
 ];
+/// Messages that are asked again in a second, and for how many seconds: more
+/// than that is a difference, not a limit.
+const A_SECOND: usize = 10;
+const SECONDS: usize = 30;
+const RATE_WINDOW: Duration = Duration::from_millis(1_200);
 /// Types whose replies over TCP are more than one message: IXFR, AXFR.
 const TRANSFERS: [u16; 2] = [251, 252];
 
@@ -33,6 +40,13 @@ struct Asked {
     referrals: Vec<(Vec<u8>, Ground)>,
     alone: [Vec<Option<Vec<u8>>>; 2],
     alone_referrals: Vec<Option<Vec<u8>>>,
+}
+
+impl Asked {
+    /// What passes: over UDP (0), over TCP (1).
+    fn messages(&self, transport: usize) -> &[Vec<u8>] {
+        [&self.passing, &self.over_tcp][transport]
+    }
 }
 
 /// Asks a site for what passes, for about `number` delegations, first without
@@ -137,10 +151,14 @@ fn qtype(message: &[u8]) -> Option<u16> {
 fn compare_passing(site: &Site, asked: &Asked, totals: &mut Totals) -> Result<()> {
     let client = site.client();
     let answered = site.counters()?.answered();
-    let behind = [
+    let mut behind = [
         ask_each(client, asked.family, &asked.passing)?,
         ask_each_over_tcp(client, asked.family, &asked.over_tcp)?,
     ];
+    let mut alone = asked.alone.clone();
+    for (transport, (alone, behind)) in alone.iter_mut().zip(&mut behind).enumerate() {
+        ask_slowly(site, asked, transport, alone, behind)?;
+    }
     let by_kernel = site.counters()?.answered() - answered;
     if by_kernel > 0 {
         totals.differ(&format!("{by_kernel} answers by the kernel"), || {
@@ -148,8 +166,8 @@ fn compare_passing(site: &Site, asked: &Asked, totals: &mut Totals) -> Result<()
         });
     }
     for (place, transport) in ["UDP", "TCP"].into_iter().enumerate() {
-        let messages = [&asked.passing, &asked.over_tcp][place];
-        let replies = asked.alone[place].iter().zip(&behind[place]);
+        let messages = asked.messages(place);
+        let replies = alone[place].iter().zip(&behind[place]);
         for (message, (alone, behind)) in messages.iter().zip(replies) {
             totals.cases += 1;
             match compare(alone.as_deref(), behind.as_deref()) {
@@ -159,6 +177,38 @@ fn compare_passing(site: &Site, asked: &Asked, totals: &mut Totals) -> Result<()
                 Sameness::Difference(what) => totals.differ(&what, || {
                     format!("{transport}, {:?}, {}", asked.family, hexadecimal(message))
                 }),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks again, a few messages a second, what was answered on one side only: a
+/// server may be silent because it has sent errors enough for that second. Alone
+/// it is asked from its own host, which does not lead through the interface.
+fn ask_slowly(
+    site: &Site,
+    asked: &Asked,
+    transport: usize,
+    alone: &mut [Option<Vec<u8>>],
+    behind: &mut [Option<Vec<u8>>],
+) -> Result<()> {
+    let unequal: Vec<usize> = (0..alone.len())
+        .filter(|place| alone[*place].is_none() != behind[*place].is_none())
+        .collect();
+    for places in unequal.chunks(A_SECOND).take(SECONDS) {
+        let messages: Vec<Vec<u8>> = places
+            .iter()
+            .map(|place| asked.messages(transport)[*place].clone())
+            .collect();
+        for (namespace, replies) in [(site.host(), &mut *alone), (site.client(), &mut *behind)] {
+            std::thread::sleep(RATE_WINDOW);
+            let again = match transport {
+                0 => ask_each(namespace, asked.family, &messages)?,
+                _ => ask_each_over_tcp(namespace, asked.family, &messages)?,
+            };
+            for (place, reply) in places.iter().zip(again) {
+                replies[*place] = reply;
             }
         }
     }

@@ -1,3 +1,3 @@
 //! Where tests take their choices from.
 
-pub use dns_glue::conform::random::{Draw, Random};
+pub use dns_glue::conform::random::*;
