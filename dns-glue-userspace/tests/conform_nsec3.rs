@@ -115,5 +115,5 @@ fn ask(memory: &Memory, message: &[u8]) -> Vec<u8> {
     let path = Path::v4();
     let (reason, frame) = memory.run(&path.frame(message));
     assert_eq!(reason.action(), Action::Transmit, "{reason:?}");
-    path.check_reply(&frame).to_vec()
+    path.check_reply(&frame).expect("a right frame").to_vec()
 }

@@ -9,6 +9,7 @@ mod bpf_linker;
 mod build;
 mod check;
 mod command;
+mod conform;
 mod debian;
 mod fuzz;
 mod kernels;
@@ -53,6 +54,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Write a zone in the shape of a TLD, of any size
     Tld(tld::Arguments),
+    /// Compare with Knot, NSD and BIND, over whole zones
+    Conform(conform::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tld(arguments) => tld::run(&arguments),
+        Task::Conform(arguments) => conform::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

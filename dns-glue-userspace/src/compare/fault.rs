@@ -17,7 +17,9 @@ pub enum Server {
 /// A habit of some server that makes its referral differ from ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// TC=0, although in-domain glue is missing for want of room.
+    /// TC=0, although in-domain glue is missing for want of room, perhaps for
+    /// the sake of sibling glue: these servers put all addresses of one family
+    /// first.
     PartialGlue,
     /// TC=1, although nothing is missing but addresses that are optional.
     TruncatedForOptional,

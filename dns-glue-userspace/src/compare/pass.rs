@@ -14,7 +14,9 @@ pub enum Sameness {
     /// The same octets.
     Identical,
     /// The same header, question, OPT record and records, in another order:
-    /// some servers rotate an RRset. A server cookie may be another one.
+    /// some servers rotate an RRset. A server cookie may be another one. Of
+    /// replies with TC=1 the records do not count (RFC 2181 section 9): which
+    /// of a rotated RRset still fit changes from one to the next.
     SameRecords,
     /// No reply to either.
     BothSilent,
@@ -55,7 +57,7 @@ fn is_same(alone: &Reply, behind: &Reply) -> bool {
         && alone.flags == behind.flags
         && alone.rcode == behind.rcode
         && alone.question == behind.question
-        && alone.sections == behind.sections
+        && (alone.truncated() || alone.sections == behind.sections)
         && alone.opt.as_ref().map(lasting) == behind.opt.as_ref().map(lasting)
 }
 

@@ -311,7 +311,7 @@ impl Case<'_> {
         let whole_fits = sizes.ours[1].max(over_tcp.octets) <= self.limit;
         let lacks_needed = parts.lacks_needed(self.theirs);
         match (self.ours.truncated(), self.theirs.truncated()) {
-            (_, false) if lacks_needed && needed_fits => Err(format!(
+            (_, false) if lacks_needed && over_tcp.octets <= self.limit => Err(format!(
                 "theirs lacks in-domain glue that fits, without TC: {sizes:?}"
             )),
             _ if whole_fits => Err(format!("both have room for all records: {sizes:?}")),

@@ -1,0 +1,106 @@
+//! Processes that do not outlive whoever started them.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::network::Namespace;
+
+/// A process that takes longer to end is killed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A process in a namespace, ended when dropped.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Process {
+    /// Starts one that writes to a log.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn start(command: &mut Command, namespace: &Namespace, log: &Path) -> Result<Self> {
+        let file = File::create(log).with_context(|| format!("create {}", log.display()))?;
+        command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().context("a second handle of a log")?)
+            .stderr(file);
+        Self::spawn(command, namespace)
+    }
+
+    /// Starts one; it is killed should this thread end first.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn spawn(command: &mut Command, namespace: &Namespace) -> Result<Self> {
+        namespace.confine(command)?;
+        // SAFETY: prctl is a plain system call.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        let child = command
+            .spawn()
+            .with_context(|| format!("start {}", command.get_program().display()))?;
+        Ok(Self(child))
+    }
+
+    /// The process itself.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Fails if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// It has.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        let ended = self.0.try_wait().context("ask after a child")?;
+        ensure!(ended.is_none(), "it ended: {ended:?}");
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    /// Asks it to end, for the sake of those that it started; a process that
+    /// does not is killed.
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // SAFETY: our own child, which has not been waited for.
+        unsafe { libc::kill(self.0.id().cast_signed(), libc::SIGTERM) };
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        eprintln!("process {} does not end: it is killed", self.0.id());
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until something is there.
+///
+/// # Errors
+///
+/// It is not within 20 seconds, or `look` fails.
+pub fn wait_for(what: &str, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !look().with_context(|| what.to_owned())? {
+        ensure!(start.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
