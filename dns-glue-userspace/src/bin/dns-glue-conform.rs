@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use dns_glue::compare::Server;
 use dns_glue::conform::case::Case;
+use dns_glue::conform::interrupt;
 use dns_glue::conform::matrix::Matrix;
 use dns_glue::conform::pass;
 use dns_glue::conform::refer::{self, Cases, Compiled};
@@ -94,6 +95,8 @@ fn run(arguments: &Arguments) -> Result<u64> {
     // SAFETY: geteuid only returns a number.
     let is_root = unsafe { libc::geteuid() } == 0;
     ensure!(is_root, "namespaces and XDP programs need root");
+    // What is started and made is taken down by its drop.
+    interrupt::catch().context("handle signals")?;
     let folder = Folder::new()?;
     let mut groups = groups(arguments, folder.path())?;
     let mut case = None;

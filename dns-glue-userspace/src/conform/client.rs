@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use super::frame::{SERVER_V4, SERVER_V6};
+use super::interrupt;
 use super::network::Namespace;
 
 /// Rounds in which queries without a reply are sent again.
@@ -110,6 +111,7 @@ impl Udp {
         let mut meanwhile = Some(meanwhile);
         let mut buffer = [0; 65_535];
         for _ in 0..ROUNDS {
+            interrupt::check()?;
             let mut open = [0, 0];
             for ((family, query), reply) in queries.iter().zip(&replies) {
                 if reply.is_empty() {
@@ -292,6 +294,7 @@ fn ask_again<S>(
     loop {
         let received: io::Result<Vec<Vec<_>>> = namespace.within(|| {
             let receive = |places: &[usize]| {
+                interrupt::check()?;
                 let started = places.iter().map(|place| start(&queries[*place]));
                 let started: Vec<S> = started.collect::<io::Result<_>>()?;
                 let deadline = Instant::now() + patience;

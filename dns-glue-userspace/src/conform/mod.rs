@@ -14,6 +14,7 @@
 pub mod case;
 pub mod client;
 pub mod frame;
+pub mod interrupt;
 pub mod matrix;
 pub mod network;
 pub mod pass;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::interrupt;
 use super::network::Namespace;
 
 /// A process that takes longer to end is killed.
@@ -100,6 +101,7 @@ pub fn wait_for(what: &str, mut look: impl FnMut() -> Result<bool>) -> Result<()
     let start = Instant::now();
     while !look().with_context(|| what.to_owned())? {
         ensure!(start.elapsed() < PATIENCE, "in vain: {what}");
+        interrupt::check()?;
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
