@@ -70,7 +70,9 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         .filter(|fault| fault.fatal_if_strict())
         .count();
     if choice.strict && fatal != 0 {
-        bail!("--strict: {fatal} faults of delegations");
+        bail!(
+            "--strict: delegations with faults that make their queries pass: {fatal}, listed above"
+        );
     }
     Ok(())
 }

@@ -73,6 +73,8 @@ fn kind_name(kind: &FaultKind<'_>) -> &'static str {
         FaultKind::StrayGlue { .. } => "stray-glue",
         FaultKind::OrphanGlue => "orphan-glue",
         FaultKind::ChainWithGaps => "nsec3-chain-with-gaps",
+        FaultKind::ManyIterations { .. } => "many-iterations",
+        FaultKind::KeysWithoutSignatures => "keys-without-signatures",
         FaultKind::TtlMismatch { .. } => "ttl-mismatch",
         FaultKind::InvalidSignatures { .. } => "invalid-signatures",
         FaultKind::ExpiringSignatures { .. } => "expiring-signatures",

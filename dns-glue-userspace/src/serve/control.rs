@@ -303,6 +303,12 @@ pub enum ClientError {
         /// What the system said.
         cause: io::Error,
     },
+    /// It is not ours to open.
+    #[error(
+        "control socket {}: permission denied: it opens to the user of the daemon and to root",
+        .0.display()
+    )]
+    Denied(PathBuf),
     /// The connection broke.
     #[error("the daemon's answer did not come")]
     Broken(#[from] io::Error),
@@ -326,9 +332,12 @@ impl Client {
     ///
     /// See [`ClientError`]; [`Reply::Error`] becomes `Refused`.
     pub fn call(path: &Path, request: Request) -> Result<(Reply, Self), ClientError> {
-        let mut stream = UnixStream::connect(path).map_err(|cause| ClientError::NotRunning {
-            path: path.to_owned(),
-            cause,
+        let mut stream = UnixStream::connect(path).map_err(|cause| {
+            let path = path.to_owned();
+            match cause.kind() {
+                io::ErrorKind::PermissionDenied => ClientError::Denied(path),
+                _ => ClientError::NotRunning { path, cause },
+            }
         })?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_string(&request)?;

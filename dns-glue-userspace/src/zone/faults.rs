@@ -100,6 +100,15 @@ pub enum FaultKind<'z> {
     /// The NSEC3 chain of the zone does not close; noted at the apex. What none
     /// of its records covers cannot be proved absent (RFC 5155 section 7.1).
     ChainWithGaps,
+    /// More iterations than validators go along with (RFC 9276 section 3.2);
+    /// noted at the apex.
+    ManyIterations {
+        /// How many.
+        iterations: u16,
+    },
+    /// A DNSKEY RRset at the apex, but no signature of the SOA record: the zone
+    /// counts as not signed. Noted at the apex.
+    KeysWithoutSignatures,
     /// Records of one RRset, or its signatures, have different TTLs (RFC 2181
     /// section 5.2); the lowest counts.
     TtlMismatch {
@@ -218,6 +227,13 @@ impl fmt::Display for Fault<'_> {
             FaultKind::OrphanGlue => f.write_str("may be glue of a delegation that is gone"),
             FaultKind::ChainWithGaps => f.write_str(
                 "the NSEC3 chain has gaps: answers that names in them do not exist have no proof",
+            ),
+            FaultKind::ManyIterations { iterations } => write!(
+                f,
+                "{iterations} iterations of NSEC3: validators take the proofs for none, or fail"
+            ),
+            FaultKind::KeysWithoutSignatures => f.write_str(
+                "DNSKEY, but no RRSIG of the SOA record: taken for a zone without DNSSEC",
             ),
             FaultKind::TtlMismatch { rtype } => {
                 write!(

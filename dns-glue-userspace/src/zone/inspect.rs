@@ -19,6 +19,11 @@ use super::records::{Denial, NameRef, Node, Rrset, Zone};
 /// days. Zones are commonly signed anew several days before that.
 pub const EXPIRES_SOON: u32 = 2 * 86_400;
 
+/// Iterations of NSEC3 beyond which validators in wide use take a zone for
+/// insecure, or fail: RFC 9276 section 3.2 lets each choose, and the strictest
+/// chose this number.
+const MAX_ITERATIONS: u16 = 50;
+
 /// The time as RRSIG tells it: seconds since 1970 modulo 2^32.
 #[must_use]
 pub fn now() -> u32 {
@@ -48,9 +53,7 @@ pub fn inspect<'z>(zones: &'z [Zone], cuts: &Cuts<'z>, now: u32) -> Vec<Fault<'z
         for delegation in delegations {
             inspection.look_at(delegation);
         }
-        if zone.nsec3().is_some_and(|chain| !chain.is_complete()) {
-            inspection.note(zone.apex(), FaultKind::ChainWithGaps);
-        }
+        inspection.look_at_denial();
         inspection.find_sibling_cycles(delegations);
         inspection.find_useless_glue();
         inspection.find_ttl_mismatches();
@@ -74,6 +77,27 @@ impl<'z> Inspection<'z, '_> {
             name,
             kind,
         });
+    }
+
+    /// Looks at what the whole zone is signed with.
+    fn look_at_denial(&mut self) {
+        let apex = self.zone.apex();
+        if let Some(chain) = self.zone.nsec3() {
+            if !chain.is_complete() {
+                self.note(apex, FaultKind::ChainWithGaps);
+            }
+            let iterations = chain.parameters().iterations;
+            if iterations > MAX_ITERATIONS {
+                self.note(apex, FaultKind::ManyIterations { iterations });
+            }
+        }
+        let keys = self
+            .zone
+            .find(apex)
+            .and_then(|node| node.rrset(Rtype::DNSKEY));
+        if self.zone.denial() == Denial::Unsigned && keys.is_some() {
+            self.note(apex, FaultKind::KeysWithoutSignatures);
+        }
     }
 
     /// Looks at the name servers of one delegation.
@@ -321,7 +345,9 @@ mod tests {
     use super::*;
     use crate::zone::cuts::find_cuts;
     use crate::zone::master_file::read_text;
+    use crate::zone::nsec3::Parameters;
     use domain::base::Name;
+    use domain::utils::base32::encode_string_hex;
     use std::path::Path;
 
     /// 2026-01-01 00:00:00 UTC.
@@ -446,6 +472,39 @@ mod tests {
                 "a.test.: signatures expired or not yet valid, here first, in 2 RRsets",
                 "e.test.: signatures of 2 RRsets expire soon, here first, in 12 hours",
             ]
+        );
+    }
+
+    /// What bears on the whole zone is told once, at the apex.
+    #[test]
+    fn keys_without_signatures_and_many_iterations() {
+        let key = "@ DNSKEY 257 3 13 AAAA\n";
+        assert_eq!(
+            faults(key),
+            ["test.: DNSKEY, but no RRSIG of the SOA record: taken for a zone without DNSSEC"]
+        );
+        let rrsig = |owner: &str, covered: &str| {
+            format!("{owner} RRSIG {covered} 13 2 60 20270101000000 20250101000000 1 test. AAAA\n")
+        };
+        let chain = |iterations: u16| {
+            let parameters = Parameters {
+                iterations,
+                salt: Box::new([]),
+            };
+            let apex = NameRef::from_slice(b"\x04test\0").expect("a name");
+            let hash = encode_string_hex(&parameters.hash(apex)).to_lowercase();
+            [
+                key.to_owned() + &rrsig("@", "SOA"),
+                format!("@ NSEC3PARAM 1 0 {iterations} -\n"),
+                format!("{hash} NSEC3 1 1 {iterations} - {hash} NS SOA\n"),
+                rrsig(&hash, "NSEC3"),
+            ]
+            .concat()
+        };
+        assert_eq!(faults(&chain(50)), [""; 0]);
+        assert_eq!(
+            faults(&chain(51)),
+            ["test.: 51 iterations of NSEC3: validators take the proofs for none, or fail"]
         );
     }
 
