@@ -70,9 +70,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         .filter(|fault| fault.fatal_if_strict())
         .count();
     if choice.strict && fatal != 0 {
-        bail!(
-            "--strict: delegations with faults that make their queries pass: {fatal}, listed above"
-        );
+        let noun = if fatal == 1 { "fault" } else { "faults" };
+        bail!("--strict: {fatal} {noun} of delegations, listed above: their queries would pass");
     }
     Ok(())
 }

@@ -26,9 +26,9 @@ const TROUBLE: u8 = 2;
 /// Compare the kernel's referrals with the answers of the server behind
 ///
 /// Takes the running configuration from the daemon and the names of the
-/// delegations from its zone files, asks the loaded program and the server the
-/// same queries, and reports whatever differs, the first 1000 differences in
-/// full. Asks for each delegation at its name and below it, without EDNS, with
+/// delegations from its zone files, asks the loaded program (as a client of the
+/// first service address on the first interface) and the server the same
+/// queries, and reports whatever differs, the first 1000 differences in full. Asks for each delegation at its name and below it, without EDNS, with
 /// 512 and with 1232 octets, with and without DO. The queries count in the
 /// counters of the program; no packet of them is sent to an interface. Needs
 /// root. The exit status is 0 if nothing differs, 1 if something does, 2 if
