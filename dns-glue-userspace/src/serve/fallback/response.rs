@@ -9,7 +9,7 @@
 
 use dns_glue_common::nsid::Nsid;
 use domain::base::Rtype;
-use domain::base::iana::{Class, Opcode, OptRcode, OptionCode};
+use domain::base::iana::{Class, ExtendedErrorCode, Opcode, OptRcode, OptionCode};
 
 use super::lookup::lookup;
 use super::message::{HEADER_OCTETS, MessageWriter, OPT_OCTETS, split_name};
@@ -395,7 +395,7 @@ impl Reply<'_> {
         }
         match zone_for(zones, question) {
             Some(zone) => self.positive(zone, question, *edns),
-            None => error(OptRcode::REFUSED),
+            None => self.not_authoritative(*question, *edns),
         }
     }
 
@@ -418,6 +418,17 @@ impl Reply<'_> {
         rcode: OptRcode,
     ) -> Vec<u8> {
         self.finish(self.start(question, edns, 0), edns, 0, rcode, &[])
+    }
+
+    /// Refuses a name outside all zones, and says so (RFC 8914 section 4.21).
+    fn not_authoritative(&self, question: Question<'_>, edns: Option<Edns>) -> Vec<u8> {
+        let mut option = Vec::new();
+        let code = ExtendedErrorCode::NOT_AUTHORITATIVE.to_int();
+        for number in [OptionCode::EXTENDED_ERROR.to_int(), 2, code] {
+            option.extend_from_slice(&number.to_be_bytes());
+        }
+        let writer = self.start(Some(question), edns, option.len());
+        self.finish(writer, edns, 0, OptRcode::REFUSED, &option)
     }
 
     /// Replies that a key is not known.
