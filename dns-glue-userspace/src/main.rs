@@ -7,7 +7,7 @@ fn main() -> ExitCode {
         Ok(status) => status,
         // Not returned from main: its form is for programmers.
         Err(error) => {
-            eprintln!("dns-glue: {error:#}");
+            dns_glue::cli::complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -176,6 +176,21 @@ fn warnings_leave_the_exit_status_and_strict_does_not() {
     assert!(check(&["--zone", &example(), "--strict"]).status.success());
 }
 
+/// A disk that is full below the log of a daemon makes no panic of an error.
+#[test]
+fn an_error_that_nobody_can_read_is_still_an_exit_status() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device that is always full");
+    let status = Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+        .args(["check", "--zone", "test.=/nonexistent/zone"])
+        .stderr(full)
+        .status()
+        .expect("dns-glue starts");
+    assert_eq!(status.code(), Some(1));
+}
+
 #[test]
 fn a_broken_zone_is_told_with_its_places() {
     let path = scratch_file(

@@ -86,6 +86,12 @@ fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
+/// Writes a line to standard error. Where nobody can read it (a full disk below
+/// a log, a closed pipe), the exit status has to do: `eprintln` would panic.
+pub fn complain(text: &str) {
+    let _unwritten = writeln!(std::io::stderr(), "dns-glue: {text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use clap::Args;
 use domain::base::Name;
 
 use super::progress_bar::ProgressBar;
-use super::{ControlArgs, print};
+use super::{ControlArgs, complain, print};
 use crate::progress::Progress;
 use crate::serve::compiled::{ZoneChoice, read_zones};
 use crate::serve::control::{Client, Reply, Request};
@@ -83,7 +83,7 @@ pub fn run(args: &VerifyArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(DIFFERENT),
         Err(error) => {
-            eprintln!("dns-glue: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::from(TROUBLE)
         }
     }
@@ -101,13 +101,13 @@ fn compare(args: &VerifyArgs) -> anyhow::Result<bool> {
     let zones = read_zones(&choice, progress)?;
     for (zone, served) in zones.iter().zip(&status.zones) {
         if zone.serial() != served.serial {
-            eprintln!(
-                "dns-glue: {} has serial {}, the program answers from {}: names of delegations \
+            complain(&format!(
+                "{} has serial {}, the program answers from {}: names of delegations \
                  are taken from the file",
                 served.file.display(),
                 zone.serial(),
                 served.serial
-            );
+            ));
         }
     }
     let cuts = find_cuts(&zones, &choice.also_served);
