@@ -2,12 +2,10 @@
 //! configuration, dns-glue in front of it, and a client on another host.
 
 pub mod message;
-pub mod network;
-pub mod process;
 pub mod readme;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -15,9 +13,9 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use dns_glue::conform::network::Namespace;
+use dns_glue::conform::process::{Process, wait_for};
 use message::Reply;
-use network::Namespace;
-use process::{Process, wait_for};
 
 /// The interface that dns-glue is attached to, as the README names it.
 const SERVER_INTERFACE: &str = "eth0";
@@ -80,7 +78,8 @@ impl Site {
             Command::new(program).args(peer.arguments).arg(config),
             &host,
             &folder.0.join("server.log"),
-        );
+        )
+        .expect("the server starts");
         let arguments = readme::command_line(peer.heading).replace(FOLDER, &folder.text());
         let daemon = Process::start(
             Command::new(env!("CARGO_BIN_EXE_dns-glue"))
@@ -89,7 +88,8 @@ impl Site {
                 .arg(folder.0.join("control.sock")),
             &host,
             &folder.0.join("dns-glue.log"),
-        );
+        )
+        .expect("dns-glue starts");
         let mut site = Self {
             daemon,
             server: Some(server),
@@ -105,15 +105,17 @@ impl Site {
     /// Waits for both to answer.
     fn wait(&mut self) {
         wait_for("dns-glue answers", || {
-            self.daemon.assert_running();
-            self.control("status").status.success()
-        });
+            self.daemon.ensure_running()?;
+            Ok(self.control("status").status.success())
+        })
+        .expect("dns-glue runs");
         let query = message::query("glue.example", message::SOA);
         wait_for("the server behind answers", || {
-            self.server.as_mut().expect("a server").assert_running();
-            self.udp(SERVER_IPV4, &query)
-                .is_some_and(|reply| reply.header().aa())
-        });
+            self.server.as_mut().expect("a server").ensure_running()?;
+            let reply = self.udp(SERVER_IPV4, &query);
+            Ok(reply.is_some_and(|reply| reply.header().aa()))
+        })
+        .expect("the server runs");
         assert!(
             self.tcp(SERVER_IPV4, &query).header().aa(),
             "the server behind does not answer over TCP"
@@ -171,7 +173,10 @@ impl Site {
     /// Asks the server behind over UDP, from its own host: the query comes over
     /// no interface that dns-glue is on.
     pub fn ask_server(&self, server: IpAddr, query: &[u8]) -> Reply {
-        let octets = self.host.within(|| over_udp(server, query, PATIENCE));
+        let octets = self
+            .host
+            .within(|| over_udp(server, query, PATIENCE))
+            .expect("a namespace");
         message::read(query, octets.expect("a reply of the server behind"))
     }
 
@@ -187,6 +192,7 @@ impl Site {
     pub fn is_silent(&self, server: IpAddr, query: &[u8]) -> bool {
         self.client
             .within(|| over_udp(server, query, SHORT_PATIENCE))
+            .expect("a namespace")
             .is_err()
     }
 
@@ -198,7 +204,7 @@ impl Site {
             .args(arguments.split_whitespace())
             .arg("--control")
             .arg(self.folder.0.join("control.sock"));
-        self.host.confine(&mut command);
+        self.host.confine(&mut command).expect("the host is there");
         command.output().expect("dns-glue starts")
     }
 
@@ -207,13 +213,14 @@ impl Site {
         let mut command = Command::new("ip");
         let mtu = octets.to_string();
         command.args(["link", "set", SERVER_INTERFACE, "mtu", &mtu]);
-        self.host.confine(&mut command);
+        self.host.confine(&mut command).expect("the host is there");
         assert!(command.status().expect("ip starts").success());
         wait_for("dns-glue follows the MTU", || {
             let status = self.control("status").stdout;
             let status: serde_json::Value = serde_json::from_slice(&status).expect("JSON");
-            status["interfaces"][0]["mtu"] == octets
-        });
+            Ok(status["interfaces"][0]["mtu"] == octets)
+        })
+        .expect("it does");
     }
 
     /// Ends the server behind and starts it anew, with the zone as `change`
@@ -226,13 +233,14 @@ impl Site {
         fs::write(&zone, changed).expect("a zone file is written");
         self.stop_server();
         let program = installed(peer).expect("it was there before");
-        self.server = Some(Process::start(
+        let server = Process::start(
             Command::new(program)
                 .args(peer.arguments)
                 .arg(self.folder.0.join(peer.config)),
             &self.host,
             &self.folder.0.join("server.log"),
-        ));
+        );
+        self.server = Some(server.expect("the server starts"));
         self.wait();
     }
 
@@ -242,12 +250,18 @@ impl Site {
     }
 
     fn udp(&self, server: IpAddr, query: &[u8]) -> Option<Reply> {
-        let octets = self.client.within(|| over_udp(server, query, PATIENCE));
+        let octets = self
+            .client
+            .within(|| over_udp(server, query, PATIENCE))
+            .expect("a namespace");
         Some(message::read(query, octets.ok()?))
     }
 
     fn tcp(&self, server: IpAddr, query: &[u8]) -> Reply {
-        let octets = self.client.within(|| over_tcp(server, query));
+        let octets = self
+            .client
+            .within(|| over_tcp(server, query))
+            .expect("a namespace");
         message::read(query, octets.expect("a reply over TCP"))
     }
 }
@@ -370,22 +384,31 @@ fn write_config(folder: &Path, name: &str) -> PathBuf {
 
 /// A host and a client, joined by a veth pair.
 fn link(name: &str) -> (Namespace, Namespace) {
-    let host = Namespace::new(name.to_owned());
-    let client = Namespace::new(format!("{name}c"));
-    host.ip(&format!(
-        "link add {SERVER_INTERFACE} type veth peer name {CLIENT_INTERFACE} netns {}",
-        client.name()
-    ));
+    let namespace = |name| Namespace::new(name).expect("a namespace");
+    let host = namespace(name.to_owned());
+    let client = namespace(format!("{name}c"));
+    let ip = |namespace: &Namespace, arguments: &str| {
+        namespace.ip(arguments).expect("ip does it");
+    };
+    ip(
+        &host,
+        &format!(
+            "link add {SERVER_INTERFACE} type veth peer name {CLIENT_INTERFACE} netns {}",
+            client.name()
+        ),
+    );
     for (namespace, interface, last) in [
         (&host, SERVER_INTERFACE, "53"),
         (&client, CLIENT_INTERFACE, "100"),
     ] {
-        namespace.ip(&format!("addr add 192.0.2.{last}/24 dev {interface}"));
-        namespace.ip(&format!(
-            "addr add 2001:db8::{last}/64 dev {interface} nodad"
-        ));
-        namespace.ip("link set lo up");
-        namespace.ip(&format!("link set {interface} up"));
+        for arguments in [
+            format!("addr add 192.0.2.{last}/24 dev {interface}"),
+            format!("addr add 2001:db8::{last}/64 dev {interface} nodad"),
+            String::from("link set lo up"),
+            format!("link set {interface} up"),
+        ] {
+            ip(namespace, &arguments);
+        }
     }
     (host, client)
 }
@@ -395,7 +418,7 @@ fn start_client_end(client: &Namespace) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue-lab"));
     command.arg(CLIENT_INTERFACE);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut process = Process::spawn(&mut command, client);
+    let mut process = Process::spawn(&mut command, client).expect("dns-glue-lab starts");
     let stdout = process.child().stdout.take().expect("a pipe");
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -429,11 +452,4 @@ fn over_tcp(server: IpAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
     stream.read_exact(&mut reply)?;
     Ok(reply)
-}
-
-/// A file for what a process writes.
-fn log_file(path: &Path) -> (File, File) {
-    let file = File::create(path).expect("a log");
-    let copy = file.try_clone().expect("a log");
-    (file, copy)
 }
