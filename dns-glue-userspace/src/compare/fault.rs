@@ -21,6 +21,9 @@ pub enum Fault {
     /// the sake of sibling glue: these servers put all addresses of one family
     /// first.
     PartialGlue,
+    /// TC=0 without addresses for which there is room: none are added beyond
+    /// 1220 octets over IPv6 and 1232 over IPv4, in-domain glue neither.
+    StopsShort,
     /// TC=1, although nothing is missing but addresses that are optional.
     TruncatedForOptional,
     /// No addresses of name servers that are the zone's own data.
@@ -33,8 +36,9 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PartialGlue,
+        Self::StopsShort,
         Self::TruncatedForOptional,
         Self::NoAuthoritativeAddresses,
         Self::CdCopied,
@@ -47,6 +51,10 @@ impl Fault {
             Self::PartialGlue => (
                 &[Server::Nsd, Server::Bind],
                 "TC=0 without all in-domain glue (RFC 9471 3.1)",
+            ),
+            Self::StopsShort => (
+                &[Server::Nsd],
+                "TC=0 without glue that fits, beyond 1220 or 1232 octets (RFC 9471 3.1)",
             ),
             Self::TruncatedForOptional => (
                 &[Server::Nsd, Server::Bind],

@@ -12,7 +12,7 @@ use super::encoding::{Names, SLACK_OCTETS};
 use super::fault::Fault;
 use super::ground::Ground;
 use super::parts::{Parts, Standing};
-use super::query::Query;
+use super::query::{OPT_OCTETS, Query};
 use super::record::text_of;
 use super::reply::{Reply, flag};
 use super::wholes::Reference;
@@ -310,6 +310,10 @@ impl Case<'_> {
         let needed_fits = sizes.theirs[0] <= self.limit;
         let whole_fits = sizes.ours[1].max(over_tcp.octets) <= self.limit;
         let lacks_needed = parts.lacks_needed(self.theirs);
+        if whole_fits && self.theirs_stops_short(over_tcp) {
+            self.faults.push(Fault::StopsShort);
+            return Ok(Outcome::Fault);
+        }
         match (self.ours.truncated(), self.theirs.truncated()) {
             (_, false) if lacks_needed && over_tcp.octets <= self.limit => Err(format!(
                 "theirs lacks in-domain glue that fits, without TC: {sizes:?}"
@@ -328,6 +332,21 @@ impl Case<'_> {
             }
             _ => Ok(Outcome::BySize(sizes)),
         }
+    }
+
+    /// Whether theirs ends, without TC, where [`Fault::StopsShort`] says.
+    fn theirs_stops_short(&self, over_tcp: &Reply) -> bool {
+        /// Octets of a reply without its OPT record, over IPv6 and IPv4.
+        const STOPS: [usize; 2] = [1220, 1232];
+        let opt_octets = if self.asked.size.is_some() {
+            OPT_OCTETS
+        } else {
+            0
+        };
+        !self.theirs.truncated()
+            && self.limit > STOPS[1] + opt_octets
+            && self.theirs.octets <= STOPS[1] + opt_octets
+            && over_tcp.octets > STOPS[0] + opt_octets
     }
 
     /// Octets that a server saves whose pointers lead into the part of QNAME in

@@ -12,6 +12,7 @@ use crate::compile::{self, Generation};
 use crate::host;
 use crate::zone::cuts::find_cuts;
 use crate::zone::master_file;
+use crate::zone::records::Zone;
 use dns_glue_common::policy::Policy;
 
 const POLICY: Policy = Policy::DEFAULT;
@@ -33,7 +34,10 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example-signed.zone");
-        let zone = master_file::read_file(&name("signed.example"), &path).expect("a zone");
+        Self::of(master_file::read_file(&name("signed.example"), &path).expect("a zone"))
+    }
+
+    fn of(zone: Zone) -> Self {
         let zones = [zone];
         let cuts = find_cuts(&zones, &[]);
         let compilation = compile::compile(&zones, &cuts, &()).expect("it compiles");
@@ -491,4 +495,41 @@ fn addresses_from_a_wildcard_are_a_known_difference() {
     let judgement = trial.theirs(|_| {});
     assert_eq!(judgement.outcome, Outcome::Equal, "{judgement:?}");
     assert_eq!(judgement.faults, [Fault::WildcardAddresses]);
+}
+
+/// NSD's habit is no excuse where its octets are not the reason.
+#[test]
+fn glue_that_ends_short_of_the_limit() {
+    let servers: String = (1..=21)
+        .map(|n| format!("c NS n{n}.c\nn{n}.c A 192.0.2.{n}\nn{n}.c AAAA 2001:db8::{n}\n"))
+        .collect();
+    let text = format!("$TTL 60\n@ SOA n.void. h.void. 1 2 3 4 5\n@ NS n.void.\n{servers}");
+    let zone = master_file::read_text(&name("signed.example"), Path::new("z"), text.as_bytes());
+    let ours = Ours::of(zone.expect("a zone"));
+    let ground = ours.ground("c");
+    let query = query(b"", &ground.cut, 1400, false);
+    let whole = ours.answer(&query, 1400);
+    assert!(whole.len() > 1243 && whole[2] & 2 == 0, "{}", whole.len());
+    let judge = |max_udp: u16, theirs: &[u8]| {
+        let mut judge = Judge {
+            reference: Wholes::new(|_: &[u8]| Reply::parse(&whole)),
+            max_udp: max_udp.into(),
+            copy_cd: false,
+        };
+        let ours = ours.answer(&query, max_udp);
+        let judgement = judge.judge(&ground, &query, &ours, theirs);
+        judgement.expect("a whole referral")
+    };
+    let short_without_tc = |max_udp| {
+        let mut theirs = ours.answer(&query, max_udp);
+        theirs[2] &= !2;
+        theirs
+    };
+    let judgement = judge(1400, &short_without_tc(1232));
+    assert_eq!(judgement.faults, [Fault::StopsShort], "{judgement:?}");
+    assert_eq!(judgement.outcome, Outcome::Fault);
+    // With more than that there is no such reason.
+    assert!(short_without_tc(1290).len() > 1243, "{}", whole.len());
+    let judgement = judge(1400, &short_without_tc(1290));
+    assert_difference(&judgement, "theirs lacks in-domain glue that fits");
 }
