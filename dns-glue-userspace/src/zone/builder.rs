@@ -612,7 +612,7 @@ fn find_denial(zone: &mut Zone) -> Result<(), BuildErrorKind> {
     let holds = |zone: &Zone, rtype| zone.rrsets.iter().any(|rrset| rrset.rtype == rtype);
     let nsec = holds(zone, Rtype::NSEC);
     match Chain::find(zone) {
-        Some((chain, complete)) if complete || !nsec => {
+        Some(chain) if chain.is_complete() || !nsec => {
             zone.nsec3 = Some(chain);
             zone.denial = Denial::Nsec3;
             Ok(())

@@ -25,16 +25,19 @@ pub(super) struct Chain {
     parameters: Parameters,
     /// Indices of the owners in the order of their hashes; never empty.
     owners: Vec<u32>,
+    /// Whether each record leads to the next one, the last to the first, and
+    /// one of them matches the apex.
+    complete: bool,
 }
 
 impl Chain {
     /// The chain to use of those that the apex announces with an NSEC3PARAM of
-    /// flags 0 (RFC 5155 sections 4.1.2 and 7.3), and whether it is complete.
-    /// `None` if no NSEC3 record belongs to any.
+    /// flags 0 (RFC 5155 sections 4.1.2 and 7.3). `None` if no NSEC3 record
+    /// belongs to any.
     ///
     /// The first complete one counts, in the canonical order of NSEC3PARAM;
     /// without one that with the most records.
-    pub(super) fn find(zone: &Zone) -> Option<(Self, bool)> {
+    pub(super) fn find(zone: &Zone) -> Option<Self> {
         let apex = zone.nodes().next().expect("a zone has an apex");
         let announced = apex.rrset(Rtype::NSEC3PARAM)?;
         let mut longest: Option<Self> = None;
@@ -42,8 +45,8 @@ impl Chain {
             let Some(chain) = Self::gather(zone, parameters) else {
                 continue;
             };
-            if chain.of(zone).is_complete() {
-                return Some((chain, true));
+            if chain.complete {
+                return Some(chain);
             }
             if longest
                 .as_ref()
@@ -52,7 +55,7 @@ impl Chain {
                 longest = Some(chain);
             }
         }
-        longest.map(|chain| (chain, false))
+        longest
     }
 
     /// The owners of NSEC3 records with these parameters; `None` without any.
@@ -66,12 +69,26 @@ impl Chain {
             })
             .map(|node| node.index())
             .collect();
-        (!owners.is_empty()).then_some(Self { parameters, owners })
+        if owners.is_empty() {
+            return None;
+        }
+        let mut chain = Self {
+            parameters,
+            owners,
+            complete: false,
+        };
+        chain.complete = chain.of(zone).closes();
+        Some(chain)
     }
 
     /// The chain with the zone that it is of.
     pub(super) fn of<'z>(&'z self, zone: &'z Zone) -> ChainRef<'z> {
         ChainRef { zone, chain: self }
+    }
+
+    /// Whether it has no gaps: see [`ChainRef::is_complete`].
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Octets of memory that it takes.
@@ -165,6 +182,11 @@ impl<'z> ChainRef<'z> {
     /// one of them matches the apex.
     #[must_use]
     pub fn is_complete(&self) -> bool {
+        self.chain.is_complete()
+    }
+
+    /// Looks at every record, to know that once.
+    fn closes(&self) -> bool {
         let count = self.len();
         let in_turn = (0..count).all(|place| {
             let next = self.owner_hash((place + 1) % count);
