@@ -3,13 +3,14 @@
 
 use dns_glue::compile::{self, Compilation};
 use dns_glue::host;
+use dns_glue::report::query::{Edns, write_query};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file;
 use dns_glue::zone::records::Zone;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 use domain::base::iana::Rtype;
-use domain::base::{Message, MessageBuilder, Name};
+use domain::base::{Message, Name};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -28,24 +29,19 @@ fn ask(
     edns: Option<(u16, bool)>,
 ) -> Result<(Vec<u8>, Reason), Reason> {
     let name: Name<Vec<u8>> = name.parse().expect("a name");
-    let mut question = MessageBuilder::new_vec().question();
-    question.push((name, Rtype::A)).expect("room");
-    let mut additional = question.additional();
-    if let Some((octets, dnssec)) = edns {
-        additional
-            .opt(|opt| {
-                opt.set_udp_payload_size(octets);
-                opt.set_dnssec_ok(dnssec);
-                Ok(())
-            })
-            .expect("room");
-    }
+    let edns = edns.map(|(udp_octets, dnssec)| Edns {
+        udp_octets,
+        dnssec,
+        nsid: false,
+    });
+    let mut query = Vec::new();
+    write_query(&mut query, name.for_slice(), Rtype::A, edns);
     let policy = Policy {
         max_udp: 1400,
         flags: compilation.generation.policy_flags,
         ..Policy::DEFAULT
     };
-    host::answer(&compilation.generation, &policy, &additional.finish())
+    host::answer(&compilation.generation, &policy, &query)
 }
 
 /// How many records of each type the additional section has, OPT left out.

@@ -8,7 +8,7 @@
 mod fallback_support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dns_glue::serve::fallback::{FallbackZones, Settings, Transport, answer};
 use domain::base::iana::OptRcode;
@@ -94,6 +94,16 @@ struct Pair {
 }
 
 impl Pair {
+    /// Starts Knot with the zones; `None` where it is not installed.
+    fn start(folder: &Path, files: &[ZoneFile]) -> Option<Self> {
+        Some(Self {
+            knot: Knot::start(folder, files)?,
+            zones: load(files),
+            settings: Settings::default(),
+            tally: Tally::default(),
+        })
+    }
+
     /// Asks for every owner and names around it, with every type.
     fn ask_around(&mut self, files: &[ZoneFile], random: &mut Random) {
         let ways = ways();
@@ -556,14 +566,8 @@ fn report(what: &str, tally: &Tally) {
 fn own_zones_answer_as_knot() {
     let files = own_zones();
     let folder = folder("fallback-knot-own");
-    let Some(knot) = Knot::start(&folder, &files) else {
+    let Some(mut pair) = Pair::start(&folder, &files) else {
         return;
-    };
-    let mut pair = Pair {
-        zones: load(&files),
-        settings: Settings::default(),
-        knot,
-        tally: Tally::default(),
     };
     pair.ask_around(&files, &mut Random(1));
     report("own zones", &pair.tally);
@@ -577,14 +581,8 @@ fn real_zones_answer_as_knot() {
     let Some(files) = real_zones(&folder) else {
         return;
     };
-    let Some(knot) = Knot::start(&folder, &files) else {
+    let Some(mut pair) = Pair::start(&folder, &files) else {
         return;
-    };
-    let mut pair = Pair {
-        zones: load(&files),
-        settings: Settings::default(),
-        knot,
-        tally: Tally::default(),
     };
     let mut random = Random(2);
     let names = names(&files, &mut random);
@@ -611,14 +609,8 @@ fn nsec3_zones_answer_as_knot() {
     let Some(files) = nsec3_zones(&folder) else {
         return;
     };
-    let Some(knot) = Knot::start(&folder, &files) else {
+    let Some(mut pair) = Pair::start(&folder, &files) else {
         return;
-    };
-    let mut pair = Pair {
-        zones: load(&files),
-        settings: Settings::default(),
-        knot,
-        tally: Tally::default(),
     };
     pair.ask_around(&files, &mut Random(3));
     report("NSEC3 zones", &pair.tally);
