@@ -11,9 +11,8 @@ use crate::serve::status::{Status, parse_mac};
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 
-/// Octets of Ethernet, IP and UDP headers.
-const IPV4_FRONT_OCTETS: usize = 14 + 20 + 8;
-const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
+/// Octets of an Ethernet header, which the MTU does not count.
+const ETHERNET_OCTETS: usize = 14;
 
 /// Clients of documentation networks (RFC 5737, RFC 3849), two of each, as the
 /// program answers none of its own addresses.
@@ -62,10 +61,7 @@ impl Kernel {
         };
         let server = *status.addresses.first().ok_or(KernelError::NoAddress)?;
         let mac = parse_mac(&interface.mac).unwrap_or_default();
-        let header_octets = match server {
-            IpAddr::V4(_) => IPV4_FRONT_OCTETS,
-            IpAddr::V6(_) => IPV6_FRONT_OCTETS,
-        } - 14;
+        let header_octets = front_octets(server) - ETHERNET_OCTETS;
         Ok(Self {
             program: RunningProgram::open(status.program.id, interface.index)?,
             ends: Ends {
@@ -92,16 +88,22 @@ impl Kernel {
         let mut frame = Vec::new();
         write_frame(&mut frame, &self.ends, query);
         let mut run = self.program.test_run(&frame)?;
-        let front = match self.ends.server {
-            IpAddr::V4(_) => IPV4_FRONT_OCTETS,
-            IpAddr::V6(_) => IPV6_FRONT_OCTETS,
-        };
+        let front = front_octets(self.ends.server);
         match run.action {
             XDP_TX => Ok(Some(run.octets.split_off(front.min(run.octets.len())))),
             XDP_PASS => Ok(None),
             other => Err(KernelError::Action(other)),
         }
     }
+}
+
+/// Octets of Ethernet, IP and UDP headers.
+const fn front_octets(server: IpAddr) -> usize {
+    let ip_octets = match server {
+        IpAddr::V4(_) => 20,
+        IpAddr::V6(_) => 40,
+    };
+    ETHERNET_OCTETS + ip_octets + 8
 }
 
 /// Somebody to ask `server` who has none of the service addresses.
