@@ -1,5 +1,6 @@
 //! From a query to a referral, or to the reason why it passes.
 
+use crate::frame::checksum::Sum;
 use crate::frame::read_back;
 use crate::index::{self, Index, Slot};
 use crate::limits::{
@@ -34,25 +35,31 @@ impl<T: Index + Pieces> Generation for T {}
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Part {
-    /// The piece, as [`Piece::at`] takes it; 0 if the reply has no such part.
+    /// The piece, as [`Piece::at`] takes it; 0 if the reply has no such part,
+    /// and then the rest means nothing.
     pub piece: u32,
     /// Where it starts, octets from the end of the question.
     pub start: u16,
+    /// Octets of its records that are sent. Valid values:
+    /// `0..=MAX_UDP_OCTETS`.
+    pub octets: u16,
     /// Octets of the records of the whole piece: the relocations lie behind.
     pub whole_octets: u16,
+    /// Relocations among the octets that are sent. Valid values:
+    /// `0..=MAX_RELOCATIONS`.
+    pub relocations: u16,
     /// How its pointers shift.
     pub shift: Shift,
-    /// Up to where it is sent.
-    pub extent: Extent,
 }
 
 impl Part {
     const NONE: Self = Self {
         piece: 0,
         start: 0,
+        octets: 0,
         whole_octets: 0,
+        relocations: 0,
         shift: Shift::NONE,
-        extent: Extent::EMPTY,
     };
 }
 
@@ -60,6 +67,9 @@ impl Part {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Plan {
+    /// The sum of the question and of all that follows it, as it stands in the
+    /// message.
+    pub sum: Sum,
     /// `Referral`, `ReferralPartial` or `ReferralTruncated`.
     pub outcome: Reason,
     /// The second word of the header.
@@ -72,9 +82,6 @@ pub struct Plan {
     pub body_octets: u16,
     /// Octets from the message's start to the end of the question.
     pub question_end: u16,
-    /// Octets from the frame's start to the end of the question: set when the
-    /// headers are written.
-    pub body_start: u16,
     /// Where the search for a cut point stands.
     pub cut_point: u16,
     /// Octets of the OPT record that ends the reply, its option included; 0 if
@@ -89,18 +96,39 @@ pub struct Plan {
 impl Plan {
     /// Nothing.
     pub const EMPTY: Self = Self {
+        sum: Sum::ZERO,
         outcome: Reason::Referral,
         flags: 0,
         authority: 0,
         additional: 0,
         body_octets: 0,
         question_end: 0,
-        body_start: 0,
         cut_point: 0,
         opt_octets: 0,
         dnssec: false,
         parts: [Part::NONE; 3],
     };
+
+    /// Makes it the plan of a reply without a body.
+    ///
+    /// # Verifier
+    ///
+    /// Field by field: all of it at once would be a call of a function that
+    /// writes octet by octet.
+    #[inline(always)]
+    const fn begin(&mut self, query: &Query) {
+        self.sum = Sum::ZERO;
+        self.outcome = Reason::Referral;
+        self.authority = 0;
+        self.additional = 0;
+        self.body_octets = 0;
+        self.question_end = query.question_end() as u16;
+        self.dnssec = query.dnssec;
+        let [ns, proof, glue] = &mut self.parts;
+        ns.piece = 0;
+        proof.piece = 0;
+        glue.piece = 0;
+    }
 
     /// The outcome, one of the three that transmit.
     ///
@@ -254,15 +282,13 @@ fn compose<G: Generation>(
     limit: usize,
     plan: &mut Plan,
 ) -> Result<(), Reason> {
-    *plan = Plan::EMPTY;
+    plan.begin(query);
     plan.opt_octets = opt_octets(query, policy);
     // Read back: any number is as good as another from here on.
     let opt_octets = read_back(&plan.opt_octets) as usize;
     let room = limit
         .checked_sub(query.question_end() + opt_octets)
         .ok_or(Reason::Inconsistent)?;
-    plan.question_end = query.question_end() as u16;
-    plan.dnssec = query.dnssec;
 
     let signed = query.dnssec && entry.has(Slot::SIGNED);
     let mut body = Body {
@@ -330,9 +356,7 @@ impl Body<'_> {
             self.plan.outcome = Reason::ReferralTruncated;
             return Ok(());
         }
-        let part = self.take(entry.ns, &piece, &whole, whole);
-        let [ns, _, _] = &mut self.plan.parts;
-        *ns = part;
+        self.take::<0>(entry.ns, &piece, &whole, &whole);
         Ok(())
     }
 
@@ -349,9 +373,7 @@ impl Body<'_> {
         let piece = Piece::at(generation, entry.proof)?;
         let whole = piece.whole();
         let extent = self.fit(&piece, &whole);
-        let part = self.take(entry.proof, &piece, &whole, extent);
-        let [_, proof, _] = &mut self.plan.parts;
-        *proof = part;
+        self.take::<1>(entry.proof, &piece, &whole, &extent);
         Ok(())
     }
 
@@ -374,9 +396,7 @@ impl Body<'_> {
         }
         let whole = piece.whole();
         let extent = self.fit(&piece, &whole);
-        let part = self.take(reference, &piece, &whole, extent);
-        let [_, _, glue] = &mut self.plan.parts;
-        *glue = part;
+        self.take::<2>(reference, &piece, &whole, &extent);
         Ok(())
     }
 
@@ -404,25 +424,36 @@ impl Body<'_> {
         extent
     }
 
-    /// Puts a piece behind the others.
+    /// Puts a piece behind the others, as part `PART`.
     #[inline(always)]
-    fn take(&mut self, reference: u32, piece: &Piece<'_>, whole: &Extent, extent: Extent) -> Part {
-        let start = self.plan.body_octets;
+    fn take<const PART: usize>(
+        &mut self,
+        reference: u32,
+        piece: &Piece<'_>,
+        whole: &Extent,
+        extent: &Extent,
+    ) {
+        let plan = &mut *self.plan;
+        let start = plan.body_octets;
         let body = self.place.name_octets.wrapping_sub(piece.base());
-        self.plan.body_octets += extent.octets;
-        self.plan.authority += extent.authority as u16;
-        self.plan.additional += extent.additional as u16;
+        let shift = Shift::new(
+            self.place.prefix_octets,
+            body,
+            body.wrapping_add(start).wrapping_sub(piece.base_start()),
+        );
+        plan.body_octets += extent.octets;
+        plan.authority += extent.authority as u16;
+        plan.additional += extent.additional as u16;
+        let odd = (plan.question_end + start) % 2 == 1;
+        plan.sum = plan.sum.block(shift.sum(extent), odd);
         self.room = self.room.saturating_sub(extent.octets as usize);
-        Part {
-            piece: reference,
-            start,
-            whole_octets: whole.octets,
-            shift: Shift::new(
-                self.place.prefix_octets,
-                body,
-                body.wrapping_add(start).wrapping_sub(piece.base_start()),
-            ),
-            extent,
+        if let Some(part) = plan.parts.get_mut(PART) {
+            part.piece = reference;
+            part.start = start;
+            part.octets = extent.octets;
+            part.whole_octets = whole.octets;
+            part.relocations = extent.relocations as u16;
+            part.shift = shift;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Frames, a host and a generation in memory, for the tests of this crate.
 
 use crate::decide::Generation;
-use crate::frame::parse::Host;
-use crate::frame::{Frame, Scratch, WireHeader};
+use crate::frame::{Frame, Scratch, Unfit, WireHeader};
+use crate::host::Host;
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
 use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use crate::maps::{AddressKey, Interface};
@@ -35,10 +35,6 @@ pub(crate) struct MemoryFrame {
 }
 
 impl Frame for MemoryFrame {
-    fn octets(&self) -> usize {
-        self.octets.len()
-    }
-
     fn linear_octets(&self) -> usize {
         self.octets.len()
     }
@@ -47,11 +43,11 @@ impl Frame for MemoryFrame {
         1
     }
 
-    fn header<T: WireHeader>(&self, offset: usize) -> Option<T> {
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<&T> {
         let octets = self.octets.get(offset..)?.get(..size_of::<T>())?;
-        // SAFETY: there are as many octets as T has, T takes any bit pattern,
-        // and nothing is asked of the alignment.
-        Some(unsafe { octets.as_ptr().cast::<T>().read_unaligned() })
+        // SAFETY: there are as many octets as T has, T takes any bit pattern
+        // and has no alignment.
+        Some(unsafe { &*octets.as_ptr().cast() })
     }
 
     fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
@@ -63,34 +59,28 @@ impl Frame for MemoryFrame {
         true
     }
 
-    fn resize(&mut self, octets: usize) -> bool {
+    fn resize(
+        &mut self,
+        octets: usize,
+        kept: usize,
+        _: &mut MessageBuffer,
+    ) -> Result<(), Unfit> {
         if octets > self.octets.len() + self.room {
-            return false;
+            return Err(Unfit::NoRoom);
         }
-        self.octets.clear();
+        self.octets.truncate(kept);
         self.octets.resize(octets, 0xa5);
-        true
+        Ok(())
     }
 
-    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool {
-        let head: Vec<u8> = scratch.head.iter().skip(from).copied().collect();
-        let whole: Vec<u8> = head.into_iter().chain(scratch.message.0).collect();
-        self.put(0, &whole[..octets])
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        self.octets.get_mut(offset..)?.first_chunk_mut()
     }
 
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {
         let records = piece.start + PIECE_HEAD_OCTETS;
         let slab = piece.slab.0.as_slice();
         self.put(offset, &slab[records..records + octets])
-    }
-
-    fn add_number(&mut self, offset: usize, delta: u16) -> bool {
-        let Some([high, low]) = self.octets.get_mut(offset..offset + 2) else {
-            return false;
-        };
-        let number = u16::from_be_bytes([*high, *low]).wrapping_add(delta);
-        [*high, *low] = number.to_be_bytes();
-        true
     }
 
     fn write_identifier(
@@ -100,10 +90,6 @@ impl Frame for MemoryFrame {
         octets: usize,
     ) -> bool {
         self.put(offset, &identifier[..octets])
-    }
-
-    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
-        self.put(offset, octets)
     }
 }
 
@@ -121,15 +107,12 @@ impl MemoryFrame {
 
 /// A host with one interface and an address of each family.
 pub(crate) struct MemoryHost {
-    pub(crate) mtu: u16,
+    pub(crate) interface: Interface,
 }
 
 impl Host for MemoryHost {
-    fn interface(&self, index: u32) -> Option<Interface> {
-        (index == 1).then_some(Interface {
-            mac: MAC,
-            mtu: self.mtu,
-        })
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        (index == 1).then_some(&self.interface)
     }
 
     fn is_service_address(&self, address: &AddressKey) -> bool {
@@ -273,7 +256,9 @@ pub(crate) fn run<G: Generation>(
     policy: &Policy,
 ) -> Reason {
     let mut scratch = Box::new(Scratch::EMPTY);
-    respond(frame, &MemoryHost { mtu }, generation, policy, &mut scratch)
+    respond(frame, &MemoryHost {
+        interface: Interface { mac: MAC, mtu },
+    }, generation, policy, &mut scratch)
 }
 
 /// A query in a frame to the host, as octets and where its parts start.

@@ -38,6 +38,7 @@ extern crate std;
 
 pub mod decide;
 pub mod frame;
+pub mod host;
 #[cfg(test)]
 mod in_memory;
 pub mod index;

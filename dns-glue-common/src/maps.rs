@@ -3,8 +3,8 @@
 //! Everything is octets or numbers without padding, in the byte order that each
 //! item states. Maps that belong to one generation of the zones ([`INDEX`],
 //! [`PIECES`] and the globals) are filled before the program runs and never
-//! change; the others belong to the host and may change at any time, an entry
-//! at once.
+//! change; the others belong to the host: its counters, and what
+//! [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
 use crate::policy::Policy;
@@ -23,10 +23,10 @@ pub const PIECES: &str = "PIECES";
 pub const COUNTERS: &str = "COUNTERS";
 /// Per-CPU array of one [`Scratch`](crate::frame::Scratch).
 pub const SCRATCH: &str = "SCRATCH";
-/// Hash from interface index to [`Interface`].
-pub const INTERFACES: &str = "INTERFACES";
-/// Hash whose keys are the service addresses, [`AddressKey`]; values are 1.
-pub const ADDRESSES: &str = "ADDRESSES";
+/// Array of two [`HostTable`](crate::host::HostTable), one of them in sight.
+pub const HOST: &str = "HOST";
+/// Array of one number of 32 bits: which of the two is in sight.
+pub const HOST_SELECTOR: &str = "HOST_SELECTOR";
 
 /// Global: [`Settings`].
 pub const SETTINGS: &str = "SETTINGS";
@@ -104,6 +104,13 @@ impl AddressKey {
         [
             a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3,
         ]
+    }
+
+    /// The first and the last eight octets, memory order.
+    #[inline(always)]
+    pub const fn halves(&self) -> [u64; 2] {
+        let [a, b, c, d] = self.0;
+        [a as u64 | (b as u64) << 32, c as u64 | (d as u64) << 32]
     }
 
     /// Whether this is an IPv4 address in its mapped form.

@@ -5,15 +5,18 @@
 
 use crate::decide::{self, Generation, Part, Plan};
 use crate::frame::checksum::Sum;
-use crate::frame::parse::{self, Host};
-use crate::frame::{Frame, HEAD_ROOM, Scratch, read_back, reply};
+use crate::frame::parse::{self, Datagram, Family, with_ends};
+use crate::frame::reply::{self, Numbers};
+use crate::frame::{Frame, Scratch, Unfit, read_back};
+use crate::host::Host;
 use crate::limits::{
-    HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS, OPTION_HEAD_OCTETS,
+    HEADER_OCTETS, MAX_NAME_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
+    OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
 };
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{Piece, relocations_start};
-use crate::wire::{Message, MessageBuffer, edns, query};
+use crate::wire::{Message, edns, query};
 use network_types::udp::UdpHdr;
 
 /// Answers a frame in place, or says why it passes untouched.
@@ -32,9 +35,12 @@ pub fn respond<F: Frame, H: Host, G: Generation>(
     if let Err(reason) = prepare(frame, host, generation, policy, scratch) {
         return reason;
     }
-    let head_octets = reply::head_octets(&scratch.datagram);
-    if !frame.resize(head_octets + scratch.plan.message_octets()) {
-        return Reason::NoRoom;
+    let kept = (scratch.datagram.message_start + scratch.plan.question_end) as usize;
+    let octets = scratch.datagram.message_start as usize + scratch.plan.message_octets();
+    match frame.resize(octets, kept, &mut scratch.message) {
+        Ok(()) => {}
+        Err(Unfit::NoRoom) => return Reason::NoRoom,
+        Err(Unfit::SeveralBuffers) => return Reason::MultiBuffer,
     }
     if write(frame, generation, policy, scratch) {
         scratch.plan.outcome()
@@ -71,25 +77,25 @@ fn prepare<F: Frame, H: Host, G: Generation>(
         datagram.mtu_octets as usize,
         &mut scratch.plan,
     )?;
-    let message_sum = sum(&message, 0, message_octets);
-    if !parse::udp_checksum_is_right(datagram, message_sum) {
+    let plan = &mut scratch.plan;
+    let question_end = plan.question_end as usize;
+    let question = message.sum::<MAX_QUESTION_WORDS>(HEADER_OCTETS, question_end);
+    let rest = message.sum::<MAX_WORDS>(question_end, message_octets);
+    let header = message.sum::<2>(0, HEADER_OCTETS);
+    let whole = header.sum(question).at(rest, question_end % 2 == 1);
+    if !parse::udp_checksum_is_right(datagram, whole) {
         return Err(Reason::UdpChecksum);
     }
+    plan.sum = plan.sum.sum(question);
     Ok(())
 }
 
-/// Sums octets `start` to `end` of a message; `start` is even.
-#[inline(always)]
-fn sum(message: &Message<'_>, start: usize, end: usize) -> Sum {
-    const MAX_WORDS: usize = MAX_QUERY_OCTETS / 4;
-    let mut sum = Sum::ZERO;
-    message.for_words::<MAX_WORDS>(start, end.saturating_sub(start), |_, words| {
-        sum = sum.words(words);
-    });
-    sum
-}
+/// Double words of a message and of its question at the most.
+const MAX_WORDS: usize = MAX_QUERY_OCTETS / 8;
+const MAX_QUESTION_WORDS: usize = (MAX_NAME_OCTETS + QUESTION_FIXED_OCTETS).div_ceil(8);
 
-/// Writes the reply into the frame, which has its length already.
+/// Writes the reply into the frame, which has its length and its question
+/// already.
 #[inline(always)]
 fn write<F: Frame, G: Generation>(
     frame: &mut F,
@@ -97,41 +103,27 @@ fn write<F: Frame, G: Generation>(
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> bool {
-    let plan = &scratch.plan;
-    let additional = plan.additional + (plan.opt_octets != 0) as u16;
-    let header = [plan.flags, 1, 0, plan.authority, additional];
-    let message_octets = plan.message_octets();
+    let Scratch { plan, datagram, .. } = scratch;
     let opt = opt_record(policy.max_udp, plan);
-    let checksum = checksum(scratch, header, &opt, policy);
-    write_header(&mut scratch.message, header);
-    reply::write_headers(
-        &mut scratch.head,
-        &scratch.datagram,
-        message_octets,
-        checksum,
-    );
-
-    let head_octets = reply::head_octets(&scratch.datagram);
-    scratch.plan.body_start = head_octets as u16 + scratch.plan.question_end;
-    let body_start = read_back(&scratch.plan.body_start) as usize;
-    if !frame.write_head(scratch, HEAD_ROOM - head_octets, body_start) {
+    if !write_front(frame, datagram, plan, &opt, policy) {
         return false;
     }
-    for part in &scratch.plan.parts {
+    let body_start = read_back(&datagram.message_start) as usize + plan.question_end as usize;
+    for part in &plan.parts {
         if part.piece != 0 && !write_part(frame, generation, part, body_start) {
             return false;
         }
     }
-    let opt_start = body_start + scratch.plan.body_octets as usize;
-    match scratch.plan.opt_octets as usize {
+    let opt_start = body_start + plan.body_octets as usize;
+    match plan.opt_octets as usize {
         0 => true,
-        OPT_OCTETS => frame.write(opt_start, &opt),
+        OPT_OCTETS => put(frame, opt_start, &opt),
         _ => {
             scratch.identifier = *policy.nsid.padded();
             let option_start = opt_start + OPT_OCTETS;
             let identifier_start = option_start + OPTION_HEAD_OCTETS;
-            frame.write(opt_start, &opt)
-                && frame.write(option_start, &policy.nsid.option_head())
+            put(frame, opt_start, &opt)
+                && put(frame, option_start, &policy.nsid.option_head())
                 && frame.write_identifier(
                     identifier_start,
                     &scratch.identifier,
@@ -141,49 +133,74 @@ fn write<F: Frame, G: Generation>(
     }
 }
 
-/// The UDP checksum of the reply, memory order: only the headers and the
-/// question are summed here, the compiler has summed the rest.
+/// Writes `octets` at `offset`.
 #[inline(always)]
-fn checksum(scratch: &Scratch, header: [u16; 5], opt: &[u8; OPT_OCTETS], policy: &Policy) -> u16 {
-    let Scratch { plan, datagram, .. } = scratch;
-    let question_end = plan.question_end as usize;
-    let question = Message::new(&scratch.message, question_end);
-    let mut checksum = sum(&question, HEADER_OCTETS, question_end);
-    for part in &plan.parts {
-        if part.piece != 0 {
-            let odd = (plan.question_end + part.start) % 2 == 1;
-            checksum = checksum.block(part.shift.sum(&part.extent), odd);
+fn put<F: Frame, const N: usize>(frame: &mut F, offset: usize, octets: &[u8; N]) -> bool {
+    match frame.place(offset) {
+        Some(place) => {
+            *place = *octets;
+            true
         }
+        None => false,
     }
-    if plan.opt_octets != 0 {
-        let odd = (plan.question_end + plan.body_octets) % 2 == 1;
-        checksum = checksum.block(opt_sum(opt), odd);
-        if plan.opt_octets as usize != OPT_OCTETS {
-            const { assert!(OPT_OCTETS % 2 == 1) };
-            checksum = checksum.block(policy.nsid.sum(), !odd);
-        }
-    }
-    for number in header {
-        checksum = checksum.number(number);
-    }
-    let [id_high, id_low, ..] = scratch.message.0;
-    let udp_octets = (UdpHdr::LEN + plan.message_octets()) as u16;
-    parse::pseudo_header(datagram, checksum, udp_octets)
-        .number(u16::from_be_bytes([id_high, id_low]))
-        .number(datagram.udp.src_port())
-        .number(datagram.udp.dst_port())
-        .number(udp_octets)
-        .finish_udp()
 }
 
-/// Writes all words of the header but the ID.
+/// Makes everything in front of the question that of the reply.
 #[inline(always)]
-fn write_header(buffer: &mut MessageBuffer, words: [u16; 5]) {
-    let [_, _, rest @ ..] = &mut buffer.0;
-    let (places, _) = rest.as_chunks_mut::<2>();
-    for (place, word) in places.iter_mut().zip(words) {
-        *place = word.to_be_bytes();
+fn write_front<F: Frame>(
+    frame: &mut F,
+    datagram: &Datagram,
+    plan: &Plan,
+    opt: &[u8; OPT_OCTETS],
+    policy: &Policy,
+) -> bool {
+    let additional = plan.additional + (plan.opt_octets != 0) as u16;
+    let header = [plan.flags, 1, 0, plan.authority, additional];
+    let Some(macs) = frame.place(0) else {
+        return false;
+    };
+    reply::swap_macs(macs);
+    let ip_start = datagram.ip_start as usize;
+    let message_octets = plan.message_octets() as u16;
+    let mut numbers = Numbers {
+        udp_octets: UdpHdr::LEN as u16 + message_octets,
+        checksum: 0,
+        header,
+    };
+    let sum = with_ends(datagram, body_sum(plan, header, opt, policy), message_octets);
+    match datagram.family {
+        Family::V4 => {
+            let Some(front) = frame.place::<{ reply::IPV4_OCTETS }>(ip_start) else {
+                return false;
+            };
+            numbers.checksum = sum.words(reply::message_id(front)).finish_udp();
+            reply::write_ipv4(front, &numbers);
+        }
+        Family::V6 => {
+            let Some(front) = frame.place::<{ reply::IPV6_OCTETS }>(ip_start) else {
+                return false;
+            };
+            numbers.checksum = sum.words(reply::message_id(front)).finish_udp();
+            reply::write_ipv6(front, &numbers);
+        }
     }
+    true
+}
+
+/// The sum of the reply's message but for its ID: the compiler has summed the
+/// records.
+#[inline(always)]
+fn body_sum(plan: &Plan, header: [u16; 5], opt: &[u8; OPT_OCTETS], policy: &Policy) -> Sum {
+    let mut sum = plan.sum;
+    if plan.opt_octets != 0 {
+        let odd = (plan.question_end + plan.body_octets) % 2 == 1;
+        sum = sum.block(opt_sum(opt), odd);
+        if plan.opt_octets as usize != OPT_OCTETS {
+            const { assert!(OPT_OCTETS % 2 == 1) };
+            sum = sum.block(policy.nsid.sum(), !odd);
+        }
+    }
+    header.into_iter().fold(sum, Sum::number)
 }
 
 /// Writes one part and shifts its pointers.
@@ -194,7 +211,7 @@ fn write_part<F: Frame, G: Generation>(
     part: &Part,
     body_start: usize,
 ) -> bool {
-    let octets = part.extent.octets as usize;
+    let octets = part.octets as usize;
     if octets == 0 {
         return true;
     }
@@ -209,15 +226,17 @@ fn write_part<F: Frame, G: Generation>(
         return true;
     }
     let first = relocations_start(part.whole_octets);
-    let relocations = read_back(&part.extent.relocations) as usize;
+    let relocations = read_back(&part.relocations) as usize;
     for place in 0..MAX_RELOCATIONS {
         if place >= relocations {
             break;
         }
         let relocation = piece.relocation(first, place);
-        if !frame.add_number(start + relocation.offset(), part.shift.of(relocation)) {
+        let Some(pointer) = frame.place::<2>(start + relocation.offset()) else {
             return false;
-        }
+        };
+        let shifted = u16::from_be_bytes(*pointer).wrapping_add(part.shift.of(relocation));
+        *pointer = shifted.to_be_bytes();
     }
     true
 }

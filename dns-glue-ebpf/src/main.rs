@@ -25,15 +25,15 @@ use tables::Tables;
 /// Answers or passes a packet, and counts what became of it.
 #[xdp(frags)]
 pub fn dns_glue(ctx: XdpContext) -> u32 {
-    let reason = match tables::scratch() {
-        Some(scratch) => respond(
+    let reason = match (tables::scratch(), tables::host()) {
+        (Some(scratch), Some(host)) => respond(
             &mut Packet::new(&ctx),
-            &Tables,
+            host,
             &Tables,
             tables::policy(),
             scratch,
         ),
-        None => Reason::Inconsistent,
+        _ => Reason::Inconsistent,
     };
     tables::count(reason);
     log_faults(&ctx, reason);

@@ -12,7 +12,7 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::programs::XdpContext;
 use core::arch::asm;
 use core::ptr;
-use dns_glue_common::frame::{Frame, Scratch, WireHeader};
+use dns_glue_common::frame::{Frame, Unfit, WireHeader};
 use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
 use dns_glue_common::wire::MessageBuffer;
@@ -21,8 +21,6 @@ use dns_glue_common::wire::MessageBuffer;
 const OFFSET_MASK: usize = 0x0fff;
 /// Lengths of a part of a reply, less one, masked by this.
 const PIECE_LENGTH_MASK: usize = 0x07ff;
-/// Offsets in the scratch's head, masked by this.
-const HEAD_MASK: usize = 0x3f;
 
 /// A frame in an XDP program.
 pub struct Packet<'a> {
@@ -53,6 +51,57 @@ impl<'a> Packet<'a> {
     }
 }
 
+impl Packet<'_> {
+    /// Octets of the frame over all its buffers.
+    #[inline(always)]
+    fn octets(&self) -> usize {
+        // SAFETY: the context is the one that the kernel gave the program.
+        (unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) }) as usize
+    }
+
+    /// Moves the frame's end; packet pointers are taken anew after this.
+    #[inline(always)]
+    fn adjust_tail(&mut self, delta: i32) -> bool {
+        // SAFETY: the helper checks that the frame has the room, and leaves it
+        // as it was if not.
+        (unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, delta) }) == 0
+    }
+
+    /// Moves the frame's start; packet pointers are taken anew after this.
+    #[inline(always)]
+    fn adjust_head(&mut self, delta: i32) -> bool {
+        // SAFETY: as `adjust_tail`.
+        (unsafe { bpf_xdp_adjust_head(self.ctx.ctx, delta) }) == 0
+    }
+
+    /// Takes octets off the frame's end. In the last of several buffers they
+    /// could not be put back, so that is found out before.
+    #[inline(always)]
+    fn shorten(&mut self, delta: i32) -> Result<(), Unfit> {
+        if self.octets() != self.linear_octets() {
+            return Err(Unfit::SeveralBuffers);
+        }
+        if delta == 0 || self.adjust_tail(delta) {
+            Ok(())
+        } else {
+            Err(Unfit::NoRoom)
+        }
+    }
+
+    /// Moves `kept` octets from offset `from` to the frame's start.
+    #[inline(always)]
+    fn move_front(&mut self, from: i32, kept: usize, buffer: &mut MessageBuffer) -> bool {
+        let octets = length(kept, MAX_QUERY_OCTETS - 1);
+        let buffer = ptr::from_mut(buffer).cast();
+        // SAFETY: the buffer has room for MAX_QUERY_OCTETS, and the helpers
+        // check the packet's side.
+        unsafe {
+            bpf_xdp_load_bytes(self.ctx.ctx, from as u32, buffer, octets) == 0
+                && bpf_xdp_store_bytes(self.ctx.ctx, 0, buffer, octets) == 0
+        }
+    }
+}
+
 /// Makes a value something that the optimiser knows nothing of, so that the
 /// checks and masks that follow stay in the program for the verifier to see.
 #[inline(always)]
@@ -70,12 +119,6 @@ fn length(octets: usize, mask: usize) -> u32 {
 
 impl Frame for Packet<'_> {
     #[inline(always)]
-    fn octets(&self) -> usize {
-        // SAFETY: the context is the one that the kernel gave the program.
-        (unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) }) as usize
-    }
-
-    #[inline(always)]
     fn linear_octets(&self) -> usize {
         self.ctx.data_end() - self.ctx.data()
     }
@@ -86,11 +129,12 @@ impl Frame for Packet<'_> {
     }
 
     #[inline(always)]
-    fn header<T: WireHeader>(&self, offset: usize) -> Option<T> {
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<&T> {
         let address = self.address(offset, size_of::<T>())?;
-        // SAFETY: the octets are inside the packet, T takes any bit pattern,
-        // and nothing is asked of the alignment.
-        Some(unsafe { ptr::read_unaligned(address.cast()) })
+        // SAFETY: the octets are inside the packet, which does not change as
+        // long as the frame is borrowed; T takes any bit pattern and has no
+        // alignment.
+        Some(unsafe { &*address.cast() })
     }
 
     #[inline(always)]
@@ -110,32 +154,41 @@ impl Frame for Packet<'_> {
     }
 
     #[inline(always)]
-    fn resize(&mut self, octets: usize) -> bool {
+    fn resize(
+        &mut self,
+        octets: usize,
+        kept: usize,
+        buffer: &mut MessageBuffer,
+    ) -> Result<(), Unfit> {
         let delta = octets as i32 - self.linear_octets() as i32;
-        if delta == 0 {
-            return true;
+        if delta <= 0 {
+            return self.shorten(delta);
         }
-        // SAFETY: both helpers check that the frame has the room, and leave it
-        // as it was if not; packet pointers are taken anew after this.
-        unsafe {
-            bpf_xdp_adjust_tail(self.ctx.ctx, delta) == 0
-                || (delta > 0 && bpf_xdp_adjust_head(self.ctx.ctx, -delta) == 0)
+        if self.adjust_tail(delta) {
+            if self.linear_octets() == octets {
+                return Ok(());
+            }
+            // It was the last of several buffers that has become longer.
+            self.adjust_tail(-delta);
+            return Err(Unfit::SeveralBuffers);
         }
+        if !self.adjust_head(-delta) {
+            return Err(Unfit::NoRoom);
+        }
+        if self.octets() == octets && self.move_front(delta, kept, buffer) {
+            return Ok(());
+        }
+        self.adjust_head(delta);
+        Err(Unfit::SeveralBuffers)
     }
 
     #[inline(always)]
-    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool {
-        let octets = length(octets, MAX_QUERY_OCTETS - 1);
-        // SAFETY: the head and the message behind it are one run of octets in
-        // the scratch, longer than offset and length can reach together; the
-        // helper reads it and checks the packet's side.
-        let result = unsafe {
-            let from = ptr::from_ref(scratch)
-                .cast::<u8>()
-                .add(opaque(from) & HEAD_MASK);
-            bpf_xdp_store_bytes(self.ctx.ctx, 0, from.cast_mut().cast(), octets)
-        };
-        result == 0
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        let address = self.address(offset, N)?;
+        // SAFETY: N octets are inside the packet, which nobody else touches,
+        // and an array of octets has no alignment. Whoever resizes the frame
+        // needs it exclusively, so the reference has ended by then.
+        Some(unsafe { &mut *address.cast() })
     }
 
     #[inline(always)]
@@ -160,20 +213,6 @@ impl Frame for Packet<'_> {
     }
 
     #[inline(always)]
-    fn add_number(&mut self, offset: usize, delta: u16) -> bool {
-        let Some(address) = self.address(offset, 2) else {
-            return false;
-        };
-        let address = address.cast::<u16>();
-        // SAFETY: both octets are inside the packet, at any alignment.
-        unsafe {
-            let number = u16::from_be(ptr::read_unaligned(address));
-            ptr::write_unaligned(address, number.wrapping_add(delta).to_be());
-        }
-        true
-    }
-
-    #[inline(always)]
     fn write_identifier(
         &mut self,
         offset: usize,
@@ -193,20 +232,8 @@ impl Frame for Packet<'_> {
         };
         result == 0
     }
-
-    #[inline(always)]
-    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
-        let Some(address) = self.address(offset, N) else {
-            return false;
-        };
-        // SAFETY: N octets are inside the packet, and an array of octets has
-        // no alignment.
-        unsafe { ptr::write_unaligned(address.cast(), *octets) };
-        true
-    }
 }
 
-const _: () = assert!(size_of::<Scratch>() > HEAD_MASK + MAX_QUERY_OCTETS);
 const _: () = assert!(
     SLAB_OCTETS + PIECE_HEAD_OCTETS + PIECE_LENGTH_MASK
         < size_of::<dns_glue_common::referral::Slab>()

@@ -5,13 +5,13 @@ use crate::packet::opaque;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray};
+use aya_ebpf::maps::{Array, PerCpuArray};
 use core::ptr;
 use dns_glue_common::frame::Scratch;
-use dns_glue_common::frame::parse::Host;
+use dns_glue_common::host::HostTable;
 use dns_glue_common::index::{Bucket, Depths, HashSecret, Index, Secret};
 use dns_glue_common::limits::MAX_LABELS;
-use dns_glue_common::maps::{AddressKey, Interface, MAX_ADDRESSES, MAX_INTERFACES, Settings};
+use dns_glue_common::maps::Settings;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{COUNTER_SLOTS, Reason};
 use dns_glue_common::referral::{Pieces, Slab};
@@ -31,10 +31,10 @@ static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTER_SLOTS 
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 #[map]
-static INTERFACES: HashMap<u32, Interface> = HashMap::with_max_entries(MAX_INTERFACES, 0);
+static HOST: Array<HostTable> = Array::with_max_entries(2, 0);
 
 #[map]
-static ADDRESSES: HashMap<AddressKey, u8> = HashMap::with_max_entries(MAX_ADDRESSES, 0);
+static HOST_SELECTOR: Array<u32> = Array::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
 static SETTINGS: Global<Settings> = Global::new(Settings {
@@ -76,6 +76,15 @@ pub fn policy() -> &'static Policy {
     &settings().policy
 }
 
+/// What the host is.
+#[inline(always)]
+pub fn host() -> Option<&'static HostTable> {
+    let selector = HOST_SELECTOR.get_ptr(0)?;
+    // SAFETY: one word, which the daemon replaces under us; volatile, so that it
+    // is read once.
+    HOST.get(unsafe { ptr::read_volatile(selector) })
+}
+
 /// Counts an outcome.
 #[inline(always)]
 pub fn count(reason: Reason) {
@@ -87,21 +96,6 @@ pub fn count(reason: Reason) {
 
 /// The maps, as the traits of dns-glue-common want them.
 pub struct Tables;
-
-impl Host for Tables {
-    #[inline(always)]
-    fn interface(&self, index: u32) -> Option<Interface> {
-        let interface = INTERFACES.get_ptr(index)?;
-        // SAFETY: an entry that is replaced under us is eight octets, read at
-        // once; a MAC and MTU of one moment before is as good.
-        Some(unsafe { ptr::read_volatile(interface) })
-    }
-
-    #[inline(always)]
-    fn is_service_address(&self, address: &AddressKey) -> bool {
-        ADDRESSES.get_ptr(address).is_some()
-    }
-}
 
 impl Secret for Tables {
     #[inline(always)]

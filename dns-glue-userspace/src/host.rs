@@ -7,8 +7,8 @@
 use crate::compile::Generation;
 use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
-use dns_glue_common::frame::parse::Host;
-use dns_glue_common::frame::{Frame, Scratch, WireHeader};
+use dns_glue_common::frame::{Frame, Scratch, Unfit, WireHeader};
+use dns_glue_common::host::Host;
 use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
@@ -33,10 +33,6 @@ pub struct MemoryFrame {
 }
 
 impl Frame for MemoryFrame {
-    fn octets(&self) -> usize {
-        self.octets.len()
-    }
-
     fn linear_octets(&self) -> usize {
         self.octets.len()
     }
@@ -45,11 +41,11 @@ impl Frame for MemoryFrame {
         self.interface
     }
 
-    fn header<T: WireHeader>(&self, offset: usize) -> Option<T> {
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<&T> {
         let octets = self.octets.get(offset..)?.get(..size_of::<T>())?;
-        // SAFETY: there are as many octets as T has, and T takes any bit
-        // pattern; nothing is asked of the alignment.
-        Some(unsafe { octets.as_ptr().cast::<T>().read_unaligned() })
+        // SAFETY: there are as many octets as T has, T takes any bit pattern
+        // and has no alignment.
+        Some(unsafe { &*octets.as_ptr().cast() })
     }
 
     fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
@@ -61,26 +57,24 @@ impl Frame for MemoryFrame {
         true
     }
 
-    fn resize(&mut self, octets: usize) -> bool {
+    fn resize(
+        &mut self,
+        octets: usize,
+        kept: usize,
+        _: &mut MessageBuffer,
+    ) -> Result<(), Unfit> {
         let growth = octets.saturating_sub(self.octets.len());
         if growth > self.tail_room && growth > self.head_room {
-            return false;
+            return Err(Unfit::NoRoom);
         }
+        self.octets.truncate(kept);
         // What must not be relied on.
-        self.octets.clear();
         self.octets.resize(octets, 0xa5);
-        true
+        Ok(())
     }
 
-    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool {
-        let head_octets = scratch.head.len() - from;
-        let Some(place) = self.octets.get_mut(..octets) else {
-            return false;
-        };
-        let (head, message) = place.split_at_mut(head_octets);
-        head.copy_from_slice(&scratch.head[from..]);
-        message.copy_from_slice(&scratch.message.0[..message.len()]);
-        true
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        self.octets.get_mut(offset..)?.first_chunk_mut()
     }
 
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {
@@ -89,15 +83,6 @@ impl Frame for MemoryFrame {
             return false;
         };
         place.copy_from_slice(&piece.slab.0[records..records + octets]);
-        true
-    }
-
-    fn add_number(&mut self, offset: usize, delta: u16) -> bool {
-        let Some([high, low]) = self.octets.get_mut(offset..offset + 2) else {
-            return false;
-        };
-        let number = u16::from_be_bytes([*high, *low]).wrapping_add(delta);
-        [*high, *low] = number.to_be_bytes();
         true
     }
 
@@ -111,14 +96,6 @@ impl Frame for MemoryFrame {
             return false;
         };
         place.copy_from_slice(&identifier[..octets]);
-        true
-    }
-
-    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool {
-        let Some(place) = self.octets.get_mut(offset..offset + N) else {
-            return false;
-        };
-        place.copy_from_slice(octets);
         true
     }
 }
@@ -135,8 +112,8 @@ pub struct MemoryHost {
 }
 
 impl Host for MemoryHost {
-    fn interface(&self, index: u32) -> Option<Interface> {
-        (index == self.index).then_some(self.interface)
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        (index == self.index).then_some(&self.interface)
     }
 
     fn is_service_address(&self, address: &AddressKey) -> bool {

@@ -21,6 +21,28 @@ impl Sum {
         Self(self.0.wrapping_add(words as u64))
     }
 
+    /// Adds four words as they lie in memory, the first at an even offset.
+    #[inline(always)]
+    pub const fn double_words(self, words: u64) -> Self {
+        self.words(words as u32).words((words >> 32) as u32)
+    }
+
+    /// Adds another sum of words at even offsets.
+    #[inline(always)]
+    pub const fn sum(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    /// Adds another sum of words whose octets start at an offset that is even
+    /// or odd.
+    #[inline(always)]
+    pub const fn at(self, other: Self, odd: bool) -> Self {
+        // Memory order or not: the octets of a word change places.
+        let sum = other.folded();
+        let sum = if odd { sum.swap_bytes() } else { sum };
+        self.words(sum as u32)
+    }
+
     /// Adds a number that stands at an even offset in network byte order.
     #[inline(always)]
     pub const fn number(self, number: u16) -> Self {

@@ -8,7 +8,7 @@ pub mod parse;
 pub mod reply;
 
 use crate::decide::Plan;
-use crate::limits::{MAX_HEAD_OCTETS, MAX_NSID_OCTETS};
+use crate::limits::MAX_NSID_OCTETS;
 use crate::referral::Piece;
 use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
@@ -21,11 +21,11 @@ use parse::Datagram;
 ///
 /// # Safety
 ///
-/// The type is `repr(C)` without padding, and every bit pattern is valid.
-pub unsafe trait WireHeader: Copy {}
+/// The type has no alignment and no padding, and every bit pattern is valid.
+pub unsafe trait WireHeader {}
 
-// SAFETY: six octets twice and a u16, repr(C): 14 octets, no padding.
-unsafe impl WireHeader for EthHdr {}
+// SAFETY: octets.
+unsafe impl WireHeader for [u8; EthHdr::LEN] {}
 // SAFETY: octets and arrays of octets, repr(C).
 unsafe impl WireHeader for Ipv4Hdr {}
 // SAFETY: octets and arrays of octets, repr(C).
@@ -34,6 +34,16 @@ unsafe impl WireHeader for Ipv6Hdr {}
 unsafe impl WireHeader for UdpHdr {}
 // SAFETY: a VLAN tag's two numbers, octets only.
 unsafe impl WireHeader for [u8; 4] {}
+const _: () = assert!(align_of::<(Ipv4Hdr, Ipv6Hdr, UdpHdr)>() == 1);
+
+/// Why a frame does not get the length that is asked for; it is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Neither its tail nor its head has the room.
+    NoRoom,
+    /// It lies in several buffers.
+    SeveralBuffers,
+}
 
 /// A frame that can be read, resized and written: an `xdp_buff` in the kernel,
 /// octets on the host.
@@ -41,17 +51,20 @@ unsafe impl WireHeader for [u8; 4] {}
 /// Reads and writes are checked; `None` and `false` mean that the frame is
 /// shorter than that and that nothing was done.
 pub trait Frame {
-    /// Octets of the frame, padding included, over all its buffers.
-    fn octets(&self) -> usize;
-
-    /// Octets that lie in the first buffer, which alone can be written.
+    /// Octets that lie in the first buffer, which alone can be read and
+    /// written.
     fn linear_octets(&self) -> usize;
 
     /// The interface that the frame came in on.
     fn interface(&self) -> u32;
 
     /// The header at `offset`.
-    fn header<T: WireHeader>(&self, offset: usize) -> Option<T>;
+    ///
+    /// # Verifier
+    ///
+    /// Where it lies, not a copy: that would go over the stack, at addresses
+    /// that are no multiples of the numbers' sizes.
+    fn header<T: WireHeader>(&self, offset: usize) -> Option<&T>;
 
     /// Copies `octets` octets from `offset` to the start of `buffer`.
     ///
@@ -59,23 +72,29 @@ pub trait Frame {
     fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool;
 
     /// Makes the frame `octets` octets long, with room from its padding, its
-    /// tail or its head. Afterwards its octets are undefined: everything has
-    /// to be written.
+    /// tail or its head. The first `kept` octets stay the first, the others are
+    /// undefined afterwards: they have to be written.
     ///
-    /// If there is no room, the frame is as it was.
-    fn resize(&mut self, octets: usize) -> bool;
+    /// Valid numbers of octets to keep: `1..=MAX_QUERY_OCTETS`. They may go
+    /// through `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`]: the frame is as it was.
+    fn resize(
+        &mut self,
+        octets: usize,
+        kept: usize,
+        buffer: &mut MessageBuffer,
+    ) -> Result<(), Unfit>;
 
-    /// Writes `octets` octets from offset `from` of `scratch` to the frame's
-    /// start.
-    fn write_head(&mut self, scratch: &Scratch, from: usize, octets: usize) -> bool;
+    /// `N` octets from `offset`, to be changed in place.
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]>;
 
     /// Writes the first `octets` octets of a piece's records to `offset`.
     ///
     /// Valid lengths: `1..=MAX_UDP_OCTETS`.
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool;
-
-    /// Adds `delta` to the number at `offset`, network byte order.
-    fn add_number(&mut self, offset: usize, delta: u16) -> bool;
 
     /// Writes the first `octets` octets of an identifier to `offset`.
     ///
@@ -86,20 +105,9 @@ pub trait Frame {
         identifier: &[u8; MAX_NSID_OCTETS],
         octets: usize,
     ) -> bool;
-
-    /// Writes `N` octets at `offset`.
-    fn write<const N: usize>(&mut self, offset: usize, octets: &[u8; N]) -> bool;
 }
 
-/// Octets kept for the headers of a reply: [`MAX_HEAD_OCTETS`] and what aligns
-/// the message behind them.
-pub const HEAD_ROOM: usize = 72;
-const _: () = assert!(HEAD_ROOM >= MAX_HEAD_OCTETS && HEAD_ROOM.is_multiple_of(8));
-
 /// Where a packet is worked on, one for each CPU.
-///
-/// The headers of the reply are written to the end of `head`, so that they and
-/// the question, which stays where it was parsed, are one run of octets.
 ///
 /// # Verifier
 ///
@@ -111,9 +119,7 @@ const _: () = assert!(HEAD_ROOM >= MAX_HEAD_OCTETS && HEAD_ROOM.is_multiple_of(8
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 pub struct Scratch {
-    /// Ethernet, VLAN tags, IP and UDP headers of the reply, right-aligned.
-    pub head: [u8; HEAD_ROOM],
-    /// The query; its first 12 octets become the header of the reply.
+    /// The query.
     pub message: MessageBuffer,
     /// Where the labels of QNAME start.
     pub starts: LabelStarts,
@@ -131,7 +137,6 @@ pub struct Scratch {
 impl Scratch {
     /// All octets zero.
     pub const EMPTY: Self = Self {
-        head: [0; HEAD_ROOM],
         message: MessageBuffer::EMPTY,
         starts: LabelStarts::EMPTY,
         query: Query::EMPTY,

@@ -3,8 +3,9 @@
 use super::Frame;
 use super::checksum::Sum;
 use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_VLAN_TAGS, QUESTION_FIXED_OCTETS};
-use crate::maps::{AddressKey, Interface};
+use crate::maps::AddressKey;
 use crate::policy::Policy;
+use crate::host::Host;
 use crate::reason::Reason;
 use network_types::eth::EthHdr;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
@@ -20,15 +21,6 @@ const ETHERTYPE_VLAN: u16 = 0x8100;
 const ETHERTYPE_SERVICE_VLAN: u16 = 0x88a8;
 /// IP protocol number of UDP.
 pub const PROTOCOL_UDP: u8 = 17;
-
-/// What the host is: the interfaces and addresses that are answered for.
-pub trait Host {
-    /// The interface of that index, if the program was attached to it.
-    fn interface(&self, index: u32) -> Option<Interface>;
-
-    /// Whether the address is answered for.
-    fn is_service_address(&self, address: &AddressKey) -> bool;
-}
 
 /// The IP version of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,51 +47,43 @@ impl Family {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Datagram {
-    /// MAC addresses and EtherType as they came.
-    pub ethernet: EthHdr,
-    /// VLAN tags as they came: TCI, then the EtherType that follows.
-    pub tags: [[u8; 4]; MAX_VLAN_TAGS],
-    /// How many tags there are.
-    pub tag_count: u8,
-    /// IP version.
-    pub family: Family,
-    /// Sender; IPv4 is mapped (RFC 4291 2.5.5.2).
-    pub source: AddressKey,
-    /// The service address.
-    pub destination: AddressKey,
-    /// The UDP header as it came.
-    pub udp: UdpHdr,
+    /// What is in the pseudo-header and the UDP header in both directions:
+    /// addresses, ports, protocol.
+    pub ends: Sum,
+    /// Offset of the IP header in the frame.
+    pub ip_start: u16,
     /// Offset of the DNS message in the frame.
     pub message_start: u16,
     /// Octets of the DNS message. Valid values: 17..=`MAX_QUERY_OCTETS`.
     pub message_octets: u16,
     /// Octets of the largest DNS message that the interface's MTU lets out.
     pub mtu_octets: u16,
+    /// The UDP checksum as it came, memory order.
+    pub checksum: u16,
+    /// IP version.
+    pub family: Family,
 }
 
 impl Datagram {
     /// All zeros: nobody's.
     pub const EMPTY: Self = Self {
-        ethernet: EthHdr {
-            dst_addr: [0; 6],
-            src_addr: [0; 6],
-            ether_type: 0,
-        },
-        tags: [[0; 4]; MAX_VLAN_TAGS],
-        tag_count: 0,
-        family: Family::V4,
-        source: AddressKey::UNSPECIFIED,
-        destination: AddressKey::UNSPECIFIED,
-        udp: UdpHdr {
-            src: [0; 2],
-            dst: [0; 2],
-            len: [0; 2],
-            check: [0; 2],
-        },
+        ends: Sum::ZERO,
+        ip_start: 0,
         message_start: 0,
         message_octets: 0,
         mtu_octets: 0,
+        checksum: 0,
+        family: Family::V4,
     };
+}
+
+/// What an IP header says.
+struct Ip {
+    family: Family,
+    source: AddressKey,
+    destination: AddressKey,
+    /// Octets behind the header.
+    payload_octets: usize,
 }
 
 /// Parses the headers of a frame into `datagram`.
@@ -117,76 +101,85 @@ pub fn parse<F: Frame, H: Host>(
     policy: &Policy,
     datagram: &mut Datagram,
 ) -> Result<(), Reason> {
-    let (ether_type, ip_start) = parse_ethernet(frame, datagram)?;
-    let payload_octets = match ether_type {
-        ETHERTYPE_IPV4 => parse_ipv4(frame, ip_start, datagram)?,
-        ETHERTYPE_IPV6 => parse_ipv6(frame, ip_start, datagram)?,
+    let (destination_mac, ether_type, ip_start) = parse_ethernet(frame)?;
+    let ip = match ether_type {
+        ETHERTYPE_IPV4 => parse_ipv4(frame, ip_start)?,
+        ETHERTYPE_IPV6 => parse_ipv6(frame, ip_start)?,
         _ => return Err(Reason::NotIp),
     };
-    let ip_octets = datagram.family.header_octets();
+    let ip_octets = ip.family.header_octets();
     let udp_start = ip_start + ip_octets;
-    datagram.udp = frame.header(udp_start).ok_or(Reason::ShortFrame)?;
-    if datagram.udp.dst_port() != policy.port {
+    let udp: &UdpHdr = frame.header(udp_start).ok_or(Reason::ShortFrame)?;
+    if udp.dst_port() != policy.port {
         return Err(Reason::OtherPort);
     }
-    let message_octets = check_udp(&datagram.udp, payload_octets)?;
-    let linear_octets = frame.linear_octets();
-    if frame.octets() != linear_octets {
-        return Err(Reason::MultiBuffer);
-    }
-    if udp_start + payload_octets > linear_octets {
+    let message_octets = check_udp(udp, ip.payload_octets)?;
+    if udp_start + ip.payload_octets > frame.linear_octets() {
         return Err(Reason::Length);
     }
     let interface = host
         .interface(frame.interface())
         .ok_or(Reason::UnknownInterface)?;
-    if datagram.ethernet.dst_addr != interface.mac {
+    if destination_mac != number(interface.mac) {
         return Err(Reason::ForeignMac);
     }
-    if !host.is_service_address(&datagram.destination) {
+    if !host.is_service_address(&ip.destination) {
         return Err(Reason::ForeignAddress);
     }
-    if !datagram.source.is_answerable() || host.is_service_address(&datagram.source) {
+    if !ip.source.is_answerable() || host.is_service_address(&ip.source) {
         return Err(Reason::SourceAddress);
     }
+    let addresses = match ip.family {
+        Family::V4 => Sum::ZERO
+            .words(ip.source.ipv4_word())
+            .words(ip.destination.ipv4_word()),
+        Family::V6 => ip.destination.add_to(ip.source.add_to(Sum::ZERO)),
+    };
+    datagram.ends = addresses
+        .number(udp.src_port())
+        .number(udp.dst_port())
+        .number(PROTOCOL_UDP as u16);
+    datagram.ip_start = ip_start as u16;
     datagram.message_start = (udp_start + UdpHdr::LEN) as u16;
     datagram.message_octets = message_octets as u16;
     datagram.mtu_octets = interface
         .mtu
         .saturating_sub((ip_octets + UdpHdr::LEN) as u16);
+    datagram.checksum = u16::from_ne_bytes(udp.check);
+    datagram.family = ip.family;
     Ok(())
 }
 
-/// Parses the Ethernet header and the VLAN tags; returns the EtherType and the
-/// offset of what they carry.
+/// Parses the Ethernet header and the VLAN tags; returns the destination, the
+/// EtherType and the offset of what they carry.
 #[inline(always)]
-fn parse_ethernet<F: Frame>(frame: &F, datagram: &mut Datagram) -> Result<(u16, usize), Reason> {
-    datagram.ethernet = frame.header(0).ok_or(Reason::ShortFrame)?;
-    let mut ether_type = u16::from_be(datagram.ethernet.ether_type);
+fn parse_ethernet<F: Frame>(frame: &F) -> Result<(u64, u16, usize), Reason> {
+    let [a, b, c, d, e, f, _, _, _, _, _, _, high, low] =
+        *frame.header::<[u8; EthHdr::LEN]>(0).ok_or(Reason::ShortFrame)?;
+    let destination = number([a, b, c, d, e, f]);
+    let mut ether_type = u16::from_be_bytes([high, low]);
     let mut offset = EthHdr::LEN;
-    let mut tag_count = 0;
-    for tag in &mut datagram.tags {
+    for _ in 0..MAX_VLAN_TAGS {
         if ether_type != ETHERTYPE_VLAN && ether_type != ETHERTYPE_SERVICE_VLAN {
             break;
         }
-        *tag = frame.header(offset).ok_or(Reason::ShortFrame)?;
-        let [_, _, high, low] = *tag;
+        let [_, _, high, low] = *frame.header::<[u8; 4]>(offset).ok_or(Reason::ShortFrame)?;
         ether_type = u16::from_be_bytes([high, low]);
         offset += 4;
-        tag_count += 1;
     }
-    datagram.tag_count = tag_count;
-    Ok((ether_type, offset))
+    Ok((destination, ether_type, offset))
 }
 
-/// Parses an IPv4 header; returns the octets behind it.
+/// A MAC address as a number: six octets would be compared one by one.
 #[inline(always)]
-fn parse_ipv4<F: Frame>(
-    frame: &F,
-    offset: usize,
-    datagram: &mut Datagram,
-) -> Result<usize, Reason> {
-    let header: Ipv4Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
+const fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u32::from_ne_bytes([a, b, c, d]) as u64 | (u16::from_ne_bytes([e, f]) as u64) << 32
+}
+
+/// Parses an IPv4 header.
+#[inline(always)]
+fn parse_ipv4<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
+    let header: &Ipv4Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
     if header.proto != PROTOCOL_UDP {
         return Err(Reason::NotUdp);
     }
@@ -200,33 +193,34 @@ fn parse_ipv4<F: Frame>(
     let source = AddressKey::from_ipv4(header.src_addr);
     let destination = AddressKey::from_ipv4(header.dst_addr);
     let intact = Sum::ZERO
-        .number(u16::from_be_bytes([header.vihl, header.tos]))
-        .number(u16::from_be_bytes(header.tot_len))
-        .number(u16::from_be_bytes(header.id))
-        .number(u16::from_be_bytes(header.frags))
-        .number(u16::from_be_bytes([header.ttl, header.proto]))
-        .number(u16::from_be_bytes(header.check))
+        .words(pair([header.vihl, header.tos], header.tot_len))
+        .words(pair(header.id, header.frags))
+        .words(pair([header.ttl, header.proto], header.check))
         .words(source.ipv4_word())
         .words(destination.ipv4_word())
         .is_intact();
     if !intact {
         return Err(Reason::Ipv4Checksum);
     }
-    datagram.family = Family::V4;
-    datagram.source = source;
-    datagram.destination = destination;
     let total = u16::from_be_bytes(header.tot_len) as usize;
-    total.checked_sub(Ipv4Hdr::LEN).ok_or(Reason::Length)
+    Ok(Ip {
+        family: Family::V4,
+        source,
+        destination,
+        payload_octets: total.checked_sub(Ipv4Hdr::LEN).ok_or(Reason::Length)?,
+    })
 }
 
-/// Parses an IPv6 header; returns the octets behind it.
+/// Two words of a header, memory order.
 #[inline(always)]
-fn parse_ipv6<F: Frame>(
-    frame: &F,
-    offset: usize,
-    datagram: &mut Datagram,
-) -> Result<usize, Reason> {
-    let header: Ipv6Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
+const fn pair([a, b]: [u8; 2], [c, d]: [u8; 2]) -> u32 {
+    u32::from_ne_bytes([a, b, c, d])
+}
+
+/// Parses an IPv6 header.
+#[inline(always)]
+fn parse_ipv6<F: Frame>(frame: &F, offset: usize) -> Result<Ip, Reason> {
+    let header: &Ipv6Hdr = frame.header(offset).ok_or(Reason::ShortFrame)?;
     if header.next_hdr != PROTOCOL_UDP {
         return Err(Reason::NotUdp);
     }
@@ -243,10 +237,12 @@ fn parse_ipv6<F: Frame>(
     if destination.is_mapped() {
         return Err(Reason::ForeignAddress);
     }
-    datagram.family = Family::V6;
-    datagram.source = source;
-    datagram.destination = destination;
-    Ok(u16::from_be_bytes(header.payload_len) as usize)
+    Ok(Ip {
+        family: Family::V6,
+        source,
+        destination,
+        payload_octets: u16::from_be_bytes(header.payload_len) as usize,
+    })
 }
 
 /// Checks the UDP header but for its checksum; returns the octets of the
@@ -277,25 +273,22 @@ fn check_udp(udp: &UdpHdr, payload_octets: usize) -> Result<usize, Reason> {
 /// checksum of 0 means that there is none.
 #[inline(always)]
 pub fn udp_checksum_is_right(datagram: &Datagram, message_sum: Sum) -> bool {
-    if u16::from_be_bytes(datagram.udp.check) == 0 {
+    if datagram.checksum == 0 {
         return matches!(datagram.family, Family::V4);
     }
-    pseudo_header(datagram, message_sum, datagram.udp.len())
-        .number(datagram.udp.src_port())
-        .number(datagram.udp.dst_port())
-        .number(datagram.udp.len())
-        .number(u16::from_be_bytes(datagram.udp.check))
+    with_ends(datagram, message_sum, datagram.message_octets)
+        .words(datagram.checksum as u32)
         .is_intact()
 }
 
-/// Adds the pseudo-header, which is the same in both directions.
+/// Adds the pseudo-header and the UDP header, but for its checksum, to the sum
+/// of a message of so many octets.
 #[inline(always)]
-pub fn pseudo_header(datagram: &Datagram, sum: Sum, udp_octets: u16) -> Sum {
-    let sum = match datagram.family {
-        Family::V4 => sum
-            .words(datagram.source.ipv4_word())
-            .words(datagram.destination.ipv4_word()),
-        Family::V6 => datagram.destination.add_to(datagram.source.add_to(sum)),
-    };
-    sum.number(PROTOCOL_UDP as u16).number(udp_octets)
+pub fn with_ends(datagram: &Datagram, message_sum: Sum, message_octets: u16) -> Sum {
+    let udp_octets = (UdpHdr::LEN as u16).wrapping_add(message_octets);
+    // The length is in both headers.
+    message_sum
+        .sum(datagram.ends)
+        .number(udp_octets)
+        .number(udp_octets)
 }

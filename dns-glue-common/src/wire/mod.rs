@@ -5,9 +5,10 @@ pub mod header;
 pub mod query;
 pub mod question;
 
+use crate::frame::checksum::Sum;
 use crate::limits::{MAX_LABELS, MAX_QUERY_OCTETS};
 
-/// Octets behind the longest query, so that a four-octet load at any offset
+/// Octets behind the longest query, so that an eight-octet load at any offset
 /// of the query stays inside the buffer.
 const SLACK_OCTETS: usize = 8;
 
@@ -127,6 +128,47 @@ impl<'a> Message<'a> {
             self.buffer.0[at + 2],
             self.buffer.0[at + 3],
         ])
+    }
+
+    /// Eight octets from `offset`, native byte order; they must be inside, or
+    /// behind the last octet.
+    #[inline(always)]
+    const fn double_word(&self, offset: usize) -> u64 {
+        let at = offset & (MAX_QUERY_OCTETS - 1);
+        u64::from_ne_bytes([
+            self.buffer.0[at],
+            self.buffer.0[at + 1],
+            self.buffer.0[at + 2],
+            self.buffer.0[at + 3],
+            self.buffer.0[at + 4],
+            self.buffer.0[at + 5],
+            self.buffer.0[at + 6],
+            self.buffer.0[at + 7],
+        ])
+    }
+
+    /// Sums the octets from `start` to `end`, as if they began at an even
+    /// offset. They must be inside the message, and at most
+    /// `8 * MAX_DOUBLE_WORDS`.
+    ///
+    /// # Verifier
+    ///
+    /// As [`Message::for_words`].
+    #[inline(always)]
+    pub fn sum<const MAX_DOUBLE_WORDS: usize>(&self, start: usize, end: usize) -> Sum {
+        let octets = end.saturating_sub(start);
+        let whole = octets / 8;
+        let last = self.double_word(start + 8 * whole);
+        // The first octets in memory stay, seven at most.
+        let mask = (1u64 << (8 * (octets % 8))).wrapping_sub(1);
+        let mut sum = Sum::ZERO.double_words(last & u64::from_le(mask));
+        for word in 0..MAX_DOUBLE_WORDS {
+            if word >= whole {
+                break;
+            }
+            sum = sum.double_words(self.double_word(start + 8 * word));
+        }
+        sum
     }
 
     /// Calls `each` with every four octets of the `octets` from `start` and

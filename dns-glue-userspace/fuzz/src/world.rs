@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use dns_glue::compile::Generation;
 use dns_glue::host::MemoryFrame;
 use dns_glue_common::frame::Scratch;
-use dns_glue_common::frame::parse::Host;
+use dns_glue_common::host::Host;
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
@@ -40,16 +40,11 @@ pub(crate) struct Arrival<'f> {
 }
 
 /// The host that the frames come to.
-struct Server {
-    mtu: u16,
-}
+struct Server(Interface);
 
 impl Host for Server {
-    fn interface(&self, index: u32) -> Option<Interface> {
-        (index == INTERFACE).then_some(Interface {
-            mac: SERVER_MAC,
-            mtu: self.mtu,
-        })
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        (index == INTERFACE).then_some(&self.0)
     }
 
     fn is_service_address(&self, address: &AddressKey) -> bool {
@@ -130,7 +125,10 @@ impl World {
             head_room: arrival.head_room,
             interface: INTERFACE,
         };
-        let server = Server { mtu: settings.mtu };
+        let server = Server(Interface {
+            mac: SERVER_MAC,
+            mtu: settings.mtu,
+        });
         let policy = Policy {
             flags: settings.policy().flags | self.generation.policy_flags,
             ..settings.policy()

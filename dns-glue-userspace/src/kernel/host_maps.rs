@@ -1,24 +1,40 @@
 //! The maps that belong to the host: interfaces and service addresses.
 //!
-//! They may change at any time, an entry at once.
+//! They may change at any time; a packet sees all of a change or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aya::{
     Ebpf,
-    maps::{HashMap, MapData, MapError},
+    maps::{Array, MapData, MapError},
 };
-use dns_glue_common::maps::{ADDRESSES, AddressKey, INTERFACES, Interface, MAX_ADDRESSES};
+use bytemuck::Zeroable as _;
+use dns_glue_common::host::HostTable;
+use dns_glue_common::maps::{
+    AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES,
+};
 
 use super::LoadError;
 use super::value::Value;
 
+/// How long a table that went out of sight is left alone: longer by far than
+/// the program takes for a packet that it has begun with.
+const GRACE: Duration = Duration::from_millis(10);
+/// Multipliers that are tried: nearly always the first will do.
+const MAX_MULTIPLIERS: usize = 64;
+
 /// Interfaces and service addresses as the program sees them.
 pub struct HostMaps {
-    interfaces: HashMap<MapData, u32, Value<Interface>>,
-    addresses: HashMap<MapData, Value<AddressKey>, u8>,
-    /// What is in `addresses`.
+    tables: Array<MapData, Value<HostTable>>,
+    selector: Array<MapData, u32>,
+    /// The table in sight.
+    selected: u32,
+    /// When it came into sight.
+    since: Option<Instant>,
+    interfaces: BTreeMap<u32, Interface>,
     served: BTreeSet<IpAddr>,
 }
 
@@ -29,20 +45,19 @@ pub struct AddressChanges {
     pub added: Vec<IpAddr>,
     /// No longer served.
     pub removed: Vec<IpAddr>,
-    /// Not served although wanted: the map is full.
+    /// Not served although wanted: there are too many.
     pub beyond: Vec<IpAddr>,
 }
 
-#[expect(
-    clippy::needless_borrows_for_generic_args,
-    reason = "this aya takes values too, the next one references only"
-)]
 impl HostMaps {
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         let mut take = |name| ebpf.take_map(name).ok_or(LoadError::Missing(name));
         Ok(Self {
-            interfaces: take(INTERFACES)?.try_into()?,
-            addresses: take(ADDRESSES)?.try_into()?,
+            tables: take(HOST)?.try_into()?,
+            selector: take(HOST_SELECTOR)?.try_into()?,
+            selected: 0,
+            since: None,
+            interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
         })
     }
@@ -51,55 +66,110 @@ impl HostMaps {
     ///
     /// # Errors
     ///
-    /// The map is full (64 interfaces).
+    /// There are too many (64 interfaces), or a system call failed. The program
+    /// sees what it saw.
     pub fn set_interface(&mut self, index: u32, interface: Interface) -> Result<(), MapError> {
-        self.interfaces.insert(&index, &Value(interface), 0)
+        let mut interfaces = self.interfaces.clone();
+        interfaces.insert(index, interface);
+        if interfaces.len() > MAX_INTERFACES as usize {
+            return Err(MapError::OutOfBounds {
+                index: MAX_INTERFACES,
+                max_entries: MAX_INTERFACES,
+            });
+        }
+        self.publish(interfaces, self.served.clone())
     }
 
     /// Makes the program pass everything that comes in on an interface.
     ///
     /// # Errors
     ///
-    /// The system call failed; it is no error if the interface is not there.
+    /// A system call failed; it is no error if the interface is not there.
     pub fn remove_interface(&mut self, index: u32) -> Result<(), MapError> {
-        match self.interfaces.remove(&index) {
-            Err(MapError::KeyNotFound) => Ok(()),
-            other => other,
+        let mut interfaces = self.interfaces.clone();
+        match interfaces.remove(&index) {
+            Some(_) => self.publish(interfaces, self.served.clone()),
+            None => Ok(()),
         }
     }
 
-    /// Makes `wanted` the service addresses: first removes, then adds.
+    /// Makes `wanted` the service addresses, as many as there may be; those
+    /// that are served already stay.
     ///
     /// # Errors
     ///
-    /// A system call failed; what was done until then stays done and known.
+    /// A system call failed: the addresses are what they were.
     pub fn set_addresses(&mut self, wanted: &BTreeSet<IpAddr>) -> Result<AddressChanges, MapError> {
-        let mut changes = AddressChanges::default();
-        let gone: Vec<IpAddr> = self.served.difference(wanted).copied().collect();
-        for address in gone {
-            match self.addresses.remove(&Value(AddressKey::from(address))) {
-                Ok(()) | Err(MapError::KeyNotFound) => {}
-                Err(error) => return Err(error),
-            }
-            self.served.remove(&address);
-            changes.removed.push(address);
+        let removed: Vec<IpAddr> = self.served.difference(wanted).copied().collect();
+        let mut added: Vec<IpAddr> = wanted.difference(&self.served).copied().collect();
+        let kept = self.served.len() - removed.len();
+        let beyond = added.split_off(added.len().min(MAX_ADDRESSES as usize - kept));
+        if !removed.is_empty() || !added.is_empty() {
+            let kept = self.served.intersection(wanted);
+            let served = kept.chain(&added).copied().collect();
+            self.publish(self.interfaces.clone(), served)?;
         }
-        let new: Vec<IpAddr> = wanted.difference(&self.served).copied().collect();
-        for address in new {
-            if self.served.len() >= MAX_ADDRESSES as usize {
-                changes.beyond.push(address);
-                continue;
-            }
-            self.addresses
-                .insert(&Value(AddressKey::from(address)), &1, 0)?;
-            self.served.insert(address);
-            changes.added.push(address);
-        }
-        Ok(changes)
+        Ok(AddressChanges {
+            added,
+            removed,
+            beyond,
+        })
     }
 
     /// The service addresses.
     pub fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.served
     }
+
+    /// Writes the table that is out of sight and brings it into sight.
+    fn publish(
+        &mut self,
+        interfaces: BTreeMap<u32, Interface>,
+        served: BTreeSet<IpAddr>,
+    ) -> Result<(), MapError> {
+        let table = table(&interfaces, &served)?;
+        if let Some(since) = self.since {
+            thread::sleep(GRACE.saturating_sub(since.elapsed()));
+        }
+        let other = 1 - self.selected;
+        self.tables.set(other, Value(*table), 0)?;
+        self.selector.set(0, other, 0)?;
+        self.selected = other;
+        self.since = Some(Instant::now());
+        self.interfaces = interfaces;
+        self.served = served;
+        Ok(())
+    }
+}
+
+/// The table of these interfaces and addresses, not more than there may be.
+fn table(
+    interfaces: &BTreeMap<u32, Interface>,
+    served: &BTreeSet<IpAddr>,
+) -> Result<Box<HostTable>, MapError> {
+    let mut table: Box<HostTable> = Box::new(HostTable::EMPTY);
+    for _ in 0..MAX_MULTIPLIERS {
+        let mut multipliers = <[u64; 2]>::zeroed();
+        getrandom::fill(bytemuck::bytes_of_mut(&mut multipliers)).map_err(|error| {
+            MapError::IoError(std::io::Error::other(format!(
+                "no random numbers from the operating system: {error}"
+            )))
+        })?;
+        let filled = table.fill(
+            multipliers.map(|multiplier| multiplier | 1),
+            interfaces.iter().map(|(index, entry)| (*index, *entry)),
+            served
+                .iter()
+                .filter(|address| !address.is_unspecified())
+                .map(|address| AddressKey::from(*address)),
+        );
+        if filled {
+            return Ok(table);
+        }
+    }
+    Err(MapError::IoError(std::io::Error::other(format!(
+        "no table of {} interfaces and {} addresses with {MAX_MULTIPLIERS} pairs of multipliers",
+        interfaces.len(),
+        served.len()
+    ))))
 }

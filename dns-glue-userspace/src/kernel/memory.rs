@@ -3,8 +3,8 @@
 use std::fs;
 
 use dns_glue_common::frame::Scratch;
+use dns_glue_common::host::HostTable;
 use dns_glue_common::index::Bucket;
-use dns_glue_common::maps::{AddressKey, Interface, MAX_ADDRESSES, MAX_INTERFACES};
 use dns_glue_common::reason::COUNTER_SLOTS;
 use dns_glue_common::referral::Slab;
 
@@ -12,8 +12,6 @@ use crate::compile::Generation;
 
 /// The unit in which the kernel hands out the arrays.
 const PAGE_OCTETS: u64 = 4096;
-/// Octets of a hash entry beside its key and value: list pointers, hash, lock.
-const HASH_ENTRY_OCTETS: u64 = 48;
 
 /// Octets of map memory, by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +29,11 @@ impl MapMemory {
     pub fn of(generation: &Generation, cpus: u64) -> Self {
         let (buckets, slabs) = entries(generation);
         let per_cpu = (COUNTER_SLOTS * size_of::<u64>() + size_of::<Scratch>()) as u64;
-        let interfaces = u64::from(MAX_INTERFACES)
-            * (HASH_ENTRY_OCTETS + (size_of::<u64>() + size_of::<Interface>()) as u64);
-        let addresses = u64::from(MAX_ADDRESSES)
-            * (HASH_ENTRY_OCTETS + (size_of::<AddressKey>() + size_of::<u64>()) as u64);
+        let host = 2 * size_of::<HostTable>() as u64;
         Self {
             index: array(buckets, size_of::<Bucket>()),
             pieces: array(slabs, size_of::<Slab>()),
-            fixed: cpus * per_cpu + interfaces + addresses,
+            fixed: cpus * per_cpu + host,
         }
     }
 

@@ -243,7 +243,7 @@ fn find_standing<'c, 'z>(
 /// The arithmetic of the last reply.
 fn room(runner: &Runner<'_>, policy: &Policy, ask: &Ask, report: &Report<'_>) -> Room {
     let plan = runner.plan();
-    let [ns, proof, glue] = plan.parts.map(|part| usize::from(part.extent.octets));
+    let [ns, proof, glue] = plan.parts.map(|part| usize::from(part.octets));
     let octets = &report.octets;
     let (all_proof, all_glue) = if ask.dnssec() {
         (octets.proof, octets.signed_glue)

@@ -1,0 +1,276 @@
+//! What the host is: the interfaces that the program is attached to, and the
+//! service addresses.
+//!
+//! *Invariant:* a table that the program can see never changes. There are two;
+//! a change is written to the one that is out of sight, and then a selector,
+//! one word, brings it into sight. So every packet sees one state of the host.
+//!
+//! Every entry lies at one of two places that its key tells, so a lookup is
+//! two comparisons at most, and there is no call into the kernel.
+
+use crate::maps::{AddressKey, Interface};
+use bytemuck::{Pod, Zeroable};
+
+/// Places for interfaces: four times [`MAX_INTERFACES`](crate::maps::MAX_INTERFACES).
+const INTERFACE_PLACES: usize = 256;
+/// Places for addresses: four times [`MAX_ADDRESSES`](crate::maps::MAX_ADDRESSES).
+const ADDRESS_PLACES: usize = 4096;
+/// Entries that are moved to make place for another, before other multipliers
+/// are worth a try.
+const MAX_MOVES: usize = 64;
+
+/// What the host is: the interfaces and addresses that are answered for.
+pub trait Host {
+    /// The interface of that index, if the program was attached to it.
+    fn interface(&self, index: u32) -> Option<&Interface>;
+
+    /// Whether the address is answered for.
+    fn is_service_address(&self, address: &AddressKey) -> bool;
+}
+
+/// The interfaces and the service addresses. Host byte order.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct HostTable {
+    /// Odd numbers that spread the keys.
+    multipliers: [u64; 2],
+    interfaces: [InterfaceEntry; INTERFACE_PLACES],
+    /// The unspecified address where there is none.
+    addresses: [AddressKey; ADDRESS_PLACES],
+}
+
+/// An interface with its index; index 0, which no interface has, where there is
+/// none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+struct InterfaceEntry {
+    index: u32,
+    unused: u32,
+    interface: Interface,
+}
+
+impl InterfaceEntry {
+    const NONE: Self = Self {
+        index: 0,
+        unused: 0,
+        interface: Interface {
+            mac: [0; 6],
+            mtu: 0,
+        },
+    };
+}
+
+/// The two places of an interface.
+///
+/// # Verifier
+///
+/// The uppermost bits are taken by shifts, which bound the places by
+/// themselves.
+#[inline(always)]
+const fn interface_places(multiplier: u64, index: u32) -> [usize; 2] {
+    let spread = multiplier.wrapping_mul(index as u64);
+    [(spread >> 56) as usize, (spread << 8 >> 56) as usize]
+}
+
+/// The two places of an address.
+///
+/// As numbers, because neighbours differ in their last octets: only what is
+/// low in a number spreads all over the product.
+#[inline(always)]
+const fn address_places(multipliers: [u64; 2], address: &AddressKey) -> [usize; 2] {
+    let [first, second] = multipliers;
+    let [low, high] = address.halves();
+    let spread = first
+        .wrapping_mul(low.to_be())
+        .wrapping_add(second.wrapping_mul(high.to_be()));
+    [(spread >> 52) as usize, (spread << 12 >> 52) as usize]
+}
+
+impl HostTable {
+    /// Nothing is served.
+    pub const EMPTY: Self = Self {
+        multipliers: [1; 2],
+        interfaces: [InterfaceEntry::NONE; INTERFACE_PLACES],
+        addresses: [AddressKey::UNSPECIFIED; ADDRESS_PLACES],
+    };
+
+    /// Makes this the table of these interfaces, by index, and addresses, none
+    /// of them unspecified, no key twice.
+    ///
+    /// False if they find no place with these multipliers: then another two
+    /// random odd numbers are to be tried. There is place for
+    /// [`MAX_INTERFACES`](crate::maps::MAX_INTERFACES) and
+    /// [`MAX_ADDRESSES`](crate::maps::MAX_ADDRESSES) with nearly all.
+    pub fn fill(
+        &mut self,
+        multipliers: [u64; 2],
+        interfaces: impl IntoIterator<Item = (u32, Interface)>,
+        addresses: impl IntoIterator<Item = AddressKey>,
+    ) -> bool {
+        *self = Self {
+            multipliers,
+            ..Self::EMPTY
+        };
+        let [multiplier, _] = multipliers;
+        interfaces.into_iter().all(|(index, interface)| {
+            let entry = InterfaceEntry {
+                index,
+                interface,
+                ..InterfaceEntry::NONE
+            };
+            let places = |entry: &InterfaceEntry| interface_places(multiplier, entry.index);
+            find_place(&mut self.interfaces, entry, InterfaceEntry::NONE, places)
+        }) && addresses.into_iter().all(|address| {
+            let places = |address: &AddressKey| address_places(multipliers, address);
+            let none = AddressKey::UNSPECIFIED;
+            find_place(&mut self.addresses, address, none, places)
+        })
+    }
+}
+
+impl Host for HostTable {
+    #[inline(always)]
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        let [multiplier, _] = self.multipliers;
+        for place in interface_places(multiplier, index) {
+            if let Some(entry) = self.interfaces.get(place)
+                && entry.index == index
+            {
+                return Some(&entry.interface);
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn is_service_address(&self, address: &AddressKey) -> bool {
+        if *address == AddressKey::UNSPECIFIED {
+            return false;
+        }
+        for place in address_places(self.multipliers, address) {
+            if self.addresses.get(place) == Some(address) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Puts an entry at one of its places, and moves others to their second ones
+/// if it must.
+fn find_place<T: Copy + PartialEq>(
+    table: &mut [T],
+    mut entry: T,
+    none: T,
+    places: impl Fn(&T) -> [usize; 2],
+) -> bool {
+    for turn in 0..MAX_MOVES {
+        let [first, second] = places(&entry);
+        for place in [first, second] {
+            if let Some(free) = table.get_mut(place).filter(|at| **at == none) {
+                *free = entry;
+                return true;
+            }
+        }
+        let place = if turn % 2 == 0 { first } else { second };
+        if let Some(taken) = table.get_mut(place) {
+            core::mem::swap(taken, &mut entry);
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::{MAX_ADDRESSES, MAX_INTERFACES};
+    use proptest::prelude::*;
+    use std::boxed::Box;
+    use std::collections::{HashMap, HashSet};
+    use std::vec::Vec;
+
+    const MULTIPLIERS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+
+    fn interface(index: u32) -> Interface {
+        Interface {
+            mac: [2, 0, 0, 0, 0, index as u8],
+            mtu: index as u16,
+        }
+    }
+
+    fn table(interfaces: &[u32], addresses: &[AddressKey]) -> Box<HostTable> {
+        let mut table = Box::new(HostTable::EMPTY);
+        let interfaces = interfaces.iter().map(|index| (*index, interface(*index)));
+        assert!(table.fill(MULTIPLIERS, interfaces, addresses.iter().copied()));
+        table
+    }
+
+    #[test]
+    fn an_empty_table_serves_nothing() {
+        let empty = &HostTable::EMPTY;
+        assert!((1..10_000).all(|index| empty.interface(index).is_none()));
+        assert!(!empty.is_service_address(&AddressKey::UNSPECIFIED));
+        assert!(!empty.is_service_address(&AddressKey::from_ipv4([192, 0, 2, 1])));
+    }
+
+    /// Neighbours, as addresses of one host mostly are, and as many as there
+    /// may be.
+    #[test]
+    fn the_most_entries_find_their_places() {
+        let indices: Vec<u32> = (1..=MAX_INTERFACES).collect();
+        let mapped = |number: u32| AddressKey::from_ipv4((0xc000_0200 + number).to_be_bytes());
+        let addresses: Vec<AddressKey> = (0..MAX_ADDRESSES).map(mapped).collect();
+        let table = table(&indices, &addresses);
+        for index in 1..1000 {
+            let expected = indices.contains(&index).then(|| interface(index));
+            assert_eq!(table.interface(index).copied(), expected);
+        }
+        for number in 0..10 * MAX_ADDRESSES {
+            let is_served = number < MAX_ADDRESSES;
+            assert_eq!(table.is_service_address(&mapped(number)), is_served);
+        }
+        assert!(!table.is_service_address(&AddressKey::UNSPECIFIED));
+    }
+
+    /// With multipliers that put everything at one place there is no table.
+    #[test]
+    fn multipliers_that_do_not_spread_are_refused() {
+        let mut table = Box::new(HostTable::EMPTY);
+        let interfaces = (1..4).map(|index| (index, interface(index)));
+        assert!(!table.fill([0, 0], interfaces, []));
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_was_put_in_and_nothing_else(
+            multipliers: [u64; 2],
+            interfaces in proptest::collection::hash_map(1_u32.., any::<u16>(), 0..30),
+            addresses in proptest::collection::hash_set(any::<[u8; 16]>(), 0..200),
+            others in proptest::collection::vec(any::<[u8; 16]>(), 20),
+        ) {
+            let multipliers = multipliers.map(|multiplier| multiplier | 1);
+            let interfaces: HashMap<u32, Interface> = interfaces
+                .into_iter()
+                .map(|(index, mtu)| (index, Interface { mac: [1; 6], mtu }))
+                .collect();
+            let addresses: HashSet<AddressKey> = addresses
+                .into_iter()
+                .map(AddressKey::from_ipv6)
+                .filter(|address| *address != AddressKey::UNSPECIFIED)
+                .collect();
+            let mut table = Box::new(HostTable::EMPTY);
+            prop_assume!(table.fill(
+                multipliers,
+                interfaces.iter().map(|(index, interface)| (*index, *interface)),
+                addresses.iter().copied(),
+            ));
+            for index in interfaces.keys().flat_map(|index| [*index, index ^ 1, index << 1]) {
+                prop_assert_eq!(table.interface(index), interfaces.get(&index));
+            }
+            let others = others.into_iter().map(AddressKey::from_ipv6);
+            for address in addresses.iter().copied().chain(others) {
+                prop_assert_eq!(table.is_service_address(&address), addresses.contains(&address));
+            }
+        }
+    }
+}
