@@ -3,6 +3,7 @@
 use crate::frame::checksum::Sum;
 use crate::frame::read_back;
 use crate::index::{self, Index, Slot};
+use crate::kept::{self, BodyKey, KeptBodies};
 use crate::limits::{
     HEADER_OCTETS, MAX_DEPTHS, MAX_NAME_OCTETS, MAX_NSID_OCTETS, MIN_UDP_OCTETS, OPT_OCTETS,
     OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
@@ -63,12 +64,25 @@ impl Part {
     };
 }
 
+/// What a reply has to do with a kept body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Keeping {
+    /// Nothing.
+    None = 0,
+    /// It is sent: there are no parts, and no OPT record beside it.
+    Send = 1,
+    /// Once written, the reply's body is to be kept.
+    Keep = 2,
+}
+
 /// A referral that is certain: all that is left is to write it.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Plan {
-    /// The sum of the question and of all that follows it, as it stands in the
-    /// message.
+    /// The sum of the question.
+    pub question_sum: Sum,
+    /// The sum of the parts, or of the kept body, as they stand in the message.
     pub sum: Sum,
     /// `Referral`, `ReferralPartial` or `ReferralTruncated`.
     pub outcome: Reason,
@@ -89,6 +103,12 @@ pub struct Plan {
     pub opt_octets: u16,
     /// Whether that record has DO.
     pub dnssec: bool,
+    /// What becomes of the kept body at `place`.
+    pub keeping: Keeping,
+    /// A place for kept bodies.
+    pub place: u32,
+    /// The key of the body, if it is one that may be kept.
+    pub key: BodyKey,
     /// NS records, proof, glue.
     pub parts: [Part; 3],
 }
@@ -96,6 +116,7 @@ pub struct Plan {
 impl Plan {
     /// Nothing.
     pub const EMPTY: Self = Self {
+        question_sum: Sum::ZERO,
         sum: Sum::ZERO,
         outcome: Reason::Referral,
         flags: 0,
@@ -106,6 +127,9 @@ impl Plan {
         cut_point: 0,
         opt_octets: 0,
         dnssec: false,
+        keeping: Keeping::None,
+        place: 0,
+        key: BodyKey::NONE,
         parts: [Part::NONE; 3],
     };
 
@@ -124,6 +148,7 @@ impl Plan {
         self.body_octets = 0;
         self.question_end = query.question_end() as u16;
         self.dnssec = query.dnssec;
+        self.keeping = Keeping::None;
         let [ns, proof, glue] = &mut self.parts;
         ns.piece = 0;
         proof.piece = 0;
@@ -159,11 +184,12 @@ impl Plan {
 ///
 /// The reason why the query passes.
 #[inline(always)]
-pub fn decide<G: Generation>(
+pub fn decide<G: Generation, K: KeptBodies>(
     message: &Message<'_>,
     starts: &LabelStarts,
     query: &Query,
     generation: &G,
+    kept: &mut K,
     policy: &Policy,
     path_octets: usize,
     plan: &mut Plan,
@@ -179,7 +205,58 @@ pub fn decide<G: Generation>(
     let limit = (query.udp_octets as usize)
         .min(policy.max_udp as usize)
         .min(path_octets);
+    plan.begin(query);
+    plan.flags = flags::QR | query.flags & policy.copied_flags();
+    if entry.has(Slot::WORTH_KEEPING) && find_kept(query, &entry, kept, limit, plan) {
+        return Ok(());
+    }
     compose(query, &entry, generation, policy, limit, plan)
+}
+
+/// Looks for a kept body that is the reply's. Without one it notes in `plan`
+/// whether there should be one from now on.
+#[inline(always)]
+fn find_kept<K: KeptBodies>(
+    query: &Query,
+    entry: &Entry,
+    kept: &mut K,
+    limit: usize,
+    plan: &mut Plan,
+) -> bool {
+    if query.nsids != 0 {
+        return false;
+    }
+    let signed = query.dnssec && entry.has(Slot::SIGNED);
+    plan.key = BodyKey {
+        ns: entry.ns,
+        glue: entry.glue,
+        proof: if signed { entry.proof } else { 0 },
+        question: query.question.name_octets as u32
+            | (entry.prefix_octets as u32) << 8
+            | (signed as u32) << 16
+            | (query.has_opt as u32) << 17
+            | (query.dnssec as u32) << 18,
+    };
+    plan.place = kept::place_of(&plan.key);
+    let Some(body) = kept.place(plan.place) else {
+        return false;
+    };
+    let Some(found) = body.find(&plan.key) else {
+        if body.is_due(&plan.key) {
+            plan.keeping = Keeping::Keep;
+        }
+        return false;
+    };
+    if plan.question_end as usize + found.octets as usize > limit {
+        return false;
+    }
+    plan.keeping = Keeping::Send;
+    plan.sum = found.sum;
+    plan.body_octets = found.octets;
+    plan.authority = found.authority;
+    plan.additional = found.additional;
+    plan.opt_octets = 0;
+    true
 }
 
 /// Types that are no data (RFC 6895 3.1), and ANY, which servers answer as
@@ -282,7 +359,6 @@ fn compose<G: Generation>(
     limit: usize,
     plan: &mut Plan,
 ) -> Result<(), Reason> {
-    plan.begin(query);
     plan.opt_octets = opt_octets(query, policy);
     // Read back: any number is as good as another from here on.
     let opt_octets = read_back(&plan.opt_octets) as usize;
@@ -305,13 +381,9 @@ fn compose<G: Generation>(
     }
     body.add_glue(generation, entry, signed)?;
 
-    let truncated = if body.is_truncated() { flags::TC } else { 0 };
-    let copied = if policy.has(Policy::COPY_CD) {
-        flags::RD | flags::CD
-    } else {
-        flags::RD
-    };
-    plan.flags = flags::QR | truncated | query.flags & copied;
+    if body.is_truncated() {
+        plan.flags |= flags::TC;
+    }
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use crate::decide::Generation;
 use crate::frame::{Frame, Scratch, Unfit, WireHeader};
 use crate::host::Host;
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
-use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
+use crate::kept::{KEPT_BODIES, KeptBodies, KeptBody};
+use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use crate::maps::{AddressKey, Interface};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -59,12 +60,7 @@ impl Frame for MemoryFrame {
         true
     }
 
-    fn resize(
-        &mut self,
-        octets: usize,
-        kept: usize,
-        _: &mut MessageBuffer,
-    ) -> Result<(), Unfit> {
+    fn resize(&mut self, octets: usize, kept: usize, _: &mut MessageBuffer) -> Result<(), Unfit> {
         if octets > self.octets.len() + self.room {
             return Err(Unfit::NoRoom);
         }
@@ -81,6 +77,22 @@ impl Frame for MemoryFrame {
         let records = piece.start + PIECE_HEAD_OCTETS;
         let slab = piece.slab.0.as_slice();
         self.put(offset, &slab[records..records + octets])
+    }
+
+    fn write_body(&mut self, offset: usize, body: &[u8; MAX_UDP_OCTETS], octets: usize) -> bool {
+        let Some(place) = self.octets.get_mut(offset..offset + octets) else {
+            return false;
+        };
+        place.copy_from_slice(&body[..octets]);
+        true
+    }
+
+    fn read_body(&self, offset: usize, octets: usize, body: &mut [u8; MAX_UDP_OCTETS]) -> bool {
+        let Some(source) = self.octets.get(offset..offset + octets) else {
+            return false;
+        };
+        body[..octets].copy_from_slice(source);
+        true
     }
 
     fn write_identifier(
@@ -255,10 +267,32 @@ pub(crate) fn run<G: Generation>(
     generation: &G,
     policy: &Policy,
 ) -> Reason {
-    let mut scratch = Box::new(Scratch::EMPTY);
-    respond(frame, &MemoryHost {
+    let mut kept = MemoryKept(Vec::new());
+    run_with(frame, mtu, generation, &mut kept, policy)
+}
+
+/// The same with bodies kept from one frame to the next.
+pub(crate) fn run_with<G: Generation>(
+    frame: &mut MemoryFrame,
+    mtu: u16,
+    generation: &G,
+    kept: &mut MemoryKept,
+    policy: &Policy,
+) -> Reason {
+    let host = MemoryHost {
         interface: Interface { mac: MAC, mtu },
-    }, generation, policy, &mut scratch)
+    };
+    let mut scratch = Box::new(Scratch::EMPTY);
+    respond(frame, &host, generation, kept, policy, &mut scratch)
+}
+
+/// Places for bodies that are kept.
+pub(crate) struct MemoryKept(pub(crate) Vec<KeptBody>);
+
+impl KeptBodies for MemoryKept {
+    fn place(&mut self, place: u32) -> Option<&mut KeptBody> {
+        self.0.get_mut(place as usize)
+    }
 }
 
 /// A query in a frame to the host, as octets and where its parts start.

@@ -162,6 +162,9 @@ impl Slot {
     /// With DO the glue is another piece, with signatures, that the plain one
     /// names.
     pub const SIGNED_GLUE: u8 = 1 << 3;
+    /// Replies have so many pointers that a body is worth keeping
+    /// ([`kept`](crate::kept)).
+    pub const WORTH_KEEPING: u8 = 1 << 4;
     /// Of the first slot: an entry of which this bucket is the first place
     /// lies in its second.
     pub const OVERFLOWED: u8 = 1 << 7;

@@ -42,6 +42,7 @@ pub mod host;
 #[cfg(test)]
 mod in_memory;
 pub mod index;
+pub mod kept;
 pub mod limits;
 pub mod maps;
 pub mod name;

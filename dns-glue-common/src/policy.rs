@@ -2,6 +2,7 @@
 
 use crate::limits::DEFAULT_UDP_OCTETS;
 use crate::nsid::Nsid;
+use crate::wire::header::flags;
 use bytemuck::{Pod, Zeroable};
 
 /// The choices that decide between answer and pass, and shape the reply. Host
@@ -48,5 +49,16 @@ impl Policy {
     #[inline(always)]
     pub const fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Bits of a query's header that its reply has too (RFC 1035 4.1.1,
+    /// RFC 4035 3.1.6).
+    #[inline(always)]
+    pub const fn copied_flags(&self) -> u16 {
+        if self.has(Self::COPY_CD) {
+            flags::RD | flags::CD
+        } else {
+            flags::RD
+        }
     }
 }

@@ -3,14 +3,15 @@
 //! The XDP program and the host run this same function; the traits hide
 //! whether frames and maps are the kernel's or memory.
 
-use crate::decide::{self, Generation, Part, Plan};
+use crate::decide::{self, Generation, Keeping, Part, Plan};
 use crate::frame::checksum::Sum;
 use crate::frame::parse::{self, Datagram, Family, with_ends};
 use crate::frame::reply::{self, Numbers};
 use crate::frame::{Frame, Scratch, Unfit, read_back};
 use crate::host::Host;
+use crate::kept::{Found, KeptBodies};
 use crate::limits::{
-    HEADER_OCTETS, MAX_NAME_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
+    HEADER_OCTETS, MAX_NAME_OCTETS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
     OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
 };
 use crate::policy::Policy;
@@ -25,24 +26,25 @@ use network_types::udp::UdpHdr;
 /// for `WriteFailed`, which cannot happen as long as a frame that was resized
 /// is as long as was asked for.
 #[inline(always)]
-pub fn respond<F: Frame, H: Host, G: Generation>(
+pub fn respond<F: Frame, H: Host, G: Generation, K: KeptBodies>(
     frame: &mut F,
     host: &H,
     generation: &G,
+    kept: &mut K,
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> Reason {
-    if let Err(reason) = prepare(frame, host, generation, policy, scratch) {
+    if let Err(reason) = prepare(frame, host, generation, kept, policy, scratch) {
         return reason;
     }
-    let kept = (scratch.datagram.message_start + scratch.plan.question_end) as usize;
+    let front = (scratch.datagram.message_start + scratch.plan.question_end) as usize;
     let octets = scratch.datagram.message_start as usize + scratch.plan.message_octets();
-    match frame.resize(octets, kept, &mut scratch.message) {
+    match frame.resize(octets, front, &mut scratch.message) {
         Ok(()) => {}
         Err(Unfit::NoRoom) => return Reason::NoRoom,
         Err(Unfit::SeveralBuffers) => return Reason::MultiBuffer,
     }
-    if write(frame, generation, policy, scratch) {
+    if write(frame, generation, kept, policy, scratch) {
         scratch.plan.outcome()
     } else {
         Reason::WriteFailed
@@ -52,10 +54,11 @@ pub fn respond<F: Frame, H: Host, G: Generation>(
 /// Everything that may still pass, but for growing: nothing here writes to the
 /// frame.
 #[inline(always)]
-fn prepare<F: Frame, H: Host, G: Generation>(
+fn prepare<F: Frame, H: Host, G: Generation, K: KeptBodies>(
     frame: &F,
     host: &H,
     generation: &G,
+    kept: &mut K,
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> Result<(), Reason> {
@@ -73,6 +76,7 @@ fn prepare<F: Frame, H: Host, G: Generation>(
         &scratch.starts,
         &read_back(&scratch.query),
         generation,
+        kept,
         policy,
         datagram.mtu_octets as usize,
         &mut scratch.plan,
@@ -86,7 +90,7 @@ fn prepare<F: Frame, H: Host, G: Generation>(
     if !parse::udp_checksum_is_right(datagram, whole) {
         return Err(Reason::UdpChecksum);
     }
-    plan.sum = plan.sum.sum(question);
+    plan.question_sum = question;
     Ok(())
 }
 
@@ -97,40 +101,89 @@ const MAX_QUESTION_WORDS: usize = (MAX_NAME_OCTETS + QUESTION_FIXED_OCTETS).div_
 /// Writes the reply into the frame, which has its length and its question
 /// already.
 #[inline(always)]
-fn write<F: Frame, G: Generation>(
+fn write<F: Frame, G: Generation, K: KeptBodies>(
     frame: &mut F,
     generation: &G,
+    kept: &mut K,
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> bool {
     let Scratch { plan, datagram, .. } = scratch;
     let opt = opt_record(policy.max_udp, plan);
-    if !write_front(frame, datagram, plan, &opt, policy) {
+    let body_sum = body_sum(plan, &opt, policy);
+    if !write_front(frame, datagram, plan, body_sum) {
         return false;
     }
     let body_start = read_back(&datagram.message_start) as usize + plan.question_end as usize;
+    if let Keeping::Send = plan.keeping {
+        let octets = plan.body_octets as usize;
+        return match kept.place(plan.place) {
+            Some(place) => frame.write_body(body_start, &place.body, octets),
+            None => false,
+        };
+    }
     for part in &plan.parts {
         if part.piece != 0 && !write_part(frame, generation, part, body_start) {
             return false;
         }
     }
     let opt_start = body_start + plan.body_octets as usize;
-    match plan.opt_octets as usize {
+    let is_written = match plan.opt_octets as usize {
         0 => true,
         OPT_OCTETS => put(frame, opt_start, &opt),
         _ => {
             scratch.identifier = *policy.nsid.padded();
-            let option_start = opt_start + OPT_OCTETS;
-            let identifier_start = option_start + OPTION_HEAD_OCTETS;
-            put(frame, opt_start, &opt)
-                && put(frame, option_start, &policy.nsid.option_head())
-                && frame.write_identifier(
-                    identifier_start,
-                    &scratch.identifier,
-                    policy.nsid.octets(),
-                )
+            write_nsid(frame, opt_start, &opt, policy, &scratch.identifier)
         }
+    };
+    if let (true, Keeping::Keep, Reason::Referral) = (is_written, plan.keeping, plan.outcome) {
+        keep(frame, kept, plan, body_sum, body_start);
     }
+    is_written
+}
+
+/// Keeps the body of the reply that the frame holds.
+#[inline(always)]
+fn keep<F: Frame, K: KeptBodies>(
+    frame: &F,
+    kept: &mut K,
+    plan: &Plan,
+    sum: Sum,
+    body_start: usize,
+) {
+    let Some(place) = kept.place(plan.place) else {
+        return;
+    };
+    let octets = plan.body_octets + plan.opt_octets;
+    place.clear();
+    if frame.read_body(body_start, octets as usize, &mut place.body) {
+        let found = Found {
+            sum,
+            octets,
+            authority: plan.authority,
+            additional: plan.additional + (plan.opt_octets != 0) as u16,
+        };
+        place.set(&plan.key, &found);
+    }
+}
+
+/// Writes an OPT record with the identifier.
+#[inline(always)]
+fn write_nsid<F: Frame>(
+    frame: &mut F,
+    start: usize,
+    opt: &[u8; OPT_OCTETS],
+    policy: &Policy,
+    identifier: &[u8; MAX_NSID_OCTETS],
+) -> bool {
+    let option = start + OPT_OCTETS;
+    put(frame, start, opt)
+        && put(frame, option, &policy.nsid.option_head())
+        && frame.write_identifier(
+            option + OPTION_HEAD_OCTETS,
+            identifier,
+            policy.nsid.octets(),
+        )
 }
 
 /// Writes `octets` at `offset`.
@@ -147,13 +200,7 @@ fn put<F: Frame, const N: usize>(frame: &mut F, offset: usize, octets: &[u8; N])
 
 /// Makes everything in front of the question that of the reply.
 #[inline(always)]
-fn write_front<F: Frame>(
-    frame: &mut F,
-    datagram: &Datagram,
-    plan: &Plan,
-    opt: &[u8; OPT_OCTETS],
-    policy: &Policy,
-) -> bool {
+fn write_front<F: Frame>(frame: &mut F, datagram: &Datagram, plan: &Plan, body_sum: Sum) -> bool {
     let additional = plan.additional + (plan.opt_octets != 0) as u16;
     let header = [plan.flags, 1, 0, plan.authority, additional];
     let Some(macs) = frame.place(0) else {
@@ -167,7 +214,10 @@ fn write_front<F: Frame>(
         checksum: 0,
         header,
     };
-    let sum = with_ends(datagram, body_sum(plan, header, opt, policy), message_octets);
+    let message_sum = header
+        .into_iter()
+        .fold(plan.question_sum.sum(body_sum), Sum::number);
+    let sum = with_ends(datagram, message_sum, message_octets);
     match datagram.family {
         Family::V4 => {
             let Some(front) = frame.place::<{ reply::IPV4_OCTETS }>(ip_start) else {
@@ -187,20 +237,20 @@ fn write_front<F: Frame>(
     true
 }
 
-/// The sum of the reply's message but for its ID: the compiler has summed the
-/// records.
+/// The sum of all that follows the question, as it stands in the message: the
+/// compiler has summed the records.
 #[inline(always)]
-fn body_sum(plan: &Plan, header: [u16; 5], opt: &[u8; OPT_OCTETS], policy: &Policy) -> Sum {
-    let mut sum = plan.sum;
-    if plan.opt_octets != 0 {
-        let odd = (plan.question_end + plan.body_octets) % 2 == 1;
-        sum = sum.block(opt_sum(opt), odd);
-        if plan.opt_octets as usize != OPT_OCTETS {
-            const { assert!(OPT_OCTETS % 2 == 1) };
-            sum = sum.block(policy.nsid.sum(), !odd);
-        }
+fn body_sum(plan: &Plan, opt: &[u8; OPT_OCTETS], policy: &Policy) -> Sum {
+    if plan.opt_octets == 0 {
+        return plan.sum;
     }
-    header.into_iter().fold(sum, Sum::number)
+    let odd = (plan.question_end + plan.body_octets) % 2 == 1;
+    let sum = plan.sum.block(opt_sum(opt), odd);
+    if plan.opt_octets as usize == OPT_OCTETS {
+        return sum;
+    }
+    const { assert!(OPT_OCTETS % 2 == 1) };
+    sum.block(policy.nsid.sum(), !odd)
 }
 
 /// Writes one part and shifts its pointers.

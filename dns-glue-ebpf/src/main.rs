@@ -20,7 +20,7 @@ use aya_log_ebpf::{debug, error};
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
 use packet::Packet;
-use tables::Tables;
+use tables::{Kept, Tables};
 
 /// Answers or passes a packet, and counts what became of it.
 #[xdp(frags)]
@@ -30,6 +30,7 @@ pub fn dns_glue(ctx: XdpContext) -> u32 {
             &mut Packet::new(&ctx),
             host,
             &Tables,
+            &mut Kept,
             tables::policy(),
             scratch,
         ),

@@ -13,7 +13,7 @@ use aya_ebpf::programs::XdpContext;
 use core::arch::asm;
 use core::ptr;
 use dns_glue_common::frame::{Frame, Unfit, WireHeader};
-use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
+use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
 use dns_glue_common::wire::MessageBuffer;
 
@@ -117,6 +117,13 @@ fn length(octets: usize, mask: usize) -> u32 {
     ((opaque(octets.wrapping_sub(1)) & mask) + 1) as u32
 }
 
+/// A length of a kept body, as the verifier wants to see it.
+#[inline(always)]
+fn body_length(octets: usize) -> Option<u32> {
+    let less_one = opaque(octets.wrapping_sub(1));
+    (less_one < MAX_UDP_OCTETS).then_some(less_one as u32 + 1)
+}
+
 impl Frame for Packet<'_> {
     #[inline(always)]
     fn linear_octets(&self) -> usize {
@@ -210,6 +217,28 @@ impl Frame for Packet<'_> {
             )
         };
         result == 0
+    }
+
+    #[inline(always)]
+    fn write_body(&mut self, offset: usize, body: &[u8; MAX_UDP_OCTETS], octets: usize) -> bool {
+        let Some(octets) = body_length(octets) else {
+            return false;
+        };
+        let body = body.as_ptr().cast_mut().cast();
+        // SAFETY: the body has as many octets; the helper reads it and checks
+        // the packet's side.
+        (unsafe { bpf_xdp_store_bytes(self.ctx.ctx, offset as u32, body, octets) }) == 0
+    }
+
+    #[inline(always)]
+    fn read_body(&self, offset: usize, octets: usize, body: &mut [u8; MAX_UDP_OCTETS]) -> bool {
+        let Some(octets) = body_length(octets) else {
+            return false;
+        };
+        let body = body.as_mut_ptr().cast();
+        // SAFETY: the body has room for as many octets, and the helper checks
+        // the packet's side.
+        (unsafe { bpf_xdp_load_bytes(self.ctx.ctx, offset as u32, body, octets) }) == 0
     }
 
     #[inline(always)]

@@ -10,6 +10,7 @@ use core::ptr;
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::index::{Bucket, Depths, HashSecret, Index, Secret};
+use dns_glue_common::kept::{KEPT_BODIES, KeptBodies, KeptBody};
 use dns_glue_common::limits::MAX_LABELS;
 use dns_glue_common::maps::Settings;
 use dns_glue_common::policy::Policy;
@@ -29,6 +30,9 @@ static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTER_SLOTS 
 
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+#[map]
+static KEPT: PerCpuArray<KeptBody> = PerCpuArray::with_max_entries(KEPT_BODIES as u32, 0);
 
 #[map]
 static HOST: Array<HostTable> = Array::with_max_entries(2, 0);
@@ -96,6 +100,19 @@ pub fn count(reason: Reason) {
 
 /// The maps, as the traits of dns-glue-common want them.
 pub struct Tables;
+
+/// This CPU's places for bodies.
+pub struct Kept;
+
+impl KeptBodies for Kept {
+    #[inline(always)]
+    fn place(&mut self, place: u32) -> Option<&mut KeptBody> {
+        let place = KEPT.get_ptr_mut(place)?;
+        // SAFETY: as the scratch: one user at a time, any bit pattern is
+        // valid, and whoever asks for another place gives this one up.
+        Some(unsafe { &mut *place })
+    }
+}
 
 impl Secret for Tables {
     #[inline(always)]

@@ -9,7 +9,8 @@ use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::{Frame, Scratch, Unfit, WireHeader};
 use dns_glue_common::host::Host;
-use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS};
+use dns_glue_common::kept::{KEPT_BODIES, KeptBodies, KeptBody};
+use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
@@ -57,12 +58,7 @@ impl Frame for MemoryFrame {
         true
     }
 
-    fn resize(
-        &mut self,
-        octets: usize,
-        kept: usize,
-        _: &mut MessageBuffer,
-    ) -> Result<(), Unfit> {
+    fn resize(&mut self, octets: usize, kept: usize, _: &mut MessageBuffer) -> Result<(), Unfit> {
         let growth = octets.saturating_sub(self.octets.len());
         if growth > self.tail_room && growth > self.head_room {
             return Err(Unfit::NoRoom);
@@ -83,6 +79,22 @@ impl Frame for MemoryFrame {
             return false;
         };
         place.copy_from_slice(&piece.slab.0[records..records + octets]);
+        true
+    }
+
+    fn write_body(&mut self, offset: usize, body: &[u8; MAX_UDP_OCTETS], octets: usize) -> bool {
+        let Some(place) = self.octets.get_mut(offset..offset + octets) else {
+            return false;
+        };
+        place.copy_from_slice(&body[..octets]);
+        true
+    }
+
+    fn read_body(&self, offset: usize, octets: usize, body: &mut [u8; MAX_UDP_OCTETS]) -> bool {
+        let Some(source) = self.octets.get(offset..offset + octets) else {
+            return false;
+        };
+        body[..octets].copy_from_slice(source);
         true
     }
 
@@ -121,6 +133,22 @@ impl Host for MemoryHost {
     }
 }
 
+/// Places for bodies that are kept.
+#[derive(Clone)]
+pub struct MemoryKept(Vec<KeptBody>);
+
+impl Default for MemoryKept {
+    fn default() -> Self {
+        Self(vec![KeptBody::EMPTY; KEPT_BODIES])
+    }
+}
+
+impl KeptBodies for MemoryKept {
+    fn place(&mut self, place: u32) -> Option<&mut KeptBody> {
+        self.0.get_mut(place as usize)
+    }
+}
+
 /// Octets in front of the message of a frame by [`frame_ipv6`].
 const IPV6_FRONT_OCTETS: usize = 14 + 40 + 8;
 /// Room that is always enough.
@@ -138,6 +166,7 @@ pub struct Runner<'g> {
     policy: Policy,
     host: MemoryHost,
     frame: MemoryFrame,
+    kept: MemoryKept,
     scratch: Box<Scratch>,
 }
 
@@ -163,6 +192,7 @@ impl<'g> Runner<'g> {
             policy,
             host,
             frame,
+            kept: MemoryKept::default(),
             scratch: Box::new(Scratch::EMPTY),
         }
     }
@@ -179,11 +209,12 @@ impl<'g> Runner<'g> {
             policy,
             host,
             frame,
+            kept,
             scratch,
         } = self;
         let mac = host.interface.mac;
         write_frame(&mut frame.octets, &ends_ipv6(mac, policy.port), message);
-        let reason = respond(frame, host, *generation, policy, scratch);
+        let reason = respond(frame, host, *generation, kept, policy, scratch);
         match reason.action() {
             Action::Transmit => Ok((&frame.octets[IPV6_FRONT_OCTETS..], reason)),
             Action::Pass | Action::Abort => Err(reason),

@@ -8,7 +8,7 @@ pub mod parse;
 pub mod reply;
 
 use crate::decide::Plan;
-use crate::limits::MAX_NSID_OCTETS;
+use crate::limits::{MAX_NSID_OCTETS, MAX_UDP_OCTETS};
 use crate::referral::Piece;
 use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
@@ -95,6 +95,16 @@ pub trait Frame {
     ///
     /// Valid lengths: `1..=MAX_UDP_OCTETS`.
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool;
+
+    /// Writes the first `octets` octets of a kept body to `offset`.
+    ///
+    /// Valid lengths: `1..=MAX_UDP_OCTETS`.
+    fn write_body(&mut self, offset: usize, body: &[u8; MAX_UDP_OCTETS], octets: usize) -> bool;
+
+    /// Copies `octets` octets from `offset` to the start of `body`.
+    ///
+    /// Valid lengths: `1..=MAX_UDP_OCTETS`.
+    fn read_body(&self, offset: usize, octets: usize, body: &mut [u8; MAX_UDP_OCTETS]) -> bool;
 
     /// Writes the first `octets` octets of an identifier to `offset`.
     ///

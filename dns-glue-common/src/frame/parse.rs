@@ -2,10 +2,10 @@
 
 use super::Frame;
 use super::checksum::Sum;
+use crate::host::Host;
 use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_VLAN_TAGS, QUESTION_FIXED_OCTETS};
 use crate::maps::AddressKey;
 use crate::policy::Policy;
-use crate::host::Host;
 use crate::reason::Reason;
 use network_types::eth::EthHdr;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
@@ -154,8 +154,9 @@ pub fn parse<F: Frame, H: Host>(
 /// EtherType and the offset of what they carry.
 #[inline(always)]
 fn parse_ethernet<F: Frame>(frame: &F) -> Result<(u64, u16, usize), Reason> {
-    let [a, b, c, d, e, f, _, _, _, _, _, _, high, low] =
-        *frame.header::<[u8; EthHdr::LEN]>(0).ok_or(Reason::ShortFrame)?;
+    let [a, b, c, d, e, f, _, _, _, _, _, _, high, low] = *frame
+        .header::<[u8; EthHdr::LEN]>(0)
+        .ok_or(Reason::ShortFrame)?;
     let destination = number([a, b, c, d, e, f]);
     let mut ether_type = u16::from_be_bytes([high, low]);
     let mut offset = EthHdr::LEN;

@@ -76,7 +76,10 @@ pub fn write_ipv6(front: &mut [u8; IPV6_OCTETS], numbers: &Numbers) {
     put(front, 0, &[0x60, 0, 0, 0]);
     put(front, 4, &numbers.udp_octets.to_be_bytes());
     put(front, 6, &[PROTOCOL_UDP, HOPS]);
-    for (at, half) in [8, 16, 24, 32].into_iter().zip(destination.into_iter().chain(source)) {
+    for (at, half) in [8, 16, 24, 32]
+        .into_iter()
+        .zip(destination.into_iter().chain(source))
+    {
         put(front, at, &half.to_ne_bytes());
     }
     write_udp_and_dns(front, Ipv6Hdr::LEN, numbers);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use dns_glue::compile::Generation;
-use dns_glue::host::MemoryFrame;
+use dns_glue::host::{MemoryFrame, MemoryKept};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::Host;
 use dns_glue_common::maps::{AddressKey, Interface};
@@ -133,7 +133,14 @@ impl World {
             flags: settings.policy().flags | self.generation.policy_flags,
             ..settings.policy()
         };
-        let reason = respond(&mut answered, &server, &self.generation, &policy, scratch);
+        let reason = respond(
+            &mut answered,
+            &server,
+            &self.generation,
+            &mut MemoryKept::default(),
+            &policy,
+            scratch,
+        );
 
         let query = plain_query(frame, settings);
         let due = query

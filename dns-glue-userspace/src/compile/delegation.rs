@@ -6,6 +6,7 @@ use crate::zone::cuts::{Delegation, Glue, GlueKind};
 use crate::zone::proof::Proof;
 use crate::zone::records::Rrset;
 use dns_glue_common::index::{EntryKind, Slot};
+use dns_glue_common::kept::WORTH_RELOCATIONS;
 use dns_glue_common::limits::{
     HEADER_OCTETS, MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS, OPT_OCTETS,
     QUESTION_FIXED_OCTETS,
@@ -94,6 +95,7 @@ pub fn compile(delegation: &Delegation<'_>, pieces: &mut Pieces) -> Compiled {
         };
     }
     names.fix_piece();
+    let mut relocations = ns.relocations.len();
     let ns_octets = u16::try_from(ns.octets()).expect("below MAX_BODY_OCTETS");
 
     let mut loss = None;
@@ -116,6 +118,7 @@ pub fn compile(delegation: &Delegation<'_>, pieces: &mut Pieces) -> Compiled {
     let mut glue_id = None;
     if let Some((glue, glue_loss)) = glue {
         loss = loss.or(glue_loss);
+        relocations += glue.relocations.len();
         octets.glue = glue.octets();
         octets.signed_glue = glue.octets();
         let mut with_signatures = None;
@@ -127,6 +130,9 @@ pub fn compile(delegation: &Delegation<'_>, pieces: &mut Pieces) -> Compiled {
             with_signatures = Some(pieces.intern(signed, None, base, ns_octets));
         }
         glue_id = Some(pieces.intern(glue, with_signatures, base, ns_octets));
+    }
+    if relocations >= WORTH_RELOCATIONS {
+        slot.flags |= Slot::WORTH_KEEPING;
     }
     Compiled {
         slot,

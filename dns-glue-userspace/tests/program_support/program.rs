@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
-use dns_glue::host::{MemoryFrame, MemoryHost};
+use dns_glue::host::{MemoryFrame, MemoryHost, MemoryKept};
 use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
@@ -82,6 +82,7 @@ impl Memory {
             &mut frame,
             &self.host,
             &self.generation,
+            &mut MemoryKept::default(),
             &self.policy,
             &mut scratch,
         );
