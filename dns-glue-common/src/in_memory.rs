@@ -1,10 +1,11 @@
 //! Frames, a host and a generation in memory, for the tests of this crate.
 
 use crate::decide::Generation;
+use crate::frame::checksum::Sum;
 use crate::frame::{Frame, Scratch, Unfit, WireHeader};
 use crate::host::Host;
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
-use crate::kept::{KEPT_BODIES, KeptBodies, KeptBody};
+use crate::kept::{KeptBodies, KeptBody};
 use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use crate::maps::{AddressKey, Interface};
 use crate::policy::Policy;
@@ -51,13 +52,16 @@ impl Frame for MemoryFrame {
         Some(unsafe { &*octets.as_ptr().cast() })
     }
 
-    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
-        assert!((1..=MAX_QUERY_OCTETS).contains(&octets));
-        let Some(message) = self.octets.get(offset..offset + octets) else {
-            return false;
-        };
+    fn read_message(
+        &self,
+        offset: usize,
+        octets: usize,
+        buffer: &mut MessageBuffer,
+    ) -> Option<Sum> {
+        assert!((8..=MAX_QUERY_OCTETS).contains(&octets));
+        let message = self.octets.get(offset..offset + octets)?;
         buffer.0.as_mut_slice()[..octets].copy_from_slice(message);
-        true
+        Some(Message::new(buffer, octets).sum::<{ MAX_QUERY_OCTETS / 8 }>(0, octets))
     }
 
     fn resize(&mut self, octets: usize, kept: usize, _: &mut MessageBuffer) -> Result<(), Unfit> {

@@ -11,7 +11,7 @@ use crate::frame::{Frame, Scratch, Unfit, read_back};
 use crate::host::Host;
 use crate::kept::{Found, KeptBodies};
 use crate::limits::{
-    HEADER_OCTETS, MAX_NAME_OCTETS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
+    HEADER_OCTETS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
     OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
 };
 use crate::policy::Policy;
@@ -66,9 +66,9 @@ fn prepare<F: Frame, H: Host, G: Generation, K: KeptBodies>(
     parse::parse(frame, host, policy, datagram)?;
     let message_octets = read_back(&datagram.message_octets) as usize;
     let message_start = datagram.message_start as usize;
-    if !frame.read_message(message_start, message_octets, &mut scratch.message) {
-        return Err(Reason::ShortFrame);
-    }
+    let sum = frame
+        .read_message(message_start, message_octets, &mut scratch.message)
+        .ok_or(Reason::ShortFrame)?;
     let message = Message::new(&scratch.message, message_octets);
     query::parse_query(&message, &mut scratch.starts, policy, &mut scratch.query)?;
     decide::decide(
@@ -83,20 +83,20 @@ fn prepare<F: Frame, H: Host, G: Generation, K: KeptBodies>(
     )?;
     let plan = &mut scratch.plan;
     let question_end = plan.question_end as usize;
-    let question = message.sum::<MAX_QUESTION_WORDS>(HEADER_OCTETS, question_end);
-    let rest = message.sum::<MAX_WORDS>(question_end, message_octets);
-    let header = message.sum::<2>(0, HEADER_OCTETS);
-    let whole = header.sum(question).at(rest, question_end % 2 == 1);
-    if !parse::udp_checksum_is_right(datagram, whole) {
+    if !parse::udp_checksum_is_right(datagram, sum) {
         return Err(Reason::UdpChecksum);
     }
-    plan.question_sum = question;
+    let header = message.sum::<HEADER_WORDS>(0, HEADER_OCTETS);
+    let rest = message.sum::<MAX_WORDS>(question_end, message_octets);
+    plan.question_sum = sum
+        .without(header, false)
+        .without(rest, question_end % 2 == 1);
     Ok(())
 }
 
-/// Double words of a message and of its question at the most.
+/// Eight-octet words of a message at the most, and of its header.
 const MAX_WORDS: usize = MAX_QUERY_OCTETS / 8;
-const MAX_QUESTION_WORDS: usize = (MAX_NAME_OCTETS + QUESTION_FIXED_OCTETS).div_ceil(8);
+const HEADER_WORDS: usize = HEADER_OCTETS.div_ceil(8);
 
 /// Writes the reply into the frame, which has its length and its question
 /// already.

@@ -12,6 +12,7 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::programs::XdpContext;
 use core::arch::asm;
 use core::ptr;
+use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::{Frame, Unfit, WireHeader};
 use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
@@ -51,7 +52,27 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Puts eight octets at `offset` of a message.
+#[inline(always)]
+fn put_word(buffer: &mut MessageBuffer, offset: usize, word: u64) {
+    let at = offset & (MAX_QUERY_OCTETS - 1);
+    // SAFETY: eight octets of slack are behind the offsets that the mask
+    // leaves.
+    unsafe {
+        let place = ptr::from_mut(buffer).cast::<u8>().add(at);
+        ptr::write_unaligned(place.cast(), word);
+    }
+}
+
 impl Packet<'_> {
+    /// Eight octets at `offset`, memory order.
+    #[inline(always)]
+    fn word(&self, offset: usize) -> Option<u64> {
+        let address = self.address(offset, 8)?;
+        // SAFETY: eight octets are inside the packet.
+        Some(unsafe { ptr::read_unaligned(address.cast()) })
+    }
+
     /// Octets of the frame over all its buffers.
     #[inline(always)]
     fn octets(&self) -> usize {
@@ -145,19 +166,30 @@ impl Frame for Packet<'_> {
     }
 
     #[inline(always)]
-    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
-        let octets = length(octets, MAX_QUERY_OCTETS - 1);
-        // SAFETY: the buffer has room for MAX_QUERY_OCTETS, and the helper
-        // checks the packet's side.
-        let result = unsafe {
-            bpf_xdp_load_bytes(
-                self.ctx.ctx,
-                offset as u32,
-                ptr::from_mut(buffer).cast(),
-                octets,
-            )
-        };
-        result == 0
+    fn read_message(
+        &self,
+        offset: usize,
+        octets: usize,
+        buffer: &mut MessageBuffer,
+    ) -> Option<Sum> {
+        const WORDS: usize = MAX_QUERY_OCTETS / 8;
+        // The last eight, of which some may come again below.
+        let last = self.word(offset + octets - 8)?;
+        put_word(buffer, octets - 8, last);
+        // Octets that are no whole word: they are summed from its start.
+        let odd_octets = octets % 8;
+        let odd = last >> (8 * (7 - odd_octets)) >> 8;
+        let mut sum = Sum::ZERO.double_words(odd);
+        for word in 0..WORDS {
+            let start = 8 * word;
+            if start + 8 > octets {
+                break;
+            }
+            let word = self.word(offset + start)?;
+            put_word(buffer, start, word);
+            sum = sum.double_words(word);
+        }
+        Some(sum)
     }
 
     #[inline(always)]

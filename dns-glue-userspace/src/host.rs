@@ -16,7 +16,7 @@ use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
 use dns_glue_common::respond::respond;
-use dns_glue_common::wire::MessageBuffer;
+use dns_glue_common::wire::{Message, MessageBuffer};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -49,13 +49,16 @@ impl Frame for MemoryFrame {
         Some(unsafe { &*octets.as_ptr().cast() })
     }
 
-    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool {
-        assert!((1..=MAX_QUERY_OCTETS).contains(&octets));
-        let Some(message) = self.octets.get(offset..offset + octets) else {
-            return false;
-        };
+    fn read_message(
+        &self,
+        offset: usize,
+        octets: usize,
+        buffer: &mut MessageBuffer,
+    ) -> Option<Sum> {
+        assert!((8..=MAX_QUERY_OCTETS).contains(&octets));
+        let message = self.octets.get(offset..offset + octets)?;
         buffer.0[..octets].copy_from_slice(message);
-        true
+        Some(Message::new(buffer, octets).sum::<{ MAX_QUERY_OCTETS / 8 }>(0, octets))
     }
 
     fn resize(&mut self, octets: usize, kept: usize, _: &mut MessageBuffer) -> Result<(), Unfit> {

@@ -33,14 +33,16 @@ impl Sum {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Adds another sum of words whose octets start at an offset that is even
-    /// or odd.
+    /// Takes a part of what was summed away again: the sum of octets that start
+    /// at an offset that is even or odd.
     #[inline(always)]
-    pub const fn at(self, other: Self, odd: bool) -> Self {
-        // Memory order or not: the octets of a word change places.
-        let sum = other.folded();
-        let sum = if odd { sum.swap_bytes() } else { sum };
-        self.words(sum as u32)
+    pub const fn without(self, part: Self, odd: bool) -> Self {
+        // Memory order or not: at an odd offset the octets of a word change
+        // places.
+        let part = part.folded();
+        let part = if odd { part.swap_bytes() } else { part };
+        // The complement is what completes it to 65535.
+        self.words(!part as u32)
     }
 
     /// Adds a number that stands at an even offset in network byte order.
@@ -174,6 +176,22 @@ mod tests {
         fn equals_the_reference(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
             let folded = sum(&octets).folded().to_be();
             prop_assert_eq!(u32::from(folded) % 0xffff, u32::from(reference(&octets)) % 0xffff);
+        }
+
+        /// Octets, and a part of them that begins anywhere: what is left is the
+        /// sum of the others where they are.
+        #[test]
+        fn a_part_may_be_taken_away(
+            octets in proptest::collection::vec(any::<u8>(), 2..300),
+            start: proptest::sample::Index,
+        ) {
+            let start = start.index(octets.len());
+            let (front, part) = octets.split_at(start);
+            let left = sum(&octets).without(sum(part), start % 2 == 1);
+            prop_assert_eq!(
+                u32::from(left.folded()) % 0xffff,
+                u32::from(sum(front).folded()) % 0xffff
+            );
         }
 
         #[test]

@@ -12,6 +12,7 @@ use crate::limits::{MAX_NSID_OCTETS, MAX_UDP_OCTETS};
 use crate::referral::Piece;
 use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
+use checksum::Sum;
 use network_types::eth::EthHdr;
 use network_types::ip::{Ipv4Hdr, Ipv6Hdr};
 use network_types::udp::UdpHdr;
@@ -66,10 +67,12 @@ pub trait Frame {
     /// that are no multiples of the numbers' sizes.
     fn header<T: WireHeader>(&self, offset: usize) -> Option<&T>;
 
-    /// Copies `octets` octets from `offset` to the start of `buffer`.
+    /// Copies `octets` octets from `offset` to the start of `buffer`, and sums
+    /// them as if they began at an even offset.
     ///
-    /// Valid lengths: `1..=MAX_QUERY_OCTETS`.
-    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer) -> bool;
+    /// Valid lengths: `8..=MAX_QUERY_OCTETS`.
+    fn read_message(&self, offset: usize, octets: usize, buffer: &mut MessageBuffer)
+    -> Option<Sum>;
 
     /// Makes the frame `octets` octets long, with room from its padding, its
     /// tail or its head. The first `kept` octets stay the first, the others are

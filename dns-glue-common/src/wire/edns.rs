@@ -59,19 +59,16 @@ pub fn parse_opt(
     if owner != 0 || rtype != TYPE_OPT {
         return Err(Reason::NotOpt);
     }
-    let (Some(class), Some(extended), Some(flags), Some(rdata_octets)) = (
-        message.u16(start + 3),
-        message.u16(start + 5),
-        message.u16(start + 7),
-        message.u16(start + 9),
-    ) else {
+    let options = start + OPT_OCTETS;
+    if options > message.octets() {
         return Err(Reason::CutShort);
-    };
+    }
+    let [class, extended] = message.numbers(start + 3);
+    let [flags, rdata_octets] = message.numbers(start + 7);
     let version = extended & 0xff;
     if version != 0 {
         return Err(Reason::EdnsVersion);
     }
-    let options = start + OPT_OCTETS;
     let end = options + rdata_octets as usize;
     if end > message.octets() {
         return Err(Reason::CutShort);

@@ -1,6 +1,7 @@
 //! The header of a query (RFC 1035 4.1.1).
 
 use super::Message;
+use crate::limits::HEADER_OCTETS;
 use crate::reason::Reason;
 
 /// Bits of the header's second 16-bit word.
@@ -36,15 +37,12 @@ pub struct Header {
 /// `ShortQuery`, `Response`, `Opcode`, `Rcode`, `Counts`.
 #[inline(always)]
 pub fn parse_header(message: &Message<'_>) -> Result<Header, Reason> {
-    let (Some(flags), Some(questions), Some(answers), Some(authority), Some(additional)) = (
-        message.u16(2),
-        message.u16(4),
-        message.u16(6),
-        message.u16(8),
-        message.u16(10),
-    ) else {
+    if message.octets() < HEADER_OCTETS {
         return Err(Reason::ShortQuery);
-    };
+    }
+    let [flags, _] = message.numbers(2);
+    // Questions, answers, authority and additional records as one number.
+    let counts = message.long_number(4);
     if flags & flags::QR != 0 {
         return Err(Reason::Response);
     }
@@ -54,12 +52,13 @@ pub fn parse_header(message: &Message<'_>) -> Result<Header, Reason> {
     if flags & flags::RCODE != 0 {
         return Err(Reason::Rcode);
     }
-    if questions != 1 || answers != 0 || authority != 0 || additional > 1 {
+    let has_additional = counts & 1 != 0;
+    if counts & !1 != 1 << 48 {
         return Err(Reason::Counts);
     }
     Ok(Header {
         flags,
-        has_additional: additional == 1,
+        has_additional,
     })
 }
 

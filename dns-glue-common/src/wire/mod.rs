@@ -118,6 +118,20 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Two 16-bit numbers from `offset`, network byte order; they must be
+    /// inside.
+    #[inline(always)]
+    pub(super) const fn numbers(&self, offset: usize) -> [u16; 2] {
+        let word = u32::from_be(self.word(offset));
+        [(word >> 16) as u16, word as u16]
+    }
+
+    /// The 64-bit number at `offset`, network byte order; it must be inside.
+    #[inline(always)]
+    pub(super) const fn long_number(&self, offset: usize) -> u64 {
+        u64::from_be(self.double_word(offset))
+    }
+
     /// Four octets from `offset`, native byte order; they must be inside.
     #[inline(always)]
     const fn word(&self, offset: usize) -> u32 {

@@ -1,7 +1,9 @@
 //! The question of a query (RFC 1035 4.1.2).
 
 use super::{LabelStarts, Message};
-use crate::limits::{HEADER_OCTETS, MAX_LABEL_OCTETS, MAX_LABELS, MAX_NAME_OCTETS};
+use crate::limits::{
+    HEADER_OCTETS, MAX_LABEL_OCTETS, MAX_LABELS, MAX_NAME_OCTETS, QUESTION_FIXED_OCTETS,
+};
 use crate::reason::Reason;
 
 /// The only class that is answered.
@@ -63,9 +65,10 @@ pub fn parse_question(message: &Message<'_>, starts: &mut LabelStarts) -> Result
     };
     let name_octets = offset + 1;
     let after_name = HEADER_OCTETS + name_octets;
-    let (Some(qtype), Some(class)) = (message.u16(after_name), message.u16(after_name + 2)) else {
+    if after_name + QUESTION_FIXED_OCTETS > message.octets() {
         return Err(Reason::CutShort);
-    };
+    }
+    let [qtype, class] = message.numbers(after_name);
     if class != CLASS_IN {
         return Err(Reason::Class);
     }
