@@ -3,8 +3,11 @@
 //! This is the one table from outcome to XDP action. Numbers are the indices of
 //! the counters: they are never given to another outcome.
 
+use crate::frame::read_back;
+
 /// What the program does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Action {
     /// `XDP_PASS`: on to the kernel's stack, octet for octet as it came.
     Pass,
@@ -16,6 +19,9 @@ pub enum Action {
 
 /// Slots of the counter map.
 pub const COUNTER_SLOTS: usize = 256;
+
+/// The action of each outcome, by its counter.
+static ACTIONS: [Action; COUNTER_SLOTS] = Reason::actions();
 
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $index:literal, $name:literal, $action:ident;)+) => {
@@ -31,11 +37,26 @@ macro_rules! outcomes {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// What is done with the packet.
+            ///
+            /// # Verifier
+            ///
+            /// By a table: from a match over every outcome the compiler makes
+            /// jumps without an end for what is no outcome, and Linux before
+            /// 6.3 takes them for loops.
             #[inline(always)]
-            pub const fn action(self) -> Action {
-                match self {
-                    $(Self::$variant => Action::$action,)+
-                }
+            pub fn action(self) -> Action {
+                let place = read_back(&(self as usize)) & (COUNTER_SLOTS - 1);
+                ACTIONS.get(place).copied().unwrap_or(Action::Pass)
+            }
+
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "evaluated by the compiler, where a panic is an error"
+            )]
+            const fn actions() -> [Action; COUNTER_SLOTS] {
+                let mut actions = [Action::Pass; COUNTER_SLOTS];
+                $(actions[$index] = Action::$action;)+
+                actions
             }
 
             /// The counter's name in `status` and in metrics.

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::kept::{Found, KeptBodies};
 use crate::limits::{
     HEADER_OCTETS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_RELOCATIONS, OPT_OCTETS,
-    OPTION_HEAD_OCTETS, QUESTION_FIXED_OCTETS,
+    OPTION_HEAD_OCTETS,
 };
 use crate::policy::Policy;
 use crate::reason::Reason;

@@ -158,17 +158,36 @@ fn parse_ethernet<F: Frame>(frame: &F) -> Result<(u64, u16, usize), Reason> {
         .header::<[u8; EthHdr::LEN]>(0)
         .ok_or(Reason::ShortFrame)?;
     let destination = number([a, b, c, d, e, f]);
-    let mut ether_type = u16::from_be_bytes([high, low]);
-    let mut offset = EthHdr::LEN;
-    for _ in 0..MAX_VLAN_TAGS {
-        if ether_type != ETHERTYPE_VLAN && ether_type != ETHERTYPE_SERVICE_VLAN {
-            break;
-        }
-        let [_, _, high, low] = *frame.header::<[u8; 4]>(offset).ok_or(Reason::ShortFrame)?;
-        ether_type = u16::from_be_bytes([high, low]);
-        offset += 4;
+    const { assert!(MAX_VLAN_TAGS == 2) };
+    let ether_type = u16::from_be_bytes([high, low]);
+    let outer = EthHdr::LEN;
+    if !is_vlan(ether_type) {
+        return Ok((destination, ether_type, outer));
     }
-    Ok((destination, ether_type, offset))
+    let ether_type = parse_tag(frame, outer)?;
+    let inner = outer + TAG_OCTETS;
+    if !is_vlan(ether_type) {
+        return Ok((destination, ether_type, inner));
+    }
+    Ok((destination, parse_tag(frame, inner)?, inner + TAG_OCTETS))
+}
+
+/// Octets of a VLAN tag.
+const TAG_OCTETS: usize = 4;
+
+/// Whether a tag follows.
+#[inline(always)]
+const fn is_vlan(ether_type: u16) -> bool {
+    ether_type == ETHERTYPE_VLAN || ether_type == ETHERTYPE_SERVICE_VLAN
+}
+
+/// The EtherType of what the tag at `offset` is in front of.
+#[inline(always)]
+fn parse_tag<F: Frame>(frame: &F, offset: usize) -> Result<u16, Reason> {
+    let [_, _, high, low] = *frame
+        .header::<[u8; TAG_OCTETS]>(offset)
+        .ok_or(Reason::ShortFrame)?;
+    Ok(u16::from_be_bytes([high, low]))
 }
 
 /// A MAC address as a number: six octets would be compared one by one.
