@@ -336,8 +336,11 @@ const fn opt_sum(opt: &[u8; OPT_OCTETS]) -> u16 {
 mod tests {
     use super::*;
     use crate::in_memory::{
-        Asked, MAC, MemoryFrame, OneDelegation, POLICY, PlainPiece, checksum, run, udp_checksum,
+        Asked, MAC, MemoryFrame, MemoryKept, OneDelegation, POLICY, PlainPiece, checksum, run,
+        run_with, udp_checksum,
     };
+    use crate::index::Slot;
+    use crate::kept::{KEPT_BODIES, KeptBody};
     use crate::limits::{MAX_NAME_OCTETS, MAX_UDP_OCTETS, MIN_UDP_OCTETS};
     use crate::referral::{Extent, Kind, Relocation};
     use proptest::prelude::*;
@@ -395,7 +398,7 @@ mod tests {
                 ..end
             });
         }
-        OneDelegation::new(&CUT, 0, [Some(&ns), None, Some(&glue)])
+        OneDelegation::new(&CUT, Slot::WORTH_KEEPING, [Some(&ns), None, Some(&glue)])
     }
 
     /// The part of a piece with so many octets and pointers.
@@ -618,7 +621,66 @@ mod tests {
         }
     }
 
+    /// The second time a body comes up it is kept, the third time it is sent:
+    /// seen by what is written over it in between.
+    #[test]
+    fn the_third_reply_is_the_kept_one() {
+        let delegation = delegation();
+        let mut kept = MemoryKept(std::vec![KeptBody::EMPTY; KEPT_BODIES]);
+        let asked = Asked::new(true, &[], &query(9, Some(1400)));
+        let mut replies = Vec::new();
+        for turn in 0..3 {
+            let mut reply = asked.frame(PLENTY);
+            let policy = Policy {
+                max_udp: MAX_UDP_OCTETS as u16,
+                ..POLICY
+            };
+            let reason = run_with(&mut reply, 1500, &delegation, &mut kept, &policy);
+            assert_eq!(reason, Reason::Referral);
+            let changed = kept.0.iter_mut().filter(|place| place.body != [0; 1400]);
+            assert_eq!(
+                changed.map(|place| place.body.fill(0xee)).count(),
+                turn.min(1)
+            );
+            replies.push(reply.octets);
+        }
+        let [first, second, third] = replies.try_into().expect("three turns");
+        assert_eq!(first, second);
+        let body = first.len() - NS - ADDRESSES * ADDRESS - OPT_OCTETS;
+        assert_eq!(third[..body], first[..body]);
+        assert!(third[body..].iter().all(|octet| *octet == 0xee));
+    }
+
     proptest! {
+        /// Whatever was kept before: replies are those of a program that keeps
+        /// nothing.
+        #[test]
+        fn keeping_changes_no_reply(
+            queries in proptest::collection::vec(
+                (
+                    proptest::sample::select(std::vec![5_usize, 7, 8, 40, 255]),
+                    proptest::sample::select(
+                        std::vec![None, Some(512_u16), Some(1300), Some(1380), Some(1400)],
+                    ),
+                    any::<bool>(),
+                    proptest::sample::select(std::vec![1400_u16, 1420, 1448, 1500]),
+                ),
+                1..80,
+            ),
+        ) {
+            let delegation = delegation();
+            let policy = Policy { max_udp: MAX_UDP_OCTETS as u16, ..POLICY };
+            let mut kept = MemoryKept(std::vec![KeptBody::EMPTY; KEPT_BODIES]);
+            for (name_octets, size, is_ipv6, mtu) in queries {
+                let asked = Asked::new(is_ipv6, &[], &query(name_octets, size));
+                let mut expected = asked.frame(PLENTY);
+                let reason = run(&mut expected, mtu, &delegation, &policy);
+                let mut reply = asked.frame(PLENTY);
+                prop_assert_eq!(run_with(&mut reply, mtu, &delegation, &mut kept, &policy), reason);
+                prop_assert_eq!(reply, expected);
+            }
+        }
+
         /// Whatever an octet of a query becomes: an answer, or a frame as it
         /// was.
         #[test]

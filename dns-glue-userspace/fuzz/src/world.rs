@@ -1,7 +1,9 @@
 //! Zones compiled, the same zones read by someone else, and the judgement of
 //! what becomes of a frame.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ptr;
 
 use dns_glue::compile::Generation;
 use dns_glue::host::{MemoryFrame, MemoryKept};
@@ -16,6 +18,13 @@ use crate::classifier::{PlainQuery, Settings, plain_query};
 use crate::program_support::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 use crate::reply::{self, Kind};
 use crate::zone_oracle::{LowerName, Referral, ZoneRecords, suffixes};
+
+thread_local! {
+    /// Bodies that earlier frames left behind, and for which world and choices:
+    /// a program keeps its own.
+    static KEPT: RefCell<(usize, Policy, MemoryKept)> =
+        RefCell::new((0, Policy::DEFAULT, MemoryKept::default()));
+}
 
 /// The interface that every frame comes in on.
 const INTERFACE: u32 = 3;
@@ -133,14 +142,21 @@ impl World {
             flags: settings.policy().flags | self.generation.policy_flags,
             ..settings.policy()
         };
-        let reason = respond(
-            &mut answered,
-            &server,
-            &self.generation,
-            &mut MemoryKept::default(),
-            &policy,
-            scratch,
-        );
+        let reason = KEPT.with_borrow_mut(|kept| {
+            let world = ptr::from_ref(self).addr();
+            if kept.0 != world || kept.1 != policy {
+                *kept = (world, policy, MemoryKept::default());
+            }
+            let kept = &mut kept.2;
+            respond(
+                &mut answered,
+                &server,
+                &self.generation,
+                kept,
+                &policy,
+                scratch,
+            )
+        });
 
         let query = plain_query(frame, settings);
         let due = query
