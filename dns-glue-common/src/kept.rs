@@ -13,14 +13,8 @@
 //! names drawn at random (a flood, say) do not push out what is asked often.
 
 use crate::frame::checksum::Sum;
-use crate::limits::MAX_UDP_OCTETS;
+use crate::limits::{KEPT_BODIES, MAX_UDP_OCTETS};
 use bytemuck::{Pod, Zeroable};
-
-/// Places for bodies.
-pub const KEPT_BODIES: usize = 256;
-/// Relocations from which on a body is worth a place: below, shifting them
-/// takes no longer than looking for it.
-pub const WORTH_RELOCATIONS: usize = 12;
 
 /// Everything that a body depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

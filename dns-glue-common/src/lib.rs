@@ -9,6 +9,9 @@
 //!       Reason         Reason               Reason  -> reason::Action, a counter
 //! ```
 //!
+//! [`host`] says what is answered for, [`index`] finds the delegation,
+//! [`referral`] holds what is said of it, [`kept`] what was said lately.
+//!
 //! # Invariants
 //!
 //! 1. A packet is untouched until the answer is certain: parse, look up, grow,

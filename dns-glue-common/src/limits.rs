@@ -39,8 +39,6 @@ pub const DEFAULT_UDP_OCTETS: usize = 1232;
 
 /// VLAN tags of a frame; a frame with more passes.
 pub const MAX_VLAN_TAGS: usize = 2;
-/// Octets in front of the DNS message: Ethernet, two tags, IPv6, UDP.
-pub const MAX_HEAD_OCTETS: usize = 14 + 4 * MAX_VLAN_TAGS + 40 + 8;
 
 /// Distinct numbers of labels that the owner names of the index may have.
 ///
@@ -52,3 +50,9 @@ pub const MAX_DEPTHS: usize = 16;
 pub const MAX_RELOCATIONS: usize = 128;
 /// Places at which one piece of a referral may end.
 pub const MAX_CUT_POINTS: usize = 127;
+
+/// Bodies that each CPU keeps, a power of two: see [`kept`](crate::kept).
+pub const KEPT_BODIES: usize = 256;
+/// Compression pointers from which on a body is worth keeping: fewer are
+/// shifted in the time that it takes to look for it.
+pub const WORTH_RELOCATIONS: usize = 12;

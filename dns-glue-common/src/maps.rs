@@ -23,7 +23,7 @@ pub const PIECES: &str = "PIECES";
 pub const COUNTERS: &str = "COUNTERS";
 /// Per-CPU array of one [`Scratch`](crate::frame::Scratch).
 pub const SCRATCH: &str = "SCRATCH";
-/// Per-CPU array of [`KEPT_BODIES`](crate::kept::KEPT_BODIES)
+/// Per-CPU array of [`KEPT_BODIES`](crate::limits::KEPT_BODIES)
 /// [`KeptBody`](crate::kept::KeptBody), all empty at first.
 pub const KEPT: &str = "KEPT";
 /// Array of two [`HostTable`](crate::host::HostTable), one of them in sight.

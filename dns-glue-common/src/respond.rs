@@ -340,7 +340,8 @@ mod tests {
         run_with, udp_checksum,
     };
     use crate::index::Slot;
-    use crate::kept::{KEPT_BODIES, KeptBody};
+    use crate::kept::KeptBody;
+    use crate::limits::KEPT_BODIES;
     use crate::limits::{MAX_NAME_OCTETS, MAX_UDP_OCTETS, MIN_UDP_OCTETS};
     use crate::referral::{Extent, Kind, Relocation};
     use proptest::prelude::*;

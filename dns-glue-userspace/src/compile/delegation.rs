@@ -6,10 +6,9 @@ use crate::zone::cuts::{Delegation, Glue, GlueKind};
 use crate::zone::proof::Proof;
 use crate::zone::records::Rrset;
 use dns_glue_common::index::{EntryKind, Slot};
-use dns_glue_common::kept::WORTH_RELOCATIONS;
 use dns_glue_common::limits::{
     HEADER_OCTETS, MAX_CUT_POINTS, MAX_RELOCATIONS, MAX_UDP_OCTETS, OPT_OCTETS,
-    QUESTION_FIXED_OCTETS,
+    QUESTION_FIXED_OCTETS, WORTH_RELOCATIONS,
 };
 use domain::base::iana::Rtype;
 

@@ -5,7 +5,8 @@ use std::fs;
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::index::Bucket;
-use dns_glue_common::kept::{KEPT_BODIES, KeptBody};
+use dns_glue_common::kept::KeptBody;
+use dns_glue_common::limits::KEPT_BODIES;
 use dns_glue_common::reason::COUNTER_SLOTS;
 use dns_glue_common::referral::Slab;
 
