@@ -1,0 +1,254 @@
+//! Puts gathered owners in canonical order (RFC 4034 section 6.1), each once.
+//!
+//! Names are compared eight octets at a time, by numbers that sort as the names
+//! do: first all of them on every core, then again those that were equal so
+//! far. A name is looked at once or twice, not each time that it is compared.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use super::gathered::Gathered;
+use super::group::Group;
+use crate::zone::name_order;
+use crate::zone::records::{NodeEntry, RrsetEntry};
+
+/// An owner while owners are sorted.
+#[derive(Clone, Copy)]
+struct Ranked {
+    /// Eight octets of its name: see [`rank`].
+    rank: u64,
+    node: u32,
+    /// Number of its RRsets: one for each type at most.
+    rrsets: u16,
+    /// Octets of its name.
+    name: u8,
+}
+
+const _: () = assert!(size_of::<Ranked>() == 16);
+
+/// Owners that are written at a time.
+const BATCH: usize = 1 << 16;
+
+/// Owners in canonical order.
+pub(super) struct Order(Vec<Ranked>);
+
+/// Finds the canonical order of the owners. Records of owners that came more
+/// than once are joined. `apex_length` are the octets of the name that all
+/// owners end with.
+pub(super) fn find(gathered: &mut Gathered, apex_length: usize) -> Order {
+    let mut owners: Vec<Ranked> = (0..gathered.nodes.len())
+        .into_par_iter()
+        .map(|node| ranked(gathered, node, apex_length))
+        .collect();
+    owners.par_sort_unstable_by_key(|owner| (owner.rank, owner.node));
+    owners
+        .par_chunk_by_mut(|left, right| left.rank == right.rank)
+        .for_each(|equal| refine(gathered, equal, apex_length, 1));
+    join(gathered, &mut owners, apex_length);
+    Order(owners)
+}
+
+/// An owner with the start of its name.
+fn ranked(gathered: &Gathered, node: usize, apex_length: usize) -> Ranked {
+    let name = gathered.name(node);
+    Ranked {
+        rank: rank(name, apex_length, 0),
+        node: u32::try_from(node).expect("the owners are bounded"),
+        rrsets: u16::try_from(gathered.rrsets_of(node).len())
+            .expect("an owner has an RRset for each type at most"),
+        name: u8::try_from(name.len()).expect("a name has 255 octets at most"),
+    }
+}
+
+/// Sorts owners whose names are equal in the first `depth` numbers by the rest.
+fn refine(gathered: &Gathered, equal: &mut [Ranked], apex_length: usize, depth: usize) {
+    if equal.len() < 2 {
+        return;
+    }
+    for owner in &mut *equal {
+        owner.rank = rank(gathered.name(owner.node as usize), apex_length, depth);
+    }
+    equal.sort_unstable_by_key(|owner| (owner.rank, owner.node));
+    for equal in equal.chunk_by_mut(|left, right| left.rank == right.rank) {
+        // Nothing follows after nothing.
+        if equal[0].rank != 0 {
+            refine(gathered, equal, apex_length, depth + 1);
+        }
+    }
+}
+
+/// The octets of a name, as a number, that decide in the canonical order after
+/// the first `8 * depth`: labels from the apex down, letters in lower case, and
+/// a zero after each label. So that nothing else is zero, octet 0 is written as
+/// 1 and 1, octet 1 as 1 and 2.
+fn rank(name: &[u8], apex_length: usize, depth: usize) -> u64 {
+    let mut labels = [0_u8; 128];
+    let mut count = 0;
+    let mut at = 0;
+    while at + apex_length < name.len() {
+        labels[count] = u8::try_from(at).expect("a name has 255 octets at most");
+        count += 1;
+        at += 1 + usize::from(name[at]);
+    }
+    let mut octets = [0_u8; 8];
+    // Places are counted from the first octet that is wanted.
+    let mut place = -8 * isize::try_from(depth).expect("a name is short");
+    let mut put = |octet: u8| {
+        if let Ok(place) = usize::try_from(place)
+            && let Some(wanted) = octets.get_mut(place)
+        {
+            *wanted = octet;
+        }
+        place += 1;
+        place >= 8
+    };
+    'labels: for start in labels[..count].iter().rev() {
+        let start = usize::from(*start);
+        for octet in &name[start + 1..][..usize::from(name[start])] {
+            let full = match octet {
+                0 | 1 => put(1) | put(octet + 1),
+                _ => put(octet.to_ascii_lowercase()),
+            };
+            if full {
+                break 'labels;
+            }
+        }
+        put(0);
+    }
+    u64::from_be_bytes(octets)
+}
+
+/// Joins owners that came more than once: makes a new one of all their records,
+/// and leaves the old ones out.
+fn join(gathered: &mut Gathered, owners: &mut Vec<Ranked>, apex_length: usize) {
+    let same = |left: &Ranked, right: &Ranked| {
+        let name = |owner: &Ranked| gathered.name(owner.node as usize);
+        (left.rank, left.name) == (right.rank, right.name)
+            && name_order::compare(name(left), name(right)) == Ordering::Equal
+    };
+    let mut repeated = Vec::new();
+    let mut start = 0;
+    for equal in owners.chunk_by(same) {
+        if equal.len() > 1 {
+            repeated.push(start..start + equal.len());
+        }
+        start += equal.len();
+    }
+    if repeated.is_empty() {
+        return;
+    }
+    let mut group = Group::default();
+    let mut left_out = Vec::new();
+    for equal in repeated {
+        for old in &mut owners[equal.clone()] {
+            gathered.give_back(old.node as usize, &mut group);
+            gathered.uncount(old.node as usize);
+            left_out.push(old.node);
+            old.rrsets = 0;
+        }
+        let new = gathered.nodes.len();
+        gathered.add(&mut group);
+        group.clear();
+        if new < gathered.nodes.len() {
+            owners[equal.start] = ranked(gathered, new, apex_length);
+        }
+    }
+    left_out.sort_unstable();
+    gathered
+        .singles
+        .retain(|single| left_out.binary_search(&single.node).is_err());
+    owners.retain(|owner| owner.rrsets != 0);
+}
+
+/// Some owners, and where to write them.
+struct Batch<'b> {
+    owners: &'b [Ranked],
+    names: &'b mut [u8],
+    nodes: &'b mut [NodeEntry],
+    rrsets: &'b mut [RrsetEntry],
+    /// Octets of names, owners and RRsets in front of it.
+    before: (usize, usize, usize),
+}
+
+impl Order {
+    /// Puts the owners and their RRsets in this order.
+    pub(super) fn apply(&self, gathered: &mut Gathered) {
+        let Self(owners) = self;
+        let (names, rrsets) = sizes(owners);
+        let mut names = vec![0; names];
+        let mut nodes = vec![NodeEntry::default(); owners.len()];
+        let mut rrsets = vec![RrsetEntry::EMPTY; rrsets];
+        let mut rest = (&mut names[..], &mut nodes[..], &mut rrsets[..]);
+        let mut before = (0, 0, 0);
+        let batches = owners.chunks(BATCH).map(|owners| {
+            let (name_octets, rrset_count) = sizes(owners);
+            let batch = Batch {
+                owners,
+                names: split(&mut rest.0, name_octets),
+                nodes: split(&mut rest.1, owners.len()),
+                rrsets: split(&mut rest.2, rrset_count),
+                before,
+            };
+            before.0 += name_octets;
+            before.1 += owners.len();
+            before.2 += rrset_count;
+            batch
+        });
+        let batches: Vec<_> = batches.collect();
+        let from = &*gathered;
+        batches.into_par_iter().for_each(|batch| batch.write(from));
+        gathered.names = names;
+        gathered.nodes = nodes;
+        gathered.rrsets = rrsets;
+    }
+}
+
+impl Batch<'_> {
+    /// Writes the owners.
+    fn write(self, from: &Gathered) {
+        let (mut names, mut nodes, mut rrsets) = (self.names, self.nodes, self.rrsets);
+        let (mut name, node, mut first_rrset) = self.before;
+        for (owner, node) in self.owners.iter().zip(node..) {
+            let old = from.nodes[owner.node as usize];
+            let octets = usize::from(owner.name);
+            split(&mut names, octets).copy_from_slice(&from.names[old.name as usize..][..octets]);
+            split(&mut nodes, 1)[0] = NodeEntry {
+                name: name as u64,
+                first_rrset: index(first_rrset),
+            };
+            let count = usize::from(owner.rrsets);
+            let old_rrsets = &from.rrsets[old.first_rrset as usize..][..count];
+            for (new, old) in split(&mut rrsets, count).iter_mut().zip(old_rrsets) {
+                *new = RrsetEntry {
+                    node: index(node),
+                    ..*old
+                };
+            }
+            name += octets;
+            first_rrset += count;
+        }
+    }
+}
+
+/// Octets of the names of some owners, and number of their RRsets.
+fn sizes(owners: &[Ranked]) -> (usize, usize) {
+    owners.iter().fold((0, 0), |(names, rrsets), owner| {
+        (
+            names + usize::from(owner.name),
+            rrsets + usize::from(owner.rrsets),
+        )
+    })
+}
+
+/// Takes the first `count` elements off.
+fn split<'s, T>(rest: &mut &'s mut [T], count: usize) -> &'s mut [T] {
+    let (first, behind) = std::mem::take(rest).split_at_mut(count);
+    *rest = behind;
+    first
+}
+
+/// An index of a table whose entries are bounded.
+fn index(place: usize) -> u32 {
+    u32::try_from(place).expect("the builder bounds owners and RRsets")
+}
