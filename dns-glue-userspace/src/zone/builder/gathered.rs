@@ -277,7 +277,7 @@ impl Gathered {
 
     /// Adds all owners of `other` but the first `skip`. `lines_before` are the
     /// lines of the file before the text that `other` was read from.
-    pub(super) fn append(&mut self, mut other: Self, skip: usize, lines_before: u32) {
+    pub(super) fn append(&mut self, other: &mut Self, skip: usize, lines_before: u32) {
         self.errors.append(&mut other.errors);
         let Some(from) = other.nodes.get(skip).copied() else {
             return;
@@ -311,7 +311,21 @@ impl Gathered {
             position: single.position.further_down(lines_before),
             ..*single
         }));
-        self.append_rrsets(&mut other, from.first_rrset as usize, lines_before);
+        self.append_rrsets(other, from.first_rrset as usize, lines_before);
+    }
+
+    /// Takes everything out.
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.data.clear();
+        self.nodes.clear();
+        self.rrsets.clear();
+        self.files.clear();
+        self.singles.clear();
+        self.errors.clear();
+        self.shared.clear();
+        (self.unsorted, self.holds_deleg) = (false, false);
+        self.record_count = 0;
     }
 
     /// Adds all RRsets of `other` but the first `skip`.

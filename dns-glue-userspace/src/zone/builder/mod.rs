@@ -170,10 +170,16 @@ impl ZoneBuilder {
         self.group.clear();
     }
 
+    /// Begins another one for the same zone.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.apex.clone())
+    }
+
     /// Adds the records of another builder for the same zone, behind those of
-    /// this one, as if they had been pushed. `lines_before` are the lines of
-    /// the file before those that the other one counts.
-    pub(super) fn append(&mut self, mut other: Self, lines_before: u32) {
+    /// this one, as if they had been pushed, and leaves it empty.
+    /// `lines_before` are the lines of the file before those that the other one
+    /// counts.
+    pub(super) fn append(&mut self, other: &mut Self, lines_before: u32) {
         self.end_owner();
         other.end_owner();
         let mut joined = 0;
@@ -187,8 +193,10 @@ impl ZoneBuilder {
             self.end_owner();
             joined = 1;
         }
-        self.gathered.append(other.gathered, joined, lines_before);
-        self.pushed += other.pushed;
+        self.gathered
+            .append(&mut other.gathered, joined, lines_before);
+        other.gathered.clear();
+        self.pushed += std::mem::take(&mut other.pushed);
     }
 
     /// Makes the records a zone.

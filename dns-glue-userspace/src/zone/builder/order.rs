@@ -16,7 +16,8 @@ use crate::zone::records::{NodeEntry, RrsetEntry};
 /// An owner while owners are sorted.
 #[derive(Clone, Copy)]
 struct Ranked {
-    /// Eight octets of its name: see [`rank`].
+    /// Eight octets of its name: see [`rank`]. Once all are sorted, the offset
+    /// of the name.
     rank: u64,
     node: u32,
     /// Number of its RRsets: one for each type at most.
@@ -161,72 +162,110 @@ fn join(gathered: &mut Gathered, owners: &mut Vec<Ranked>, apex_length: usize) {
     owners.retain(|owner| owner.rrsets != 0);
 }
 
-/// Some owners, and where to write them.
-struct Batch<'b> {
-    owners: &'b [Ranked],
-    names: &'b mut [u8],
-    nodes: &'b mut [NodeEntry],
-    rrsets: &'b mut [RrsetEntry],
-    /// Octets of names, owners and RRsets in front of it.
-    before: (usize, usize, usize),
-}
-
 impl Order {
-    /// Puts the owners and their RRsets in this order.
-    pub(super) fn apply(&self, gathered: &mut Gathered) {
-        let Self(owners) = self;
-        let (names, rrsets) = sizes(owners);
-        let mut names = vec![0; names];
-        let mut nodes = vec![NodeEntry::default(); owners.len()];
-        let mut rrsets = vec![RrsetEntry::EMPTY; rrsets];
-        let mut rest = (&mut names[..], &mut nodes[..], &mut rrsets[..]);
-        let mut before = (0, 0, 0);
-        let batches = owners.chunks(BATCH).map(|owners| {
-            let (name_octets, rrset_count) = sizes(owners);
-            let batch = Batch {
+    /// Puts the owners and their RRsets in this order: first the RRsets, then
+    /// the rest, so that not everything is there twice at once.
+    pub(super) fn apply(self, gathered: &mut Gathered) {
+        let Self(mut owners) = self;
+        let rrset_count = owners.iter().map(|owner| usize::from(owner.rrsets)).sum();
+        let mut rrsets = vec![RrsetEntry::EMPTY; rrset_count];
+        let mut rest = &mut rrsets[..];
+        let mut first_node = 0;
+        let batches = owners.chunks_mut(BATCH).map(|owners| {
+            let count = owners.iter().map(|owner| usize::from(owner.rrsets)).sum();
+            let batch = RrsetBatch {
+                first_node,
+                rrsets: split(&mut rest, count),
                 owners,
-                names: split(&mut rest.0, name_octets),
-                nodes: split(&mut rest.1, owners.len()),
-                rrsets: split(&mut rest.2, rrset_count),
-                before,
             };
-            before.0 += name_octets;
-            before.1 += owners.len();
-            before.2 += rrset_count;
+            first_node += batch.owners.len();
             batch
         });
         let batches: Vec<_> = batches.collect();
         let from = &*gathered;
         batches.into_par_iter().for_each(|batch| batch.write(from));
-        gathered.names = names;
-        gathered.nodes = nodes;
         gathered.rrsets = rrsets;
+        gathered.nodes = Vec::new();
+        write_names(gathered, &owners);
     }
 }
 
-impl Batch<'_> {
-    /// Writes the owners.
+/// Some owners, and where to write their RRsets.
+struct RrsetBatch<'b> {
+    owners: &'b mut [Ranked],
+    rrsets: &'b mut [RrsetEntry],
+    /// Owners in front of it.
+    first_node: usize,
+}
+
+impl RrsetBatch<'_> {
+    /// Writes the RRsets, and keeps where the names lie in place of the ranks.
     fn write(self, from: &Gathered) {
-        let (mut names, mut nodes, mut rrsets) = (self.names, self.nodes, self.rrsets);
-        let (mut name, node, mut first_rrset) = self.before;
-        for (owner, node) in self.owners.iter().zip(node..) {
+        let mut rrsets = self.rrsets;
+        for (owner, node) in self.owners.iter_mut().zip(self.first_node..) {
             let old = from.nodes[owner.node as usize];
-            let octets = usize::from(owner.name);
-            split(&mut names, octets).copy_from_slice(&from.names[old.name as usize..][..octets]);
-            split(&mut nodes, 1)[0] = NodeEntry {
-                name: name as u64,
-                first_rrset: index(first_rrset),
-            };
+            owner.rank = old.name;
             let count = usize::from(owner.rrsets);
-            let old_rrsets = &from.rrsets[old.first_rrset as usize..][..count];
-            for (new, old) in split(&mut rrsets, count).iter_mut().zip(old_rrsets) {
+            let old = &from.rrsets[old.first_rrset as usize..][..count];
+            for (new, old) in split(&mut rrsets, count).iter_mut().zip(old) {
                 *new = RrsetEntry {
                     node: index(node),
                     ..*old
                 };
             }
+        }
+    }
+}
+
+/// Writes the owners with their names. In place of its rank each has where its
+/// name lies.
+fn write_names(gathered: &mut Gathered, owners: &[Ranked]) {
+    let mut names = vec![0; sizes(owners).0];
+    let mut nodes = vec![NodeEntry::default(); owners.len()];
+    let mut rest = (&mut names[..], &mut nodes[..]);
+    let mut before = (0, 0);
+    let batches = owners.chunks(BATCH).map(|owners| {
+        let (octets, rrsets) = sizes(owners);
+        let batch = NameBatch {
+            owners,
+            names: split(&mut rest.0, octets),
+            nodes: split(&mut rest.1, owners.len()),
+            before,
+        };
+        before = (before.0 + octets, before.1 + rrsets);
+        batch
+    });
+    let batches: Vec<_> = batches.collect();
+    let from = &gathered.names[..];
+    batches.into_par_iter().for_each(|batch| batch.write(from));
+    gathered.names = names;
+    gathered.nodes = nodes;
+}
+
+/// Some owners, and where to write them.
+struct NameBatch<'b> {
+    owners: &'b [Ranked],
+    names: &'b mut [u8],
+    nodes: &'b mut [NodeEntry],
+    /// Octets of names and RRsets in front of it.
+    before: (usize, usize),
+}
+
+impl NameBatch<'_> {
+    /// Writes the owners with their names, which lie `from` there.
+    fn write(self, from: &[u8]) {
+        let mut names = self.names;
+        let (mut name, mut first_rrset) = self.before;
+        for (owner, node) in self.owners.iter().zip(self.nodes) {
+            let octets = usize::from(owner.name);
+            let old = &from[owner.rank as usize..][..octets];
+            split(&mut names, octets).copy_from_slice(old);
+            *node = NodeEntry {
+                name: name as u64,
+                first_rrset: index(first_rrset),
+            };
             name += octets;
-            first_rrset += count;
+            first_rrset += usize::from(owner.rrsets);
         }
     }
 }

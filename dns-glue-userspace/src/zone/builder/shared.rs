@@ -44,6 +44,11 @@ impl SharedData {
         SHAREABLE.contains(&length)
     }
 
+    /// Forgets all data.
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+    }
+
     /// Where the octets lie already that `data` has from `start` on; they are
     /// then taken off its end. Else `start`, and they will be found from now on.
     pub(super) fn place(&mut self, data: &mut Vec<u8>, start: usize) -> u64 {

@@ -23,6 +23,8 @@ use crate::zone::builder::ZoneBuilder;
 struct Job {
     text: Vec<u8>,
     state: State,
+    /// For its records; empty.
+    builder: ZoneBuilder,
     report: Sender<Ahead>,
 }
 
@@ -65,11 +67,9 @@ impl Reader {
         thread::scope(|scope| {
             let (jobs, queue) = mpsc::channel();
             let queue = Arc::new(Mutex::new(queue));
-            let apex = Name::from_octets(self.builder.apex().as_slice().to_vec());
-            let apex = apex.expect("the apex is a name");
             for _ in 0..workers {
-                let (queue, apex) = (Arc::clone(&queue), apex.clone());
-                scope.spawn(move || work(&queue, &apex));
+                let queue = Arc::clone(&queue);
+                scope.spawn(move || work(&queue));
             }
             self.take_turns(pieces, &mut state, rest, &jobs, workers + 1)
         })
@@ -85,13 +85,17 @@ impl Reader {
         most: usize,
     ) -> io::Result<()> {
         let mut waiting = VecDeque::new();
+        // Memory that was used once is used again.
+        let mut builders = Vec::new();
+        let mut guess = state.guessed();
         // An entry without an end is tried again when there is twice the text.
         let mut wanted = 0;
         loop {
             while waiting.len() < most
                 && let Some(text) = pieces.next()?
             {
-                waiting.push_back(send(text, state, jobs));
+                let builder = builders.pop().unwrap_or_else(|| self.builder.another());
+                waiting.push_back(send(text, &mut guess, builder, jobs));
             }
             let Some(turn) = waiting.pop_front() else {
                 return Ok(());
@@ -100,12 +104,16 @@ impl Reader {
             let guessed = rest.is_empty()
                 && turn.origin.as_slice() == state.origin.as_slice()
                 && turn.default_ttl == state.default_ttl;
-            if let Some((builder, end)) = ahead.read.filter(|_| guessed) {
-                self.builder.append(builder, state.place.lines_before());
+            if let Some((mut builder, end)) = ahead.read.filter(|_| guessed) {
+                self.builder
+                    .append(&mut builder, state.place.lines_before());
+                builders.push(builder);
                 state.go_to(end);
+                pieces.reuse(ahead.text);
                 continue;
             }
             rest.extend_from_slice(&ahead.text);
+            pieces.reuse(ahead.text);
             let more = !waiting.is_empty() || !pieces.is_at_end();
             if more && rest.len() < wanted {
                 continue;
@@ -120,38 +128,43 @@ impl Reader {
     }
 }
 
-/// Gives a piece to the workers.
-fn send(text: Vec<u8>, state: &State, jobs: &Sender<Job>) -> Waiting {
+/// Gives a piece to the workers, and guesses at the state behind it.
+fn send(text: Vec<u8>, guess: &mut State, builder: ZoneBuilder, jobs: &Sender<Job>) -> Waiting {
+    let state = guess.clone();
+    guess.pass_directives(&text);
     let (report, reports) = mpsc::channel();
-    let job = Job {
-        text,
-        state: state.guessed(),
-        report,
-    };
-    jobs.send(job).expect("the workers live as long as jobs");
-    Waiting {
+    let waiting = Waiting {
         origin: state.origin.clone(),
         default_ttl: state.default_ttl,
         report: reports,
-    }
+    };
+    let job = Job {
+        text,
+        state,
+        builder,
+        report,
+    };
+    jobs.send(job).expect("the workers live as long as jobs");
+    waiting
 }
 
 /// Reads pieces until there are no more.
-fn work(queue: &Mutex<Receiver<Job>>, apex: &Name<Vec<u8>>) {
+fn work(queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue
             .lock()
             .expect("no worker panics with the queue")
             .recv();
-        let Ok(Job {
-            text,
-            mut state,
-            report,
-        }) = job
-        else {
+        let Ok(job) = job else {
             return;
         };
-        let mut reader = Reader::ahead(apex);
+        let Job {
+            text,
+            mut state,
+            builder,
+            report,
+        } = job;
+        let mut reader = Reader::ahead(builder);
         let done = reader.read_entries(&text, &mut state, true);
         let whole = done == text.len() && reader.errors.is_empty();
         let read = whole.then_some((reader.builder, state));

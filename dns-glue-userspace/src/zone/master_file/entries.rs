@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use domain::base::Name;
 use domain::base::iana::Rtype;
+use memchr::memrchr_iter;
 
 use super::head::{Head, read_head};
 use super::usual::{self, Before, Room};
@@ -14,6 +15,7 @@ use crate::zone::name_text::read_name;
 use crate::zone::position::Position;
 use crate::zone::rdata_scanner::read_rdata;
 use crate::zone::records::{NameRef, Zone};
+use crate::zone::ttl_text::read_seconds;
 
 /// A zone while its files are read.
 pub(super) struct Reader {
@@ -95,6 +97,36 @@ impl State {
         }
     }
 
+    /// Goes past the directives that a piece seems to have, as far as one line
+    /// shows them: the last $ORIGIN and the last $TTL.
+    pub(super) fn pass_directives(&mut self, text: &[u8]) {
+        let (mut has_origin, mut has_ttl) = (false, false);
+        let begins_line = |at: &usize| at.checked_sub(1).is_none_or(|end| text[end] == b'\n');
+        for start in memrchr_iter(b'$', text).filter(begins_line) {
+            let mut words = text[start..]
+                .split(|octet| octet.is_ascii_whitespace() || *octet == b';')
+                .take(2);
+            let (directive, argument) = (words.next(), words.next().unwrap_or_default());
+            match directive {
+                Some(b"$ORIGIN") if !has_origin => {
+                    has_origin = true;
+                    if let Some(origin) = usual::name(argument, self.origin.as_slice()) {
+                        self.origin = origin;
+                    }
+                }
+                Some(b"$TTL") if !has_ttl => {
+                    has_ttl = true;
+                    let ttl = read_seconds(argument).and_then(|ttl| u32::try_from(ttl).ok());
+                    self.default_ttl = ttl.or(self.default_ttl);
+                }
+                _ => {}
+            }
+            if has_origin && has_ttl {
+                break;
+            }
+        }
+    }
+
     /// Goes to the end of a piece that was read from the [`Self::guessed`]
     /// state on.
     pub(super) fn go_to(&mut self, end: Self) {
@@ -111,8 +143,13 @@ impl State {
 impl Reader {
     /// Begins with no records.
     pub(super) fn new(apex: &Name<Vec<u8>>, path: &Path) -> Self {
+        Self::with_builder(ZoneBuilder::new(apex.clone()), path)
+    }
+
+    /// Begins with an empty builder.
+    fn with_builder(builder: ZoneBuilder, path: &Path) -> Self {
         Self {
-            builder: ZoneBuilder::new(apex.clone()),
+            builder,
             errors: ZoneErrors::new(path),
             open_files: vec![path.to_path_buf()],
             is_ahead: false,
@@ -125,10 +162,10 @@ impl Reader {
 
     /// A reader of texts whose start is only guessed at. For it everything is
     /// an error that could mean something else after another start.
-    pub(super) fn ahead(apex: &Name<Vec<u8>>) -> Self {
+    pub(super) fn ahead(builder: ZoneBuilder) -> Self {
         Self {
             is_ahead: true,
-            ..Self::new(apex, Path::new(""))
+            ..Self::with_builder(builder, Path::new(""))
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Pieces<R> {
     size: usize,
     /// What was read and not yet handed out.
     waiting: Vec<u8>,
+    /// Pieces that were handed out and are not needed any longer.
+    used: Vec<Vec<u8>>,
     /// Whether all is read.
     read: bool,
 }
@@ -31,6 +33,7 @@ impl<R: Read> Pieces<R> {
             source,
             size,
             waiting: Vec::new(),
+            used: Vec::new(),
             read: false,
         };
         pieces.fill(size.min(FIRST))?;
@@ -50,7 +53,9 @@ impl<R: Read> Pieces<R> {
                 return Ok(Some(last).filter(|last| !last.is_empty()));
             }
             if let Some(end) = last_start(&self.waiting) {
-                let mut next = Vec::with_capacity(self.size + self.size / 8);
+                let mut next = self.used.pop().unwrap_or_default();
+                next.clear();
+                next.reserve(self.size);
                 next.extend_from_slice(&self.waiting[end..]);
                 self.waiting.truncate(end);
                 let piece = std::mem::replace(&mut self.waiting, next);
@@ -60,6 +65,11 @@ impl<R: Read> Pieces<R> {
             wanted = wanted.max(self.size).saturating_mul(2);
             self.fill(wanted)?;
         }
+    }
+
+    /// Takes a piece back, for its memory.
+    pub(super) fn reuse(&mut self, piece: Vec<u8>) {
+        self.used.push(piece);
     }
 
     /// Whether there are no further pieces.

@@ -10,6 +10,7 @@ mod words;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use domain::base::Name;
 use domain::base::iana::Rtype;
 
 use crate::zone::builder::MAX_TTL;
@@ -55,6 +56,13 @@ pub(super) struct Record {
 /// else stands there, or a record in another way.
 pub(super) fn read(text: &[u8], at: usize, before: &Before<'_>, room: &mut Room) -> Option<Record> {
     try_read(text, at, before, room).ok()
+}
+
+/// Reads a name that is written in the usual way.
+pub(super) fn name(word: &[u8], origin: &[u8]) -> Option<Name<Vec<u8>>> {
+    let mut octets = Vec::new();
+    fields::name(word, origin, &mut octets).ok()?;
+    Name::from_octets(octets).ok()
 }
 
 fn try_read(
