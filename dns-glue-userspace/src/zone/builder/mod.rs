@@ -5,6 +5,7 @@
 //! nothing is kept of single records. What is left to do at the end is to sort
 //! the owners, if the text does not, and to join those that came more than once.
 
+mod append;
 mod errors;
 mod gathered;
 mod group;

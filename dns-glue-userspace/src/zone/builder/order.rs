@@ -20,10 +20,19 @@ struct Ranked {
     /// of the name.
     rank: u64,
     node: u32,
-    /// Number of its RRsets: one for each type at most.
-    rrsets: u16,
-    /// Octets of its name.
-    name: u8,
+    /// Octets of its name in the lowest 8 bits, number of its RRsets above; 0 if
+    /// it is left out.
+    sizes: u32,
+}
+
+impl Ranked {
+    fn name_octets(&self) -> usize {
+        (self.sizes & 0xff) as usize
+    }
+
+    fn rrsets(&self) -> usize {
+        (self.sizes >> 8) as usize
+    }
 }
 
 const _: () = assert!(size_of::<Ranked>() == 16);
@@ -53,12 +62,12 @@ pub(super) fn find(gathered: &mut Gathered, apex_length: usize) -> Order {
 /// An owner with the start of its name.
 fn ranked(gathered: &Gathered, node: usize, apex_length: usize) -> Ranked {
     let name = gathered.name(node);
+    let rrsets = gathered.rrsets_of(node).len();
     Ranked {
         rank: rank(name, apex_length, 0),
-        node: u32::try_from(node).expect("the owners are bounded"),
-        rrsets: u16::try_from(gathered.rrsets_of(node).len())
-            .expect("an owner has an RRset for each type at most"),
-        name: u8::try_from(name.len()).expect("a name has 255 octets at most"),
+        node: index(node),
+        // One RRset for each type at most, and a name has 255 octets at most.
+        sizes: index(rrsets << 8 | name.len()),
     }
 }
 
@@ -125,7 +134,8 @@ fn rank(name: &[u8], apex_length: usize, depth: usize) -> u64 {
 fn join(gathered: &mut Gathered, owners: &mut Vec<Ranked>, apex_length: usize) {
     let same = |left: &Ranked, right: &Ranked| {
         let name = |owner: &Ranked| gathered.name(owner.node as usize);
-        (left.rank, left.name) == (right.rank, right.name)
+        left.rank == right.rank
+            && left.name_octets() == right.name_octets()
             && name_order::compare(name(left), name(right)) == Ordering::Equal
     };
     let mut repeated = Vec::new();
@@ -146,7 +156,7 @@ fn join(gathered: &mut Gathered, owners: &mut Vec<Ranked>, apex_length: usize) {
             gathered.give_back(old.node as usize, &mut group);
             gathered.uncount(old.node as usize);
             left_out.push(old.node);
-            old.rrsets = 0;
+            old.sizes = 0;
         }
         let new = gathered.nodes.len();
         gathered.add(&mut group);
@@ -159,7 +169,7 @@ fn join(gathered: &mut Gathered, owners: &mut Vec<Ranked>, apex_length: usize) {
     gathered
         .singles
         .retain(|single| left_out.binary_search(&single.node).is_err());
-    owners.retain(|owner| owner.rrsets != 0);
+    owners.retain(|owner| owner.sizes != 0);
 }
 
 impl Order {
@@ -167,12 +177,12 @@ impl Order {
     /// the rest, so that not everything is there twice at once.
     pub(super) fn apply(self, gathered: &mut Gathered) {
         let Self(mut owners) = self;
-        let rrset_count = owners.iter().map(|owner| usize::from(owner.rrsets)).sum();
+        let rrset_count = owners.iter().map(|owner| owner.rrsets()).sum();
         let mut rrsets = vec![RrsetEntry::EMPTY; rrset_count];
         let mut rest = &mut rrsets[..];
         let mut first_node = 0;
         let batches = owners.chunks_mut(BATCH).map(|owners| {
-            let count = owners.iter().map(|owner| usize::from(owner.rrsets)).sum();
+            let count = owners.iter().map(|owner| owner.rrsets()).sum();
             let batch = RrsetBatch {
                 first_node,
                 rrsets: split(&mut rest, count),
@@ -205,7 +215,7 @@ impl RrsetBatch<'_> {
         for (owner, node) in self.owners.iter_mut().zip(self.first_node..) {
             let old = from.nodes[owner.node as usize];
             owner.rank = old.name;
-            let count = usize::from(owner.rrsets);
+            let count = owner.rrsets();
             let old = &from.rrsets[old.first_rrset as usize..][..count];
             for (new, old) in split(&mut rrsets, count).iter_mut().zip(old) {
                 *new = RrsetEntry {
@@ -257,7 +267,7 @@ impl NameBatch<'_> {
         let mut names = self.names;
         let (mut name, mut first_rrset) = self.before;
         for (owner, node) in self.owners.iter().zip(self.nodes) {
-            let octets = usize::from(owner.name);
+            let octets = owner.name_octets();
             let old = &from[owner.rank as usize..][..octets];
             split(&mut names, octets).copy_from_slice(old);
             *node = NodeEntry {
@@ -265,7 +275,7 @@ impl NameBatch<'_> {
                 first_rrset: index(first_rrset),
             };
             name += octets;
-            first_rrset += usize::from(owner.rrsets);
+            first_rrset += owner.rrsets();
         }
     }
 }
@@ -273,10 +283,7 @@ impl NameBatch<'_> {
 /// Octets of the names of some owners, and number of their RRsets.
 fn sizes(owners: &[Ranked]) -> (usize, usize) {
     owners.iter().fold((0, 0), |(names, rrsets), owner| {
-        (
-            names + usize::from(owner.name),
-            rrsets + usize::from(owner.rrsets),
-        )
+        (names + owner.name_octets(), rrsets + owner.rrsets())
     })
 }
 
@@ -290,4 +297,62 @@ fn split<'s, T>(rest: &mut &'s mut [T], count: usize) -> &'s mut [T] {
 /// An index of a table whose entries are bounded.
 fn index(place: usize) -> u32 {
     u32::try_from(place).expect("the builder bounds owners and RRsets")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::base::Name;
+    use domain::base::iana::{Class, Rtype};
+    use proptest::prelude::*;
+
+    use crate::zone::builder::ZoneBuilder;
+
+    /// Names with long beginnings in common, as seen from the apex.
+    fn any_name() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop::sample::select(vec![
+            &b"abcdefg"[..],
+            b"ABCDEFG",
+            b"abcdefgh",
+            b"\0",
+            b"\0\0\0\0",
+            b"\x01",
+            b"\x01\x01",
+            b"\x02",
+            b"z",
+            b"\xff",
+        ]);
+        let label = prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat());
+        prop::collection::vec(label, 0..5).prop_map(|labels| {
+            let mut name = Vec::new();
+            for label in labels {
+                name.push(u8::try_from(label.len()).expect("short"));
+                name.extend(label);
+            }
+            name.extend(b"\x04apex\0");
+            name
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn owners_come_out_as_names_compare(
+            mut names in prop::collection::vec(any_name(), 1..60),
+        ) {
+            let apex = b"\x04apex\0";
+            let mut builder = ZoneBuilder::new(Name::from_octets(apex.to_vec()).expect("a name"));
+            for name in &names {
+                let owner = Name::from_slice(name).expect("a name");
+                builder.push(owner, Class::IN, 1, Rtype::A, &[0; 4]).expect("taken");
+            }
+            builder.end_owner();
+            let mut gathered = builder.gathered;
+            find(&mut gathered, apex.len()).apply(&mut gathered);
+            let found: Vec<_> = (0..gathered.nodes.len()).map(|node| gathered.name(node)).collect();
+            names.sort_by(|left, right| name_order::compare(left, right));
+            names.dedup_by(|right, left| right.eq_ignore_ascii_case(left));
+            prop_assert_eq!(found, names);
+            prop_assert_eq!(gathered.rrsets.len(), gathered.nodes.len());
+        }
+    }
 }

@@ -67,9 +67,8 @@ fn names_length(rdata: &[u8], count: usize) -> Option<usize> {
     Some(end)
 }
 
-/// What RRSIG, and what it covers, are sorted by within an owner: the type that
-/// a record has or, if it is a signature, covers; signatures after what they
-/// cover.
+/// What the records of an owner are sorted by: the type that a record has or, if
+/// it is a signature, covers; signatures after what they cover.
 pub(super) fn slot(rtype: Rtype, rdata: &[u8]) -> (u16, bool) {
     if rtype == Rtype::RRSIG {
         (type_covered(rdata).to_int(), true)
