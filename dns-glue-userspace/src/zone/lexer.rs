@@ -90,6 +90,38 @@ pub(super) struct Entry {
     pub(super) end: Position,
 }
 
+/// How far a file was read, at the start of a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// The line, from 1.
+    line: u32,
+    /// How often an unclosed parenthesis has sent the lexer back.
+    retries: u32,
+}
+
+impl Place {
+    /// The start of a file.
+    pub(super) const START: Self = Self {
+        line: 1,
+        retries: 0,
+    };
+
+    /// Lines of the file before this place.
+    pub(super) fn lines_before(self) -> u32 {
+        self.line - 1
+    }
+
+    /// Goes so many lines down as `end` has before it.
+    pub(super) fn add_lines(&mut self, end: Self) {
+        self.line = self.line.saturating_add(end.lines_before());
+    }
+
+    /// Whether the rest of the file was given up.
+    pub(super) fn is_given_up(self) -> bool {
+        self.retries > MAX_RETRIES
+    }
+}
+
 /// Reads entries one after the other.
 pub(super) struct Lexer<'t> {
     text: &'t [u8],
@@ -98,6 +130,8 @@ pub(super) struct Lexer<'t> {
     line: u32,
     line_start: usize,
     retries: u32,
+    /// Whether the file goes on after the text.
+    more: bool,
 }
 
 /// A place to go back to.
@@ -109,25 +143,59 @@ struct Mark {
 }
 
 impl<'t> Lexer<'t> {
-    /// Begins at the start of `text`, which is file number `file`.
-    pub(super) fn new(text: &'t [u8], file: u16) -> Self {
+    /// Begins at the start of `text`, which is at `place` in file number
+    /// `file`. If `more` of the file follows, the text is whole lines.
+    pub(super) fn new(text: &'t [u8], file: u16, place: Place, more: bool) -> Self {
         Self {
             text,
             file,
             at: 0,
-            line: 1,
+            line: place.line,
             line_start: 0,
-            retries: 0,
+            retries: place.retries,
+            more,
         }
     }
 
+    /// How far the file was read: the start of a line, after an entry.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            line: self.line,
+            retries: self.retries,
+        }
+    }
+
+    /// Offset of the next octet.
+    pub(super) fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// The place of an offset in the current line.
+    pub(super) fn position_of(&self, offset: usize) -> Position {
+        let column = offset - self.line_start + 1;
+        Position {
+            file: self.file,
+            line: self.line,
+            column: u16::try_from(column).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// Goes to `end`, after an entry with so many line ends.
+    pub(super) fn skip(&mut self, end: usize, lines: u32) {
+        self.at = end;
+        self.line = self.line.saturating_add(lines);
+        self.line_start = end;
+    }
+
     /// Reads the next entry that has any token into `tokens`; `None` at the
-    /// end of the text.
+    /// end of the text, or before an entry of which the end is missing while
+    /// more text follows.
     pub(super) fn next_entry(
         &mut self,
         tokens: &mut Vec<Token>,
     ) -> Option<Result<Entry, LexError>> {
         tokens.clear();
+        let start = self.mark();
         let mut error = None;
         let mut open: Option<Mark> = None;
         let mut depth = 0_usize;
@@ -135,6 +203,12 @@ impl<'t> Lexer<'t> {
         let mut spaced = indented;
         loop {
             let Some(&octet) = self.text.get(self.at) else {
+                if open.is_some() && self.more {
+                    self.at = start.at;
+                    self.line = start.line;
+                    self.line_start = start.at;
+                    return None;
+                }
                 if let Some(mark) = open {
                     return Some(Err(self.retry_after(mark, "parenthesis is never closed")));
                 }
@@ -263,12 +337,7 @@ impl<'t> Lexer<'t> {
 
     /// The current place.
     fn position(&self) -> Position {
-        let column = self.at - self.line_start + 1;
-        Position {
-            file: self.file,
-            line: self.line,
-            column: u16::try_from(column).unwrap_or(u16::MAX),
-        }
+        self.position_of(self.at)
     }
 
     /// The current place, to come back to.
@@ -312,7 +381,7 @@ mod tests {
 
     /// Entries as lists of tokens, errors as `line:column what`.
     fn lex(text: &str) -> Vec<String> {
-        let mut lexer = Lexer::new(text.as_bytes(), 0);
+        let mut lexer = Lexer::new(text.as_bytes(), 0, Place::START, false);
         let mut tokens = Vec::new();
         let mut lexed = Vec::new();
         while let Some(result) = lexer.next_entry(&mut tokens) {

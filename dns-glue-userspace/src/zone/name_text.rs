@@ -81,11 +81,11 @@ fn own(octets: Vec<u8>) -> Name<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zone::lexer::Lexer;
+    use crate::zone::lexer::{Lexer, Place};
 
     fn read(text: &str) -> Result<String, &'static str> {
         let mut tokens = Vec::new();
-        let mut lexer = Lexer::new(text.as_bytes(), 0);
+        let mut lexer = Lexer::new(text.as_bytes(), 0, Place::START, false);
         lexer
             .next_entry(&mut tokens)
             .expect("an entry")

@@ -25,4 +25,13 @@ impl Position {
     pub fn is_known(self) -> bool {
         self.line != 0
     }
+
+    /// The place in a file of a place in a part of it, before which the file
+    /// has so many lines.
+    pub(super) fn further_down(self, lines: u32) -> Self {
+        Self {
+            line: self.line.saturating_add(lines),
+            ..self
+        }
+    }
 }

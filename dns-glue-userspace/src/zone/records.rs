@@ -1,7 +1,7 @@
 //! The records of one zone, compact and read only.
 //!
-//! *Invariant:* a [`Zone`] never changes once built. All octets (owner names
-//! and record data) lie in one arena; beside it stand two tables, one of owners
+//! *Invariant:* a [`Zone`] never changes once built. All octets lie in two
+//! rows, one of owner names and one of record data; beside them stand two tables, one of owners
 //! in canonical order and one of RRsets in the order of their owners. There is
 //! no allocation per record: an RRset costs 24 octets and an owner 12 beside
 //! their data, and RRsets without signatures that hold the same data (in a TLD
@@ -54,7 +54,7 @@ impl Denial {
 /// What the table of RRsets holds of each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct RrsetEntry {
-    /// Offset of its data in the arena: if there are signatures their TTL
+    /// Offset of its data in that of all RRsets: if there are signatures their TTL
     /// (4 octets, native order), then each record and each signature as its
     /// length (2 octets, native order) and its RDATA.
     pub(super) data: u64,
@@ -62,7 +62,7 @@ pub(super) struct RrsetEntry {
     pub(super) node: u32,
     /// The lowest TTL of the records, in seconds.
     pub(super) ttl: u32,
-    /// The type; RRSIG for signatures that cover no RRset of the owner.
+    /// The type; RRSIG for signatures of one type that the owner does not have.
     pub(super) rtype: Rtype,
     /// Number of records.
     pub(super) records: u16,
@@ -74,11 +74,24 @@ pub(super) struct RrsetEntry {
 
 const _: () = assert!(size_of::<RrsetEntry>() == 24);
 
+impl RrsetEntry {
+    /// What stands in a table until its entries are written.
+    pub(super) const EMPTY: Self = Self {
+        data: 0,
+        node: 0,
+        ttl: 0,
+        rtype: Rtype::from_int(0),
+        records: 0,
+        signatures: 0,
+        ttl_mismatch: false,
+    };
+}
+
 /// What the table of owners holds of each.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C, packed(4))]
 pub(super) struct NodeEntry {
-    /// Offset of the name in the arena.
+    /// Offset of the name in those of all owners.
     pub(super) name: u64,
     /// Index of its first RRset; the next owner's ends them.
     pub(super) first_rrset: u32,
@@ -88,8 +101,10 @@ const _: () = assert!(size_of::<NodeEntry>() == 12);
 
 /// One zone: its owners in canonical order and their RRsets.
 pub struct Zone {
-    /// Names and record data.
-    pub(super) arena: Vec<u8>,
+    /// Names of the owners, uncompressed.
+    pub(super) names: Vec<u8>,
+    /// Data of the RRsets: see [`RrsetEntry::data`].
+    pub(super) data: Vec<u8>,
     /// Owners in canonical order, the apex first.
     pub(super) nodes: Vec<NodeEntry>,
     /// RRsets in the order of their owners, ascending types within each.
@@ -185,7 +200,8 @@ impl Zone {
     /// Octets of memory that the zone's data takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.arena.capacity()
+        self.names.capacity()
+            + self.data.capacity()
             + self.nodes.capacity() * size_of::<NodeEntry>()
             + self.rrsets.capacity() * size_of::<RrsetEntry>()
             + self.nsec3.as_ref().map_or(0, nsec3::Chain::memory)
@@ -260,13 +276,13 @@ impl Zone {
 
     /// The first label of the owner of that index.
     pub(super) fn first_label(&self, index: u32) -> &[u8] {
-        let at = arena_index(self.nodes[index as usize].name);
-        &self.arena[at + 1..][..usize::from(self.arena[at])]
+        let at = place(self.nodes[index as usize].name);
+        &self.names[at + 1..][..usize::from(self.names[at])]
     }
 
-    /// The name at that offset of the arena.
+    /// The name at that offset.
     fn name_octets(&self, offset: u64) -> &[u8] {
-        let from = &self.arena[arena_index(offset)..];
+        let from = &self.names[place(offset)..];
         let mut length = 0;
         while from[length] != 0 {
             length += 1 + usize::from(from[length]);
@@ -281,9 +297,9 @@ impl Zone {
     }
 }
 
-/// An offset into the arena as an index.
-fn arena_index(offset: u64) -> usize {
-    usize::try_from(offset).expect("the arena lies in memory")
+/// An offset as an index.
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).expect("the octets lie in memory")
 }
 
 impl fmt::Debug for Zone {
@@ -420,8 +436,7 @@ impl<'z> Rrset<'z> {
         if entry.signatures == 0 {
             return entry.ttl;
         }
-        let at = arena_index(entry.data);
-        u32::from_ne_bytes(self.zone.arena[at..at + 4].try_into().expect("four octets"))
+        self.all_data().signature_ttl
     }
 
     /// Whether any RRSIG covers the records.
@@ -444,18 +459,70 @@ impl<'z> Rrset<'z> {
 
     /// RDATA of the records, then of the signatures.
     fn data(&self) -> impl Iterator<Item = &'z [u8]> + use<'z> {
-        let entry = self.entry();
-        let signature_ttl = if entry.signatures == 0 { 0 } else { 4 };
-        let mut rest = &self.zone.arena[arena_index(entry.data) + signature_ttl..];
-        let count = usize::from(entry.records) + usize::from(entry.signatures);
-        (0..count).map(move |_| {
-            let (length, after) = rest
-                .split_first_chunk::<2>()
-                .expect("the builder wrote each length");
-            let (rdata, after) = after.split_at(usize::from(u16::from_ne_bytes(*length)));
+        self.all_data().rdata
+    }
+
+    /// Its data.
+    fn all_data(&self) -> RrsetData<'z> {
+        RrsetData::of(&self.zone.data, self.entry())
+    }
+}
+
+/// The data of an RRset: see [`RrsetEntry::data`].
+pub(super) struct RrsetData<'d> {
+    /// The lowest TTL of the signatures in seconds; 0 without any.
+    pub(super) signature_ttl: u32,
+    /// RDATA of the records, then of the signatures.
+    pub(super) rdata: RdataIter<'d>,
+}
+
+impl<'d> RrsetData<'d> {
+    /// Finds it in the data of all RRsets.
+    pub(super) fn of(data: &'d [u8], entry: &RrsetEntry) -> Self {
+        let mut rest = &data[place(entry.data)..];
+        let mut signature_ttl = 0;
+        if entry.signatures != 0 {
+            let (ttl, after) = rest
+                .split_first_chunk()
+                .expect("the builder wrote the TTL of the signatures");
+            signature_ttl = u32::from_ne_bytes(*ttl);
             rest = after;
-            rdata
-        })
+        }
+        let left = u32::from(entry.records) + u32::from(entry.signatures);
+        let rdata = RdataIter { rest, left };
+        Self {
+            signature_ttl,
+            rdata,
+        }
+    }
+
+    /// Octets that it takes.
+    pub(super) fn length(data: &'d [u8], entry: &RrsetEntry) -> usize {
+        let mut rdata = Self::of(data, entry).rdata;
+        rdata.by_ref().for_each(drop);
+        data.len() - place(entry.data) - rdata.rest.len()
+    }
+}
+
+/// RDATA of some records, one after the other.
+pub(super) struct RdataIter<'d> {
+    rest: &'d [u8],
+    /// How many records are to come.
+    left: u32,
+}
+
+impl<'d> Iterator for RdataIter<'d> {
+    type Item = &'d [u8];
+
+    fn next(&mut self) -> Option<&'d [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let (length, after) = self
+            .rest
+            .split_first_chunk()
+            .expect("the builder wrote each length");
+        let (rdata, after) = after.split_at(usize::from(u16::from_ne_bytes(*length)));
+        self.rest = after;
+        Some(rdata)
     }
 }
 
