@@ -9,7 +9,7 @@ use super::records::{Denial, NameRef, Node, Rrset, Zone};
 use super::type_bitmap;
 
 /// What shows a validator whether the child zone is signed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Proof<'z> {
     /// Nothing: the zone is not signed. DO is echoed all the same.
     Unsigned,
@@ -27,7 +27,7 @@ pub enum Proof<'z> {
 /// The proof that a delegation without NSEC3 may be there and has no DS
 /// (RFC 5155 sections 7.2.1 and 7.2.7). It depends on the cut alone, not on the
 /// name asked for, and many cuts share it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct OptOut<'z> {
     /// The NSEC3 that matches the closest provable encloser: the nearest name
     /// above the cut that has one.
