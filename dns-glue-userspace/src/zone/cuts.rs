@@ -9,7 +9,7 @@
 use domain::base::Name;
 
 use super::faults::Fault;
-use super::name_servers::OutsideSet;
+use super::name_servers::{OutsideSet, Place};
 use super::proof::Proof;
 use super::records::{NameRef, Node, Rrset, Zone};
 use super::survey::{Found, Survey};
@@ -41,8 +41,13 @@ pub struct Delegation<'z> {
     pub ns: Rrset<'z>,
     /// Which set they are, if all lie outside the zone; then there is no glue.
     pub outside: Option<OutsideSet>,
+    /// The place of each of them in the zone; none if all lie outside.
+    pub(super) places: Vec<Option<Place<'z>>>,
     /// What a query with the DO flag gets beside them.
     pub proof: Proof<'z>,
+    /// Whether the walk that found this delegation had not found the proof
+    /// before.
+    pub(super) proof_is_new: bool,
     /// Addresses of the name servers: in-domain, then sibling, then
     /// authoritative; within each in the order of the NS records, A before
     /// AAAA. Each RRset once.

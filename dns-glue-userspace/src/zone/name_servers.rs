@@ -66,25 +66,28 @@ pub(super) fn is_inside(zone: &Zone, name: &NameRef) -> bool {
     name_order::is_at_or_below(name.as_slice(), zone.apex().as_slice())
 }
 
-/// The addresses in the zone of the name servers of a cut.
-pub(super) fn find_glue<'z>(
+/// The place of each name server of a cut.
+pub(super) fn find_places<'z>(
     zone: &'z Zone,
     covers: &Covers<'z>,
     cut: Node<'z>,
     ns: Rrset<'z>,
-) -> Vec<Glue<'z>> {
+) -> Vec<Option<Place<'z>>> {
+    targets(ns)
+        .map(|target| Place::of(zone, covers, cut, target))
+        .collect()
+}
+
+/// The addresses at those places.
+pub(super) fn find_glue<'z>(places: &[Option<Place<'z>>]) -> Vec<Glue<'z>> {
     let mut glue = Vec::new();
-    for target in targets(ns) {
-        let Some(Place {
-            kind,
-            owner: Some(owner),
-            ..
-        }) = Place::of(zone, covers, cut, target)
-        else {
+    for place in places.iter().flatten() {
+        let Some(owner) = place.owner else {
             continue;
         };
         for rtype in [Rtype::A, Rtype::AAAA] {
             if let Some(rrset) = owner.rrset(rtype) {
+                let kind = place.kind;
                 glue.push(Glue { kind, rrset });
             }
         }

@@ -15,8 +15,8 @@ use super::cover::{Cover, CoverKind, Covers};
 use super::cuts::{Delegation, Pruned, Stop, StopReason};
 use super::faults::{Fault, FaultKind};
 use super::name_order;
-use super::name_servers::{ServerSets, find_glue};
-use super::proof::Proofs;
+use super::name_servers::{ServerSets, find_glue, find_places};
+use super::proof::{FoundProof, Proofs};
 use super::records::{DELEG, NameRef, Zone};
 
 /// Covers of a part: enough that a part is worth handing over, few enough that
@@ -149,6 +149,7 @@ impl<'z> Survey<'z> {
         Walk {
             survey: self,
             sets: ServerSets::default(),
+            proofs: None,
         }
     }
 
@@ -181,6 +182,8 @@ impl<'z> Survey<'z> {
 pub struct Walk<'s, 'z> {
     survey: &'s Survey<'z>,
     sets: ServerSets,
+    /// Of the zone of the last part.
+    proofs: Option<(usize, Proofs<'z>)>,
 }
 
 impl<'z> Walk<'_, 'z> {
@@ -190,11 +193,14 @@ impl<'z> Walk<'_, 'z> {
         let survey = self.survey;
         let (number, last) = survey.zone_of(part);
         let surveyed = &survey.zones[number];
-        let mut proofs = Proofs::of(surveyed.zone);
+        let (_, proofs) = match &mut self.proofs {
+            Some(known) if known.0 == number => known,
+            other => other.insert((number, Proofs::of(surveyed.zone))),
+        };
         for place in survey.parts[part].covers.clone() {
             let cover = surveyed.covers.get(place);
             if !surveyed.is_passed_over(&cover) {
-                each(surveyed.look_at(&cover, &mut proofs, &mut self.sets));
+                each(surveyed.look_at(&cover, proofs, &mut self.sets));
             }
         }
         if last {
@@ -241,12 +247,12 @@ impl<'z> Surveyed<'z> {
             }
             CoverKind::Cut => match proofs.find(node) {
                 Err(kind) => self.stop_for(name, StopReason::BrokenDelegation, kind),
-                Ok(proof) => {
+                Ok(FoundProof { proof, is_new }) => {
                     let ns = node.rrset(Rtype::NS).expect("a cut owns NS");
                     let outside = sets.outside(self.zone, ns);
-                    let glue = match outside {
+                    let places = match outside {
                         Some(_) => Vec::new(),
-                        None => find_glue(self.zone, &self.covers, node, ns),
+                        None => find_places(self.zone, &self.covers, node, ns),
                     };
                     Found::Delegation(Delegation {
                         zone: self.zone,
@@ -255,7 +261,9 @@ impl<'z> Surveyed<'z> {
                         ns,
                         outside,
                         proof,
-                        glue,
+                        proof_is_new: is_new,
+                        glue: find_glue(&places),
+                        places,
                     })
                 }
             },

@@ -16,8 +16,7 @@ use domain::base::iana::Rtype;
 use super::cover::Covers;
 use super::cuts::{Cuts, Delegation, GlueKind};
 use super::faults::{Fault, FaultKind};
-use super::name_servers::{Place, targets};
-use super::proof::Proof;
+use super::name_servers::targets;
 use super::records::{Denial, NameRef, Node, Zone};
 use super::survey::Survey;
 use cycles::Siblings;
@@ -194,7 +193,7 @@ impl<'z> ZoneInspector<'_, 'z> {
         if delegation.outside.is_none() {
             self.look_at_servers(notes, delegation);
         }
-        if delegation.proof != Proof::Unsigned {
+        if delegation.proof_is_new {
             notes.signatures.look_at(delegation.proof, self.now);
         }
     }
@@ -205,8 +204,8 @@ impl<'z> ZoneInspector<'_, 'z> {
         let cut = delegation.cut;
         // Siblings without which the delegation cannot be followed.
         let mut needed = Some(Vec::new());
-        for target in targets(delegation.ns) {
-            let Some(place) = Place::of(self.zone, self.covers, delegation.node, target) else {
+        for (target, place) in targets(delegation.ns).zip(&delegation.places) {
+            let Some(place) = place else {
                 needed = None;
                 continue;
             };
