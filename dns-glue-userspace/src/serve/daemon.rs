@@ -16,7 +16,7 @@ use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::addresses::{AddressError, ServiceAddresses};
-use super::compiled::{CompileError, Compiled};
+use super::compiled::{CompileError, Compiled, give_back_memory};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::server::{Fallback, Limits};
 use super::fallback::{FallbackError, FallbackZones, Settings};
@@ -202,6 +202,8 @@ impl Prepared {
             verifier_log: config.verifier_log.clone(),
         };
         let (loaded, host_maps, counters) = load(&compiled.generation, &options)?;
+        drop(compiled.generation);
+        give_back_memory();
         log_program(&loaded);
         Ok(Self {
             loaded,

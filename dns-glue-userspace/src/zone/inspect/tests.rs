@@ -1,3 +1,5 @@
+//! Zones with one fault each, and what is said of them.
+
 use super::*;
 use crate::zone::cuts::find_cuts;
 use crate::zone::master_file::read_text;

@@ -276,7 +276,7 @@ fn start_of(hash: &Hash) -> u32 {
 /// of the cache, not one for each halving.
 fn first_not_below(sorted: &[u32], wanted: u32) -> usize {
     let count = sorted.len();
-    let guess = (u64::from(wanted) * count as u64 >> 32) as usize;
+    let guess = ((u64::from(wanted) * count as u64) >> 32) as usize;
     let spread = count.isqrt() + 1;
     let (mut from, mut step) = (guess.saturating_sub(spread), spread);
     while from > 0 && sorted[from] >= wanted {
