@@ -9,7 +9,7 @@
 
 use dns_glue_common::frame::checksum::fold;
 use dns_glue_common::limits::{HEADER_OCTETS, QUESTION_FIXED_OCTETS};
-use dns_glue_common::referral::{Extent, Kind, Relocation};
+use dns_glue_common::referral::{Extent, Kind, PIECE_HEAD_OCTETS, Relocation};
 use domain::base::iana::{Class, Rtype};
 
 /// Octets beyond which a piece is too long for any reply and grows no further.
@@ -36,35 +36,33 @@ enum Target {
 ///
 /// A referral has at most a few dozen names, so a list is searched.
 #[derive(Debug, Default)]
-pub struct Names {
-    known: Vec<(Box<[u8]>, Target)>,
+pub struct Names<'n> {
+    known: Vec<(&'n [u8], Target)>,
 }
 
-impl Names {
-    /// Those in the question for `cut` (wire form): the cut name and, below
-    /// it, its ancestors but the root.
-    pub fn in_question(cut: &[u8]) -> Self {
-        let mut names = Self::default();
+impl<'n> Names<'n> {
+    /// Knows those in the question for `cut` (wire form) and no others: the cut
+    /// name and, below it, its ancestors but the root.
+    pub fn begin_question(&mut self, cut: &'n [u8]) {
+        self.known.clear();
         for suffix in suffixes(cut) {
             let target = if suffix.len() == cut.len() {
                 Target::Cut
             } else {
                 in_every_question(suffix)
             };
-            names.add(suffix, target);
+            self.add(suffix, target);
         }
-        names
     }
 
-    /// Those in every question for a cut of the zone `apex` (wire form): the
-    /// apex and its ancestors but the root. A piece that points to nothing else
-    /// is the same for all cuts.
-    pub fn of_zone(apex: &[u8]) -> Self {
-        let mut names = Self::default();
+    /// Knows those in every question for a cut of the zone `apex` (wire form)
+    /// and no others: the apex and its ancestors but the root. A piece that
+    /// points to nothing else is the same for all cuts.
+    pub fn begin_zone(&mut self, apex: &'n [u8]) {
+        self.known.clear();
         for suffix in suffixes(apex) {
-            names.add(suffix, in_every_question(suffix));
+            self.add(suffix, in_every_question(suffix));
         }
-        names
     }
 
     /// Turns what was noted of the piece just encoded into what the pieces
@@ -91,8 +89,8 @@ impl Names {
             .map(|(_, target)| *target)
     }
 
-    fn add(&mut self, name: &[u8], target: Target) {
-        self.known.push((name.into(), target));
+    fn add(&mut self, name: &'n [u8], target: Target) {
+        self.known.push((name, target));
     }
 }
 
@@ -127,7 +125,7 @@ pub enum Section {
 }
 
 /// A piece under way, or done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoded {
     /// Records; pointers as for a QNAME of length 0 and a piece that starts at
     /// the end of the question.
@@ -152,9 +150,33 @@ pub struct End {
 }
 
 impl Encoded {
+    /// Becomes a piece without records and ends, and keeps its memory.
+    pub fn clear(&mut self) {
+        let Self {
+            records,
+            relocations,
+            ends,
+            authority,
+            additional,
+        } = self;
+        records.clear();
+        relocations.clear();
+        ends.clear();
+        (*authority, *additional) = (0, 0);
+    }
+
     /// Octets of the records.
     pub fn octets(&self) -> usize {
         self.records.len()
+    }
+
+    /// What there is to store.
+    pub fn as_view(&self) -> EncodedView<'_> {
+        EncodedView {
+            records: &self.records,
+            relocations: &self.relocations,
+            ends: &self.ends,
+        }
     }
 
     /// Records of both sections.
@@ -166,14 +188,14 @@ impl Encoded {
     /// referral may have that (RFC 3597 4).
     ///
     /// A piece that is too long for any reply stays as it is.
-    pub fn add_record(
+    pub fn add_record<'n>(
         &mut self,
-        names: &mut Names,
+        names: &mut Names<'n>,
         section: Section,
-        owner: &[u8],
+        owner: &'n [u8],
         rtype: Rtype,
         ttl: u32,
-        rdata: &[u8],
+        rdata: &'n [u8],
     ) {
         if self.records.len() > TOO_LONG_OCTETS {
             return;
@@ -235,7 +257,7 @@ impl Encoded {
         }
     }
 
-    fn add_name(&mut self, names: &mut Names, name: &[u8]) {
+    fn add_name<'n>(&mut self, names: &mut Names<'n>, name: &'n [u8]) {
         for suffix in suffixes(name) {
             if let Some(target) = names.find(suffix) {
                 self.add_pointer(target);
@@ -262,44 +284,70 @@ impl Encoded {
         self.relocations.push((kind, at));
         self.records.extend(pointer.to_be_bytes());
     }
+}
 
-    /// The octets of the piece as the program wants it, made for a QNAME of
-    /// `base` octets and a start of `base_start` octets behind the question,
-    /// where no pointer has to shift. `with_signatures` is another piece.
-    pub fn place(&self, base: u8, base_start: u16, with_signatures: u32) -> Vec<u8> {
-        let mut records = self.records.clone();
-        for (kind, at) in &self.relocations {
+/// A piece to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EncodedView<'e> {
+    /// As in [`Encoded`].
+    pub records: &'e [u8],
+    /// As in [`Encoded`].
+    pub relocations: &'e [(Kind, u16)],
+    /// As in [`Encoded`].
+    pub ends: &'e [End],
+}
+
+/// Where a piece needs no pointer to shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Octets of the QNAME.
+    pub qname: u8,
+    /// Octets between the question and the piece.
+    pub start: u16,
+}
+
+impl EncodedView<'_> {
+    /// Writes the octets of the piece as the program wants it to `octets`, in
+    /// place of what is there. `with_signatures` is another piece, or 0.
+    pub fn place(&self, base: Base, with_signatures: u32, octets: &mut Vec<u8>) {
+        octets.clear();
+        // The whole piece's extent, when the pointers are what they are.
+        octets.extend([0; size_of::<Extent>()]);
+        let cut_points = self.ends.len() - 1;
+        octets.push(base.qname);
+        octets.push(u8::try_from(cut_points).expect("the caller bounds the cut points"));
+        octets.extend(base.start.to_le_bytes());
+        octets.extend(with_signatures.to_le_bytes());
+        octets.extend([0; 8]);
+        octets.extend(self.records);
+        let records = PIECE_HEAD_OCTETS..octets.len();
+        self.shift(base, &mut octets[records.clone()]);
+        pad(octets);
+        for (kind, at) in self.relocations {
+            octets.extend(Relocation::new(*kind, *at).0.to_le_bytes());
+        }
+        pad(octets);
+        let (whole, cut_points) = self.ends.split_last().expect("a piece ends at its end");
+        for end in cut_points {
+            let extent = self.extent(&octets[records.clone()], end);
+            octets.extend(bytemuck::bytes_of(&extent));
+        }
+        let whole = self.extent(&octets[records], whole);
+        octets[..size_of::<Extent>()].copy_from_slice(bytemuck::bytes_of(&whole));
+    }
+
+    /// Makes the pointers in `records` lead to their targets.
+    fn shift(&self, base: Base, records: &mut [u8]) {
+        for (kind, at) in self.relocations {
             let shift = match kind {
                 Kind::Cut => 0,
-                Kind::Body => u16::from(base),
-                Kind::Own => u16::from(base) + base_start,
+                Kind::Body => u16::from(base.qname),
+                Kind::Own => u16::from(base.qname) + base.start,
             };
             let at = usize::from(*at);
             let pointer = u16::from_be_bytes([records[at], records[at + 1]]).wrapping_add(shift);
             records[at..at + 2].copy_from_slice(&pointer.to_be_bytes());
         }
-        let extents: Vec<Extent> = self
-            .ends
-            .iter()
-            .map(|end| self.extent(&records, end))
-            .collect();
-        let (whole, cut_points) = extents.split_last().expect("a piece ends at its end");
-
-        let mut octets = Vec::new();
-        octets.extend(bytemuck::bytes_of(whole));
-        octets.push(base);
-        octets.push(u8::try_from(cut_points.len()).expect("the caller bounds the cut points"));
-        octets.extend(base_start.to_le_bytes());
-        octets.extend(with_signatures.to_le_bytes());
-        octets.extend([0; 8]);
-        octets.extend(&records);
-        pad(&mut octets);
-        for (kind, at) in &self.relocations {
-            octets.extend(Relocation::new(*kind, *at).0.to_le_bytes());
-        }
-        pad(&mut octets);
-        octets.extend(bytemuck::cast_slice::<Extent, u8>(cut_points));
-        octets
     }
 
     fn extent(&self, records: &[u8], end: &End) -> Extent {
@@ -339,7 +387,8 @@ mod tests {
     #[test]
     fn names_share_their_tails() {
         let cut = b"\x04glue\x07example\x00";
-        let mut names = Names::in_question(cut);
+        let mut names = Names::default();
+        names.begin_question(cut);
         let mut piece = Encoded::default();
         let authority = Section::Authority;
         piece.add_record(
@@ -396,7 +445,8 @@ mod tests {
     #[test]
     fn delegations_with_the_same_servers_have_the_same_octets() {
         let encode = |cut: &[u8]| {
-            let mut names = Names::in_question(cut);
+            let mut names = Names::default();
+            names.begin_question(cut);
             let mut piece = Encoded::default();
             for target in [
                 &b"\x02ns\x08provider\x02nu\x00"[..],
@@ -417,7 +467,8 @@ mod tests {
     fn what_names_nothing_below_the_apex_is_the_same_for_all_cuts() {
         let apex = b"\x03tld\x00";
         let owner = [&b"\x20"[..], &[b'h'; 32], apex].concat();
-        let mut names = Names::of_zone(apex);
+        let mut names = Names::default();
+        names.begin_zone(apex);
         let mut piece = Encoded::default();
         for rtype in [Rtype::NSEC3, Rtype::RRSIG, Rtype::RRSIG] {
             piece.add_record(&mut names, Section::Authority, &owner, rtype, 9, &[1, 2, 3]);

@@ -1,30 +1,38 @@
 //! The referral compiler: from zone cuts to a generation.
 //!
 //! ```text
-//! zone::cuts -> delegation (encode: records, names) -> pieces (shared, packed)
-//!           \-> stops -----------------------------------> table (index)      -> Generation
+//! delegations, part by part (source)
+//!     -> workers: delegation (encode: records, names), keys of names -> batch
+//!     -> in the order of the parts: pieces (shared, in slabs), table (index) -> Generation
 //! ```
 
+mod batch;
 pub mod delegation;
+mod depths;
 pub mod encode;
 mod generation;
 mod pieces;
+mod source;
 mod table;
+mod worker;
 
 pub use delegation::{Loss, Octets};
 pub use generation::Generation;
+pub use pieces::PieceCounts;
+pub use source::{Looked, Source};
 
 use crate::progress::Progress;
-use crate::zone::cuts::{Cuts, Stop, StopReason};
+use crate::zone::cuts::{Cuts, Delegation, Stop, StopReason};
+use crate::zone::faults::Fault;
 use crate::zone::records::{NameRef, Zone};
+use batch::Batch;
 use bytemuck::Zeroable;
-use delegation::Compiled;
-use dns_glue_common::index::{Depths, EntryKind, HashSecret, MAX_ENTRIES, Slot};
-use dns_glue_common::limits::{MAX_DEPTHS, MAX_LABELS};
+use depths::ChosenDepths;
+use dns_glue_common::index::{EntryKind, HashSecret, MAX_ENTRIES, Slot};
+use dns_glue_common::limits::MAX_DEPTHS;
 use dns_glue_common::policy::Policy;
 use pieces::{PieceId, Pieces};
-use std::collections::BTreeMap;
-use table::NamedEntry;
+use table::{NameHasher, Table};
 
 /// How often another hash secret is drawn before the compiler gives up.
 const MAX_SECRETS: usize = 16;
@@ -36,20 +44,21 @@ pub struct Compilation<'z> {
     /// Delegations in the order of the cuts.
     pub delegations: Vec<Report<'z>>,
     /// Pieces of referrals.
-    pub pieces: usize,
-    /// Pieces of them that more than one delegation uses.
-    pub shared_pieces: usize,
-    /// Pieces of them that are proofs, and how many of those are shared.
-    pub proofs: ProofPieces,
+    pub pieces: PieceCounts,
+    /// Pieces of them that are proofs: DS or denial with signatures.
+    pub proofs: PieceCounts,
 }
 
-/// Pieces that are DS or denial with signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProofPieces {
-    /// Different ones.
-    pub stored: usize,
-    /// Those that more than one delegation uses.
-    pub shared: usize,
+/// A generation and the stops that were found on the way.
+pub struct Compiled<'z> {
+    /// For the program.
+    pub generation: Generation,
+    /// Faults of delegations.
+    pub faults: Vec<Fault<'z>>,
+    /// Pieces of referrals.
+    pub pieces: PieceCounts,
+    /// Pieces of them that are proofs: DS or denial with signatures.
+    pub proofs: PieceCounts,
 }
 
 /// What became of a delegation.
@@ -64,6 +73,34 @@ pub struct Report<'z> {
     /// Left out of the index, because names of that many labels would be one
     /// more depth than the program looks at: queries pass.
     pub too_deep: bool,
+}
+
+/// Who wants to know what becomes of each delegation.
+pub trait Watch<'z>: Sync {
+    /// What is noted of the delegations of a part.
+    type Notes: Send;
+
+    /// Begins with a part.
+    fn begin(&self, part: usize) -> Self::Notes;
+
+    /// Notes a delegation. Those of a part come in their order, those of
+    /// different parts at the same time.
+    fn note(&self, notes: &mut Self::Notes, delegation: &Delegation<'z>, report: &Report<'z>);
+}
+
+/// Keeps all reports.
+struct Reports;
+
+impl<'z> Watch<'z> for Reports {
+    type Notes = Vec<Report<'z>>;
+
+    fn begin(&self, _part: usize) -> Self::Notes {
+        Vec::new()
+    }
+
+    fn note(&self, notes: &mut Self::Notes, _: &Delegation<'z>, report: &Report<'z>) {
+        notes.push(*report);
+    }
 }
 
 /// Why zones cannot be compiled together.
@@ -86,9 +123,6 @@ pub enum Error {
     NoTable,
 }
 
-/// Delegations after which the one who watches is told.
-const PROGRESS_STEP: usize = 1024;
-
 /// Compiles the cuts of `zones`.
 ///
 /// # Errors
@@ -99,83 +133,158 @@ pub fn compile<'z>(
     cuts: &Cuts<'z>,
     progress: &dyn Progress,
 ) -> Result<Compilation<'z>, Error> {
-    let entry_count = cuts.delegations.len() + cuts.stops.len();
-    if entry_count > MAX_ENTRIES {
-        return Err(Error::TooManyEntries(entry_count));
-    }
-    let depths = choose_depths(cuts)?;
-    progress.begin("compiling referrals", cuts.delegations.len() as u64);
-    let mut pieces = Pieces::default();
-    let mut compiled = Vec::with_capacity(cuts.delegations.len());
-    let mut reports = Vec::with_capacity(cuts.delegations.len());
-    for (place, delegation) in cuts.delegations.iter().enumerate() {
-        if place % PROGRESS_STEP == PROGRESS_STEP - 1 {
-            progress.advance(PROGRESS_STEP as u64);
-        }
-        let too_deep = !depths.holds(delegation.cut);
-        let one = delegation::compile(delegation, &mut pieces);
-        reports.push(Report {
-            cut: delegation.cut,
-            octets: one.octets,
-            loss: one.loss,
-            too_deep,
-        });
-        if !too_deep {
-            compiled.push((delegation.cut.as_slice(), one));
-        }
-    }
-    let (slabs, references) = pieces.pack();
-    let mut entries: Vec<NamedEntry<'_>> = cuts
-        .stops
-        .iter()
-        .filter(|stop| depths.holds(stop.name))
-        .filter_map(stop_entry)
-        .collect();
-    entries.extend(compiled.iter().map(|(name, one)| NamedEntry {
-        name,
-        slot: delegation_slot(one, &references),
-    }));
-    progress.begin("building the index", 0);
-    let (buckets, secret) = build_table(&entries)?;
+    let mut delegations = Vec::with_capacity(cuts.delegations.len());
+    let compiled = compile_from(zones, cuts, progress, &Reports, |mut reports| {
+        delegations.append(&mut reports);
+    })?;
     Ok(Compilation {
-        generation: Generation {
-            buckets,
-            slabs,
-            secret,
-            depths: depths.table(),
-            policy_flags: policy_flags(zones, cuts),
-        },
-        delegations: reports,
-        proofs: ProofPieces::of(&compiled, &pieces),
-        pieces: pieces.len(),
-        shared_pieces: pieces.shared(),
+        generation: compiled.generation,
+        delegations,
+        pieces: compiled.pieces,
+        proofs: compiled.proofs,
     })
 }
 
-impl ProofPieces {
-    fn of(compiled: &[(&[u8], Compiled)], pieces: &Pieces) -> Self {
-        let mut ids: Vec<PieceId> = compiled.iter().filter_map(|(_, one)| one.proof).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Self {
-            stored: ids.len(),
-            shared: ids.iter().filter(|id| pieces.is_shared(**id)).count(),
+/// Compiles the delegations that `source` finds in `zones`. What `watch` notes
+/// of each part goes to `collect`, part by part.
+///
+/// # Errors
+///
+/// [`Error`]: nothing is compiled by halves.
+pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
+    zones: &[Zone],
+    source: &S,
+    progress: &dyn Progress,
+    watch: &W,
+    mut collect: impl FnMut(W::Notes),
+) -> Result<Compiled<'z>, Error> {
+    let entries = source.names() + source.stops().len();
+    if entries > MAX_ENTRIES {
+        return Err(Error::TooManyEntries(entries));
+    }
+    let depths = ChosenDepths::of(source)?;
+    let mut notes_wanted = true;
+    // Nearly always the first secret does.
+    for _ in 0..MAX_SECRETS {
+        progress.begin("compiling referrals", source.names() as u64);
+        let mut secret = Box::new(HashSecret::zeroed());
+        getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
+        let mut merger = Merger::new(entries);
+        merger.add_stops(source.stops(), &depths, &secret);
+        worker::run(source, &depths, &secret, watch, |worker, batch| {
+            progress.advance(batch.slots.len() as u64);
+            let notes = merger.add(worker, batch);
+            if notes_wanted {
+                collect(notes);
+            }
+        });
+        notes_wanted = false;
+        if let Some(table) = merger.table {
+            return Ok(Compiled {
+                pieces: merger.pieces.counts(),
+                proofs: merger.pieces.proof_counts(),
+                generation: Generation {
+                    buckets: table.finish(),
+                    slabs: merger.pieces.into_slabs(),
+                    secret,
+                    depths: depths.table(),
+                    policy_flags: policy_flags(zones, source.stops()),
+                },
+                faults: merger.faults,
+            });
         }
+    }
+    Err(Error::NoTable)
+}
+
+/// Puts together what the workers hand over, in the order of the parts: so the
+/// same zone and secret give the same generation, whichever worker was faster.
+struct Merger<'z> {
+    pieces: Pieces,
+    /// `None` once an entry found no place.
+    table: Option<Table>,
+    /// The pieces that each worker made.
+    made: Vec<Vec<PieceId>>,
+    faults: Vec<Fault<'z>>,
+}
+
+impl<'z> Merger<'z> {
+    fn new(entries: usize) -> Self {
+        Self {
+            pieces: Pieces::new(),
+            table: Some(Table::for_entries(entries)),
+            made: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn add_stops(&mut self, stops: &[Stop<'z>], depths: &ChosenDepths, secret: &HashSecret) {
+        let mut hasher = NameHasher::new(secret);
+        let looked_for = stops.iter().filter(|stop| depths.hold(stop.name));
+        let slots: Vec<Slot> = looked_for
+            .filter_map(|stop| stop_entry(stop, &mut hasher))
+            .collect();
+        self.insert(&slots);
+    }
+
+    fn insert(&mut self, slots: &[Slot]) {
+        if let Some(table) = &mut self.table
+            && table.insert_all(slots).is_none()
+        {
+            self.table = None;
+        }
+    }
+
+    /// Adds what a worker made of a part; returns the notes.
+    fn add<N>(&mut self, worker: usize, batch: Batch<'z, N>) -> N {
+        let Batch {
+            pieces,
+            mut slots,
+            stop_slots,
+            mut faults,
+            notes,
+        } = batch;
+        if self.made.len() <= worker {
+            self.made.resize_with(worker + 1, Vec::new);
+        }
+        let made = &mut self.made[worker];
+        for piece in pieces.iter() {
+            let with_signatures = piece
+                .with_signatures
+                .and_then(|number| piece_of(made, number.get()));
+            made.push(
+                self.pieces
+                    .intern(piece.encoded, with_signatures, piece.base),
+            );
+        }
+        for slot in &mut slots {
+            if slot.name_octets != 0
+                && let Some(proof) = piece_of(made, slot.proof)
+            {
+                self.pieces.note_proof(proof);
+            }
+            for number in [&mut slot.ns, &mut slot.proof, &mut slot.glue] {
+                if let Some(id) = piece_of(made, *number) {
+                    *number = self.pieces.use_once(id);
+                }
+            }
+        }
+        slots.retain(|slot| slot.name_octets != 0);
+        self.insert(&slots);
+        self.insert(&stop_slots);
+        self.faults.append(&mut faults);
+        notes
     }
 }
 
-fn delegation_slot(compiled: &Compiled, references: &[u32]) -> Slot {
-    let reference = |id: Option<PieceId>| id.map_or(0, |id| id.reference(references));
-    Slot {
-        ns: reference(compiled.ns),
-        proof: reference(compiled.proof),
-        glue: reference(compiled.glue),
-        ..compiled.slot
-    }
+/// The piece of a number plus one; `None` for 0.
+fn piece_of(made: &[PieceId], number: u32) -> Option<PieceId> {
+    let index = number.checked_sub(1)?;
+    Some(made[index as usize])
 }
 
 /// The entry of a stop; none for the root, which every name is below.
-fn stop_entry<'z>(stop: &Stop<'z>) -> Option<NamedEntry<'z>> {
+fn stop_entry(stop: &Stop<'_>, hasher: &mut NameHasher<'_>) -> Option<Slot> {
     if stop.name.is_root() {
         return None;
     }
@@ -187,16 +296,14 @@ fn stop_entry<'z>(stop: &Stop<'z>) -> Option<NamedEntry<'z>> {
             EntryKind::Refused
         }
     };
-    Some(NamedEntry {
-        name: stop.name.as_slice(),
-        slot: Slot {
-            kind: kind as u8,
-            ..Slot::EMPTY
-        },
-    })
+    let slot = Slot {
+        kind: kind as u8,
+        ..Slot::EMPTY
+    };
+    Some(hasher.entry(stop.name.as_slice(), slot))
 }
 
-fn policy_flags(zones: &[Zone], cuts: &Cuts<'_>) -> u32 {
+fn policy_flags(zones: &[Zone], stops: &[Stop<'_>]) -> u32 {
     let mut flags = 0;
     if zones.iter().any(Zone::holds_deleg) {
         flags |= Policy::HOLDS_DELEG;
@@ -206,104 +313,8 @@ fn policy_flags(zones: &[Zone], cuts: &Cuts<'_>) -> u32 {
     }
     let is_root_behind =
         |stop: &Stop<'_>| stop.name.is_root() && stop.why == StopReason::AlsoServed;
-    if cuts.stops.iter().any(is_root_behind) {
+    if stops.iter().any(is_root_behind) {
         flags |= Policy::ROOT_BEHIND;
     }
     flags
-}
-
-/// Draws secrets until the table can be built: nearly always the first does.
-fn build_table(
-    entries: &[NamedEntry<'_>],
-) -> Result<(Vec<dns_glue_common::index::Bucket>, Box<HashSecret>), Error> {
-    for _ in 0..MAX_SECRETS {
-        let mut secret = Box::new(HashSecret::zeroed());
-        getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
-        if let Some(buckets) = table::build(entries, &secret) {
-            return Ok((buckets, secret));
-        }
-    }
-    Err(Error::NoTable)
-}
-
-/// The numbers of labels that owner names in the index have.
-struct ChosenDepths([bool; MAX_LABELS + 1]);
-
-/// Chooses at most `MAX_DEPTHS` depths: those of all apexes, which must not be
-/// missed, then those that most other entries have.
-///
-/// A delegation or another stop that is left out is not missed: the entry next
-/// above is the apex of its own zone, so its queries pass all the same.
-fn choose_depths(cuts: &Cuts<'_>) -> Result<ChosenDepths, Error> {
-    let is_apex =
-        |stop: &&Stop<'_>| matches!(stop.why, StopReason::ZoneApex | StopReason::AlsoServed);
-    let mut chosen = [false; MAX_LABELS + 1];
-    for stop in cuts.stops.iter().filter(is_apex) {
-        let labels = label_count(stop.name);
-        // The root is no entry: see `stop_entry`.
-        chosen[labels] |= labels > 0;
-    }
-    let apexes = chosen.iter().filter(|chosen| **chosen).count();
-    let Some(rest) = MAX_DEPTHS.checked_sub(apexes) else {
-        return Err(Error::TooManyDepths(apexes));
-    };
-    let others = cuts.stops.iter().filter(|stop| !is_apex(stop));
-    let names = others
-        .map(|stop| stop.name)
-        .chain(cuts.delegations.iter().map(|delegation| delegation.cut));
-    let mut users: BTreeMap<usize, usize> = BTreeMap::new();
-    for labels in names.map(label_count).filter(|labels| !chosen[*labels]) {
-        *users.entry(labels).or_default() += 1;
-    }
-    let mut by_users: Vec<(usize, usize)> = users.into_iter().collect();
-    by_users.sort_by_key(|(labels, users)| (std::cmp::Reverse(*users), *labels));
-    for (labels, _) in by_users.into_iter().take(rest) {
-        chosen[labels] = true;
-    }
-    Ok(ChosenDepths(chosen))
-}
-
-impl ChosenDepths {
-    fn holds(&self, name: &NameRef) -> bool {
-        self.0[label_count(name)]
-    }
-
-    fn table(&self) -> Depths {
-        let mut table = Depths::zeroed();
-        let mut deepest = 0;
-        for (labels, chosen) in self.0.iter().enumerate() {
-            if *chosen {
-                deepest = u8::try_from(labels).expect("127 labels at most");
-            }
-            table.0[labels] = deepest;
-        }
-        table
-    }
-}
-
-/// Labels of a name, the root not counted.
-fn label_count(name: &NameRef) -> usize {
-    name.label_count() - 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// For every number of labels, the deepest depth chosen that is not
-        /// beyond it; the search for an entry goes down by this table.
-        #[test]
-        fn depths_are_the_nearest_below(chosen in prop::collection::vec(any::<bool>(), MAX_LABELS)) {
-            let mut depths = ChosenDepths([false; MAX_LABELS + 1]);
-            // The root is no entry.
-            depths.0[1..].copy_from_slice(&chosen);
-            let table = depths.table();
-            for labels in 0..=MAX_LABELS {
-                let nearest = (1..=labels).rev().find(|depth| depths.0[*depth]);
-                prop_assert_eq!(usize::from(table.0[labels]), nearest.unwrap_or(0));
-            }
-        }
-    }
 }

@@ -1,119 +1,211 @@
-//! The pieces of a generation: each stored once, packed into slabs.
+//! The pieces of a generation: each stored once, laid out in slabs.
 
-use super::encode::Encoded;
+use std::hash::BuildHasher as _;
+
 use bytemuck::Zeroable;
 use dns_glue_common::referral::{PIECE_ALIGN, SLAB_OCTETS, Slab};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// A piece that was interned.
+use super::encode::{Base, EncodedView};
+
+/// A piece that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PieceId(u32);
 
-/// A piece with the place that it is made for: that of its first user.
-struct Interned {
-    encoded: Encoded,
+/// What is known of a piece beside its octets, which are in its slab.
+struct Stored {
+    /// Its place, in units of [`PIECE_ALIGN`] octets.
+    reference: u32,
+    /// Octets in its slab.
+    octets: u16,
     /// The same glue with signatures.
     with_signatures: Option<PieceId>,
-    base: u8,
-    base_start: u16,
-    users: u32,
+    hash: u32,
+    /// Delegations that use it: 0, 1, or 2 for more.
+    users: u8,
+    /// Whether it is the proof of a delegation.
+    is_proof: bool,
 }
 
-/// Pieces under way, equal ones found.
-#[derive(Default)]
+/// The pieces of a generation under way, equal ones found.
+///
+/// The octets in the slabs are all that is kept of a piece: what comes is laid
+/// out for the place that the stored one was made for, and compared.
 pub struct Pieces {
-    pieces: Vec<Interned>,
-    ids: HashMap<(Encoded, Option<u32>), PieceId>,
+    slabs: Vec<Slab>,
+    /// Where the next piece starts in the last slab.
+    next: usize,
+    stored: Vec<Stored>,
+    /// Numbers of those in `stored`, by their hashes.
+    known: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Where a piece is laid out.
+    layout: Vec<u8>,
+}
+
+/// How many pieces there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PieceCounts {
+    /// Different ones.
+    pub stored: usize,
+    /// Those that more than one delegation uses.
+    pub shared: usize,
 }
 
 impl Pieces {
-    /// The piece with these octets, new if there is none yet, for a QNAME of
-    /// `base` octets and a start of `base_start` octets behind the question.
+    /// None yet.
+    pub fn new() -> Self {
+        Self {
+            slabs: vec![Slab::zeroed()],
+            // Reference 0 means none.
+            next: PIECE_ALIGN,
+            stored: Vec::new(),
+            known: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            layout: Vec::new(),
+        }
+    }
+
+    /// The piece with these records, new if there is none yet: then it is laid
+    /// out for `base`.
     pub fn intern(
         &mut self,
-        encoded: Encoded,
+        encoded: EncodedView<'_>,
         with_signatures: Option<PieceId>,
-        base: u8,
-        base_start: u16,
+        base: Base,
     ) -> PieceId {
-        match self
-            .ids
-            .entry((encoded, with_signatures.map(|PieceId(id)| id)))
-        {
-            Entry::Occupied(entry) => {
-                let id = *entry.get();
-                self.pieces[id.0 as usize].users += 1;
-                id
-            }
-            Entry::Vacant(entry) => {
-                let id = PieceId(
-                    u32::try_from(self.pieces.len())
-                        .expect("each piece takes more octets than its number"),
-                );
-                self.pieces.push(Interned {
-                    encoded: entry.key().0.clone(),
-                    with_signatures,
-                    base,
-                    base_start,
-                    users: 1,
-                });
-                entry.insert(id);
-                id
-            }
+        // A piece with and without a signed brother: rare enough to collide.
+        let hash = self.hasher.hash_one(encoded) as u32;
+        if let Some(id) = self.find(hash, encoded, with_signatures) {
+            return id;
         }
+        let id = u32::try_from(self.stored.len()).expect("each piece has more octets than one");
+        self.lay_out(encoded, with_signatures, base);
+        let stored = Stored {
+            reference: self.append(),
+            octets: u16::try_from(self.layout.len()).expect("a piece ends in its slab"),
+            with_signatures,
+            hash,
+            users: 0,
+            is_proof: false,
+        };
+        self.stored.push(stored);
+        let stored = &self.stored;
+        self.known
+            .insert_unique(spread(hash), id, |id| spread(stored[*id as usize].hash));
+        PieceId(id)
     }
 
-    /// Different pieces.
-    pub fn len(&self) -> usize {
-        self.pieces.len()
-    }
-
-    /// Pieces that more than one delegation uses.
-    pub fn shared(&self) -> usize {
-        self.pieces.iter().filter(|piece| piece.users > 1).count()
-    }
-
-    /// Whether more than one delegation uses a piece.
-    pub fn is_shared(&self, id: PieceId) -> bool {
-        self.pieces[id.0 as usize].users > 1
-    }
-
-    /// Lays all pieces out; a piece's reference is at its id's place.
-    pub fn pack(&self) -> (Vec<Slab>, Vec<u32>) {
-        let mut slabs = vec![Slab::zeroed()];
-        // Reference 0 means none.
-        let mut next = PIECE_ALIGN;
-        let mut references: Vec<u32> = Vec::with_capacity(self.pieces.len());
-        for piece in &self.pieces {
-            // A piece is interned after the one that it names.
-            let with_signatures = piece
-                .with_signatures
-                .map_or(0, |PieceId(id)| references[id as usize]);
-            let octets = piece
-                .encoded
-                .place(piece.base, piece.base_start, with_signatures);
-            if next >= SLAB_OCTETS {
-                slabs.push(Slab::zeroed());
-                next = 0;
+    /// The piece with these records, if it is stored.
+    fn find(
+        &mut self,
+        hash: u32,
+        encoded: EncodedView<'_>,
+        with_signatures: Option<PieceId>,
+    ) -> Option<PieceId> {
+        let Self {
+            slabs,
+            stored,
+            known,
+            layout,
+            ..
+        } = self;
+        let is_it = |id: &u32| {
+            let other = &stored[*id as usize];
+            if other.hash != hash || other.with_signatures != with_signatures {
+                return false;
             }
-            let place = (slabs.len() - 1) * SLAB_OCTETS + next;
-            let slab = slabs.last_mut().expect("there is always a slab");
-            // A slab has slack for the longest piece behind its last start.
-            slab.0[next..next + octets.len()].copy_from_slice(&octets);
-            references.push(
-                u32::try_from(place / PIECE_ALIGN)
-                    .expect("32 GiB of pieces are more than the index can name"),
-            );
-            next = (next + octets.len()).next_multiple_of(PIECE_ALIGN);
+            let signed = with_signatures.map_or(0, |PieceId(id)| stored[id as usize].reference);
+            let octets = octets_of(slabs, other);
+            encoded.place(base_of(octets), signed, layout);
+            layout == octets
+        };
+        known.find(spread(hash), is_it).copied().map(PieceId)
+    }
+
+    fn lay_out(&mut self, encoded: EncodedView<'_>, with_signatures: Option<PieceId>, base: Base) {
+        let signed = with_signatures.map_or(0, |id| self.reference(id));
+        encoded.place(base, signed, &mut self.layout);
+    }
+
+    /// Puts what was laid out behind the last piece; returns its reference.
+    fn append(&mut self) -> u32 {
+        if self.next >= SLAB_OCTETS {
+            self.slabs.push(Slab::zeroed());
+            self.next = 0;
         }
-        (slabs, references)
+        let place = (self.slabs.len() - 1) * SLAB_OCTETS + self.next;
+        let end = self.next + self.layout.len();
+        let slab = self.slabs.last_mut().expect("there is always a slab");
+        // A slab has slack for the longest piece behind its last start.
+        slab.0[self.next..end].copy_from_slice(&self.layout);
+        self.next = end.next_multiple_of(PIECE_ALIGN);
+        u32::try_from(place / PIECE_ALIGN)
+            .expect("32 GiB of pieces are more than the index can name")
+    }
+
+    /// Notes that one more delegation uses a piece; returns the reference.
+    pub fn use_once(&mut self, id: PieceId) -> u32 {
+        let stored = &mut self.stored[id.0 as usize];
+        stored.users = stored.users.saturating_add(1).min(2);
+        let reference = stored.reference;
+        if let Some(signed) = stored.with_signatures {
+            self.use_once(signed);
+        }
+        reference
+    }
+
+    /// Notes that a piece is the proof of a delegation.
+    pub fn note_proof(&mut self, id: PieceId) {
+        self.stored[id.0 as usize].is_proof = true;
+    }
+
+    fn reference(&self, id: PieceId) -> u32 {
+        self.stored[id.0 as usize].reference
+    }
+
+    /// How many pieces there are.
+    pub fn counts(&self) -> PieceCounts {
+        count(self.stored.iter())
+    }
+
+    /// How many of them are proofs.
+    pub fn proof_counts(&self) -> PieceCounts {
+        count(self.stored.iter().filter(|piece| piece.is_proof))
+    }
+
+    /// The slabs that hold all pieces.
+    pub fn into_slabs(self) -> Vec<Slab> {
+        self.slabs
     }
 }
 
-impl PieceId {
-    /// The piece's reference among those of [`Pieces::pack`].
-    pub fn reference(self, references: &[u32]) -> u32 {
-        references[self.0 as usize]
+fn count<'p>(pieces: impl Iterator<Item = &'p Stored>) -> PieceCounts {
+    let mut counts = PieceCounts::default();
+    for piece in pieces {
+        counts.stored += 1;
+        counts.shared += usize::from(piece.users > 1);
     }
+    counts
+}
+
+/// The octets of a stored piece.
+fn octets_of<'s>(slabs: &'s [Slab], piece: &Stored) -> &'s [u8] {
+    let place = piece.reference as usize * PIECE_ALIGN;
+    let start = place % SLAB_OCTETS;
+    &slabs[place / SLAB_OCTETS].0[start..start + usize::from(piece.octets)]
+}
+
+/// What a laid out piece was made for.
+fn base_of(octets: &[u8]) -> Base {
+    Base {
+        qname: octets[16],
+        start: u16::from_le_bytes([octets[18], octets[19]]),
+    }
+}
+
+/// A hash of 32 bits as the table wants it: of 64, all of which tell names
+/// apart.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -1,6 +1,5 @@
 //! The delegation index: a cuckoo table of buckets with two slots.
 
-use bytemuck::Zeroable;
 use dns_glue_common::index::{Bucket, HashSecret, NameKey, Slot, hash_suffix};
 use dns_glue_common::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS};
 use dns_glue_common::wire::{Message, MessageBuffer};
@@ -10,50 +9,45 @@ use dns_glue_common::wire::{Message, MessageBuffer};
 const SLOTS_PER_ENTRY_PERCENT: usize = 122;
 /// How often an entry may push out another before another secret is drawn.
 const MAX_MOVES: usize = 1000;
+/// Entries whose places are fetched together.
+const AHEAD: usize = 16;
 
-/// An entry before its name is hashed.
-pub struct NamedEntry<'z> {
-    /// Owner name, wire form.
-    pub name: &'z [u8],
-    /// Everything but key and length.
-    pub slot: Slot,
+/// Hashes names as the program does.
+pub struct NameHasher<'s> {
+    secret: &'s HashSecret,
+    /// Where the program has the name in a query.
+    buffer: Box<MessageBuffer>,
 }
 
-/// Hashes a name as the program does.
-pub fn hash_name(name: &[u8], secret: &HashSecret) -> NameKey {
-    let mut buffer = MessageBuffer::EMPTY;
-    buffer.0[HEADER_OCTETS..HEADER_OCTETS + name.len()].copy_from_slice(name);
-    hash_suffix(
-        &Message::new(&buffer, MAX_QUERY_OCTETS),
-        0,
-        name.len(),
-        secret,
-    )
-}
-
-/// Builds the table; `None` if this secret does not do, because two names have
-/// the same key or an entry finds no place: then another is drawn.
-pub fn build(entries: &[NamedEntry<'_>], secret: &HashSecret) -> Option<Vec<Bucket>> {
-    // Two more, so that a handful of entries find places too.
-    let count = entries.len() * SLOTS_PER_ENTRY_PERCENT / 200 + 2;
-    let mut table = Table {
-        buckets: vec![Bucket::zeroed(); count],
-        count: u32::try_from(count).expect("the compiler bounds the entries"),
-        chance: 0x9e37_79b9,
-    };
-    for entry in entries {
-        let slot = Slot {
-            key: hash_name(entry.name, secret),
-            name_octets: u8::try_from(entry.name.len()).expect("a name has at most 255 octets"),
-            ..entry.slot
-        };
-        table.insert(slot)?;
+impl<'s> NameHasher<'s> {
+    /// Hashes with this secret.
+    pub fn new(secret: &'s HashSecret) -> Self {
+        Self {
+            secret,
+            buffer: Box::new(MessageBuffer::EMPTY),
+        }
     }
-    table.mark_overflows();
-    Some(table.buckets)
+
+    /// The key of a name in wire form.
+    pub fn hash(&mut self, name: &[u8]) -> NameKey {
+        // What an earlier name left behind this one is not read.
+        self.buffer.0[HEADER_OCTETS..HEADER_OCTETS + name.len()].copy_from_slice(name);
+        let message = Message::new(&self.buffer, MAX_QUERY_OCTETS);
+        hash_suffix(&message, 0, name.len(), self.secret)
+    }
+
+    /// The entry of a name: `slot` with key and length.
+    pub fn entry(&mut self, name: &[u8], slot: Slot) -> Slot {
+        Slot {
+            key: self.hash(name),
+            name_octets: u8::try_from(name.len()).expect("a name has at most 255 octets"),
+            ..slot
+        }
+    }
 }
 
-struct Table {
+/// The table under way.
+pub struct Table {
     buckets: Vec<Bucket>,
     count: u32,
     /// Chooses which slot is pushed out: a xorshift generator, because entries
@@ -62,6 +56,48 @@ struct Table {
 }
 
 impl Table {
+    /// An empty table for so many entries.
+    pub fn for_entries(entries: usize) -> Self {
+        // Two more, so that a handful of entries find places too.
+        let count = entries * SLOTS_PER_ENTRY_PERCENT / 200 + 2;
+        Self {
+            buckets: bytemuck::zeroed_vec(count),
+            count: u32::try_from(count).expect("the compiler bounds the entries"),
+            chance: 0x9e37_79b9,
+        }
+    }
+
+    /// Adds entries, in their order; `None` if this secret does not do, because
+    /// two names have the same key or an entry finds no place: then another is
+    /// drawn.
+    pub fn insert_all(&mut self, slots: &[Slot]) -> Option<()> {
+        for slots in slots.chunks(AHEAD) {
+            self.fetch(slots);
+            for slot in slots {
+                self.insert(*slot)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Looks at the places of some entries, without any order among them: so
+    /// the processor waits for the memory of all of them at once.
+    fn fetch(&self, slots: &[Slot]) {
+        let lengths = slots.iter().map(|slot| {
+            let (first, second) = slot.key.places(self.count);
+            let [Bucket(first), Bucket(second)] =
+                [first, second].map(|place| &self.buckets[place as usize]);
+            u32::from(first[0].name_octets) + u32::from(second[0].name_octets)
+        });
+        std::hint::black_box(lengths.sum::<u32>());
+    }
+
+    /// The table, once all entries are in it.
+    pub fn finish(mut self) -> Vec<Bucket> {
+        self.mark_overflows();
+        self.buckets
+    }
+
     fn insert(&mut self, slot: Slot) -> Option<()> {
         let (first, second) = slot.key.places(self.count);
         let known = |bucket: &Bucket| {
@@ -134,6 +170,7 @@ fn other_place(slot: &Slot, place: u32, count: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytemuck::Zeroable;
     use dns_glue_common::index::{Depths, EntryKind, Index, Secret, find};
 
     struct InMemory(Vec<Bucket>, HashSecret);
@@ -173,6 +210,17 @@ mod tests {
         secret
     }
 
+    fn build(entries: &[(&Vec<u8>, Slot)], secret: &HashSecret) -> Option<Vec<Bucket>> {
+        let mut hasher = NameHasher::new(secret);
+        let slots: Vec<Slot> = entries
+            .iter()
+            .map(|(name, slot)| hasher.entry(name, *slot))
+            .collect();
+        let mut table = Table::for_entries(slots.len());
+        table.insert_all(&slots)?;
+        Some(table.finish())
+    }
+
     fn names(count: usize) -> Vec<Vec<u8>> {
         (0..count)
             .map(|number| {
@@ -189,31 +237,25 @@ mod tests {
     fn every_entry_is_found_and_no_other() {
         for count in [0, 1, 2, 3, 10, 1000, 50_000] {
             let names = names(count);
-            let entries: Vec<_> = names
-                .iter()
-                .zip(1..)
-                .map(|(name, ns)| NamedEntry {
-                    name,
-                    slot: Slot {
-                        kind: EntryKind::Delegation as u8,
-                        ns,
-                        ..Slot::EMPTY
-                    },
-                })
-                .collect();
+            let entry = |ns| Slot {
+                kind: EntryKind::Delegation as u8,
+                ns,
+                ..Slot::EMPTY
+            };
+            let entries: Vec<_> = names.iter().zip((1..).map(entry)).collect();
             let (table, secret) = (1..20)
                 .find_map(|seed| Some((build(&entries, &secret(seed))?, secret(seed))))
                 .expect("one of a few secrets does");
             let index = InMemory(table, secret);
             for (name, ns) in names.iter().zip(1..) {
                 let upper = name.to_ascii_uppercase();
-                let key = hash_name(&upper, &index.1);
+                let key = NameHasher::new(&index.1).hash(&upper);
                 let slot = find(&index, &key, name.len()).expect("a consistent index");
                 assert_eq!(slot.map(|slot| slot.ns), Some(ns));
             }
             for stranger in 0..1000 {
                 let name = format!("\x06x{stranger:05}\x02nu\0");
-                let key = hash_name(name.as_bytes(), &index.1);
+                let key = NameHasher::new(&index.1).hash(name.as_bytes());
                 assert_eq!(find(&index, &key, name.len()), Ok(None));
             }
         }
@@ -221,13 +263,12 @@ mod tests {
 
     #[test]
     fn the_same_name_twice_is_refused() {
-        let entry = || NamedEntry {
-            name: b"\x02nu\x00",
-            slot: Slot {
-                kind: EntryKind::Apex as u8,
-                ..Slot::EMPTY
-            },
+        let name = b"\x02nu\x00".to_vec();
+        let slot = Slot {
+            kind: EntryKind::Apex as u8,
+            ..Slot::EMPTY
         };
-        assert!(build(&[entry(), entry()], &secret(7)).is_none());
+        assert!(build(&[(&name, slot)], &secret(7)).is_some());
+        assert!(build(&[(&name, slot), (&name, slot)], &secret(7)).is_none());
     }
 }

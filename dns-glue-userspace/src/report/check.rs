@@ -190,8 +190,8 @@ impl Check {
                 in_other_zone: cuts.pruned.in_other_zone,
             },
             pieces: PieceCounts {
-                stored: compilation.pieces,
-                shared: compilation.shared_pieces,
+                stored: compilation.pieces.stored,
+                shared: compilation.pieces.shared,
                 proofs: compilation.proofs.stored,
                 shared_proofs: compilation.proofs.shared,
             },

@@ -105,6 +105,22 @@ impl ProofCounts {
             Proof::Unsigned => &mut self.unsigned,
         } += 1;
     }
+
+    /// Adds the counts of other delegations.
+    pub fn append(&mut self, other: &Self) {
+        let Self {
+            ds,
+            nsec,
+            nsec3,
+            opt_out,
+            unsigned,
+        } = other;
+        self.ds += ds;
+        self.nsec += nsec;
+        self.nsec3 += nsec3;
+        self.opt_out += opt_out;
+        self.unsigned += unsigned;
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,23 @@
 //! From the zones of the command line to what is loaded and served.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::base::Name;
 
 use super::status::ZoneStatus;
-use crate::compile::{self, Generation, Loss, Report};
+use crate::compile::{self, Generation, Loss, Report, Watch};
 use crate::progress::Progress;
 use crate::report::fault_groups::{self, FaultGroup};
 use crate::report::holdings::ProofCounts;
 use crate::report::listing::Listing;
-use crate::zone::cuts::{Cuts, find_cuts};
+use crate::zone::cuts::Delegation;
 use crate::zone::errors::ZoneErrors;
-use crate::zone::faults::FaultKind;
-use crate::zone::inspect::{inspect, now};
-use crate::zone::records::Zone;
+use crate::zone::faults::{Fault, FaultKind};
+use crate::zone::inspect::{Inspection, Inspector, PartNotes, now};
+use crate::zone::records::{NameRef, Zone};
 use crate::zone::source::{self, ZoneSource};
+use crate::zone::survey::Survey;
 
 /// Names that a warning gives; `check --all` lists the others.
 const NAMES_SHOWN: usize = 5;
@@ -78,25 +80,142 @@ pub fn compile_zones(
     progress: &dyn Progress,
 ) -> Result<Compiled, CompileError> {
     let zones = read_zones(choice, progress)?;
-    progress.begin("finding zone cuts", 0);
-    let cuts = find_cuts(&zones, &choice.also_served);
-    if choice.strict {
-        refuse_faults(&cuts)?;
-    }
-    let compilation = compile::compile(&zones, &cuts, progress)?;
-    let summaries = summaries(choice, &zones, &cuts, &compilation.delegations);
-    progress.begin("looking for faults", 0);
-    let warnings = warnings(&zones, &cuts, &compilation.delegations);
-    let bodies = compilation.delegations.iter();
-    let largest_body = bodies.map(|report| report.octets.largest()).max();
-    let generation = compilation.generation;
+    let Made {
+        generation,
+        summaries,
+        warnings,
+        largest_body,
+    } = compile_read(choice, &zones, progress)?;
     Ok(Compiled {
         generation,
         zones: zones.into_iter().map(Arc::new).collect(),
         summaries,
         warnings,
-        largest_body: largest_body.unwrap_or(0),
+        largest_body,
     })
+}
+
+/// Gives memory that was freed back to the system.
+///
+/// What the compiler used goes in large and in small parts; the C library keeps
+/// the small ones for the next who asks, and a daemon asks for little.
+pub fn give_back_memory() {
+    // SAFETY: it takes no memory that is in use, and may be called at any time.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
+/// As [`Compiled`], without the records.
+struct Made {
+    generation: Generation,
+    summaries: Vec<ZoneStatus>,
+    warnings: Vec<String>,
+    largest_body: usize,
+}
+
+/// Compiles the zones that were read from the sources of `choice`.
+fn compile_read(
+    choice: &ZoneChoice,
+    zones: &[Zone],
+    progress: &dyn Progress,
+) -> Result<Made, CompileError> {
+    progress.begin("finding zone cuts", 0);
+    let survey = Survey::of(zones, &choice.also_served);
+    let inspector = Inspector::new(&survey, now());
+    let mut inspection = Inspection::new(inspector);
+    let mut tallies: Vec<Tally<'_>> = zones.iter().map(|_| Tally::default()).collect();
+    let compiled = compile::compile_from(zones, &survey, progress, &Watcher(inspector), |notes| {
+        tallies[notes.inspected.zone()].append(notes.tally);
+        inspection.add(notes.inspected);
+    })?;
+    let mut faults = compiled.faults;
+    if choice.strict {
+        refuse_faults(&faults)?;
+    }
+    let summaries = summaries(choice, zones, &tallies, &faults);
+    progress.begin("looking for faults", 0);
+    inspection.finish(&mut faults);
+    let total = tallies.into_iter().reduce(|mut total, tally| {
+        total.append(tally);
+        total
+    });
+    let total = total.unwrap_or_default();
+    Ok(Made {
+        generation: compiled.generation,
+        summaries,
+        warnings: warnings(&faults, &total),
+        largest_body: total.largest_body,
+    })
+}
+
+/// Looks at each delegation that is compiled.
+struct Watcher<'s, 'z>(Inspector<'s, 'z>);
+
+/// What is noted of the delegations of a part.
+struct Notes<'z> {
+    tally: Tally<'z>,
+    inspected: PartNotes<'z>,
+}
+
+impl<'z> Watch<'z> for Watcher<'_, 'z> {
+    type Notes = Notes<'z>;
+
+    fn begin(&self, part: usize) -> Notes<'z> {
+        let Self(inspector) = self;
+        Notes {
+            tally: Tally::default(),
+            inspected: inspector.begin(part),
+        }
+    }
+
+    fn note(&self, notes: &mut Notes<'z>, delegation: &Delegation<'z>, report: &Report<'z>) {
+        let Self(inspector) = self;
+        notes.tally.add(delegation, report);
+        inspector.look_at(&mut notes.inspected, delegation);
+    }
+}
+
+/// What delegations come to.
+#[derive(Default)]
+struct Tally<'z> {
+    delegations: u64,
+    proofs: ProofCounts,
+    too_deep: Listing<&'z NameRef>,
+    /// By [`Loss`].
+    losses: BTreeMap<Loss, Listing<&'z NameRef>>,
+    /// Octets of the longest referral body.
+    largest_body: usize,
+}
+
+impl<'z> Tally<'z> {
+    fn add(&mut self, delegation: &Delegation<'z>, report: &Report<'z>) {
+        self.delegations += 1;
+        self.proofs.add(delegation.proof);
+        self.largest_body = self.largest_body.max(report.octets.largest());
+        if report.too_deep {
+            self.too_deep.push(report.cut, NAMES_SHOWN);
+        }
+        if let Some(loss) = report.loss {
+            let names = self.losses.entry(loss).or_default();
+            names.push(report.cut, NAMES_SHOWN);
+        }
+    }
+
+    /// Adds that of delegations behind all of these.
+    fn append(&mut self, later: Self) {
+        self.delegations += later.delegations;
+        self.proofs.append(&later.proofs);
+        self.largest_body = self.largest_body.max(later.largest_body);
+        self.too_deep.append(later.too_deep, NAMES_SHOWN);
+        for (loss, names) in later.losses {
+            self.losses
+                .entry(loss)
+                .or_default()
+                .append(names, NAMES_SHOWN);
+        }
+    }
 }
 
 /// Reads every zone, to tell of the errors of all of them at once.
@@ -126,8 +245,8 @@ pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zo
     }
 }
 
-fn refuse_faults(cuts: &Cuts<'_>) -> Result<(), CompileError> {
-    let fatal = cuts.faults.iter().filter(|fault| fault.fatal_if_strict());
+fn refuse_faults(faults: &[Fault<'_>]) -> Result<(), CompileError> {
+    let fatal = faults.iter().filter(|fault| fault.fatal_if_strict());
     let faults: Vec<String> = fatal.map(ToString::to_string).collect();
     if faults.is_empty() {
         Ok(())
@@ -136,24 +255,16 @@ fn refuse_faults(cuts: &Cuts<'_>) -> Result<(), CompileError> {
     }
 }
 
-/// `reports` are of the delegations of `cuts`, in their order.
+/// `tallies` are of the delegations of each zone, and `faults` those that the
+/// compiler met.
 fn summaries(
     choice: &ZoneChoice,
     zones: &[Zone],
-    cuts: &Cuts<'_>,
-    reports: &[Report<'_>],
+    tallies: &[Tally<'_>],
+    faults: &[Fault<'_>],
 ) -> Vec<ZoneStatus> {
-    let summary = |(zone, source): (&Zone, &ZoneSource)| {
-        let delegations = cuts.delegations.iter().zip(reports);
-        let own = delegations.filter(|(delegation, _)| std::ptr::eq(delegation.zone, zone));
-        let (mut count, mut too_deep) = (0, 0);
-        let mut proofs = ProofCounts::default();
-        for (delegation, report) in own {
-            count += 1;
-            proofs.add(delegation.proof);
-            too_deep += u64::from(report.too_deep);
-        }
-        let refused = cuts.faults.iter().filter(|fault| {
+    let summary = |((zone, source), tally): ((&Zone, &ZoneSource), &Tally<'_>)| {
+        let refused = faults.iter().filter(|fault| {
             let refuses = fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_));
             refuses && std::ptr::eq(fault.zone, zone)
         });
@@ -161,38 +272,33 @@ fn summaries(
             apex: zone.apex().fmt_with_dot().to_string(),
             serial: zone.serial(),
             denial: zone.denial().name().to_owned(),
-            delegations: count,
-            proofs,
+            delegations: tally.delegations,
+            proofs: tally.proofs.clone(),
             refused: refused.count() as u64,
-            too_deep,
+            too_deep: tally.too_deep.total as u64,
             // Whoever asks for the status may stand in another folder.
             file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }
     };
-    zones.iter().zip(&choice.sources).map(summary).collect()
+    let of_sources = zones.iter().zip(&choice.sources);
+    of_sources.zip(tallies).map(summary).collect()
 }
 
-/// A line for each kind of fault, those that refuse delegations first.
-fn warnings(zones: &[Zone], cuts: &Cuts<'_>, reports: &[Report<'_>]) -> Vec<String> {
-    let faults = inspect(zones, cuts, now());
-    let groups = fault_groups::group(&faults, NAMES_SHOWN);
+/// A line for each kind of fault, those that refuse delegations first, and for
+/// each other thing that delegations came to.
+fn warnings(faults: &[Fault<'_>], tally: &Tally<'_>) -> Vec<String> {
+    let groups = fault_groups::group(faults, NAMES_SHOWN);
     let mut warnings: Vec<String> = groups.iter().map(fault_warning).collect();
     let too_deep = "names of a number of labels that is not looked for; queries for them pass";
-    warnings.extend(delegations_warning(reports, too_deep, |one| one.too_deep));
-    for (loss, what) in [
-        (Loss::NameServers, "too many NS records; replies have TC=1"),
-        (Loss::Proof, "too long a proof; replies with DO have TC=1"),
-        (
-            Loss::InDomainGlue,
-            "too much in-domain glue; replies have TC=1",
-        ),
-        (
-            Loss::OptionalGlue,
-            "too much sibling glue; replies lack some of it",
-        ),
-    ] {
-        let lost = |one: &Report<'_>| one.loss == Some(loss);
-        warnings.extend(delegations_warning(reports, what, lost));
+    warnings.extend(delegations_warning(&tally.too_deep, too_deep));
+    for (loss, names) in &tally.losses {
+        let what = match loss {
+            Loss::NameServers => "too many NS records; replies have TC=1",
+            Loss::Proof => "too long a proof; replies with DO have TC=1",
+            Loss::InDomainGlue => "too much in-domain glue; replies have TC=1",
+            Loss::OptionalGlue => "too much sibling glue; replies lack some of it",
+        };
+        warnings.extend(delegations_warning(names, what));
     }
     warnings
 }
@@ -210,18 +316,15 @@ fn fault_warning(group: &FaultGroup) -> String {
     format!("{kind}: {} ({names}), first {first}", faults.total)
 }
 
-/// The delegations that `picked` picks, if any.
-fn delegations_warning(
-    reports: &[Report<'_>],
-    what: &str,
-    picked: impl Fn(&Report<'_>) -> bool,
-) -> Option<String> {
-    let picked = reports.iter().filter(|report| picked(report));
-    let listing = Listing::of(picked, NAMES_SHOWN, |report| {
-        report.cut.fmt_with_dot().to_string()
-    });
-    let names = list(listing.listed.iter().map(String::as_str), listing.more());
-    (listing.total != 0).then(|| format!("{} delegations ({names}): {what}", listing.total))
+/// What delegations, if any, came to.
+fn delegations_warning(delegations: &Listing<&NameRef>, what: &str) -> Option<String> {
+    let names: Vec<String> = delegations
+        .listed
+        .iter()
+        .map(|cut| cut.fmt_with_dot().to_string())
+        .collect();
+    let names = list(names.iter().map(String::as_str), delegations.more());
+    (delegations.total != 0).then(|| format!("{} delegations ({names}): {what}", delegations.total))
 }
 
 /// `a. b. and 3 more`.
@@ -236,7 +339,6 @@ fn list<'n>(names: impl Iterator<Item = &'n str>, more: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zone::cuts::find_cuts;
     use crate::zone::master_file::read_text;
     use std::path::{Path, PathBuf};
 
@@ -248,12 +350,6 @@ mod tests {
             Ok(zone) => zone,
             Err(errors) => panic!("{errors}"),
         };
-        let zones = [zone];
-        let cuts = find_cuts(&zones, &[]);
-        let reports = match compile::compile(&zones, &cuts, &()) {
-            Ok(compilation) => compilation.delegations,
-            Err(error) => panic!("{error}"),
-        };
         let choice = ZoneChoice {
             sources: vec![ZoneSource {
                 apex,
@@ -262,8 +358,10 @@ mod tests {
             also_served: Vec::new(),
             strict: false,
         };
-        let status = summaries(&choice, &zones, &cuts, &reports).remove(0);
-        (warnings(&zones, &cuts, &reports), status)
+        match compile_read(&choice, &[zone], &()) {
+            Ok(mut made) => (made.warnings, made.summaries.remove(0)),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     fn delegated(owner: &str) -> String {

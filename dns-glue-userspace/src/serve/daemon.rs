@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dns_glue_common::maps::MAX_ADDRESSES;
@@ -15,7 +16,7 @@ use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::addresses::{AddressError, ServiceAddresses};
-use super::compiled::{CompileError, Compiled};
+use super::compiled::{CompileError, Compiled, give_back_memory};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::server::{Fallback, Limits};
 use super::fallback::{FallbackError, FallbackZones, Settings};
@@ -27,6 +28,7 @@ use crate::kernel::requirements::{self, Octets, RequirementError};
 use crate::kernel::{
     self, Counters, HostMaps, LoadError, LoadOptions, Loaded, load::load, log_records,
 };
+use crate::zone::records::Zone;
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
@@ -192,13 +194,16 @@ impl Prepared {
         for warning in &compiled.warnings {
             log::warn!("{warning}");
         }
-        let fallback = fallback(config, &compiled)?;
+        // The records are freed here, unless the fallback answers from them.
+        let fallback = fallback(config, compiled.zones)?;
         let options = LoadOptions {
             policy: config.policy,
             log_level: config.log_level,
             verifier_log: config.verifier_log.clone(),
         };
         let (loaded, host_maps, counters) = load(&compiled.generation, &options)?;
+        drop(compiled.generation);
+        give_back_memory();
         log_program(&loaded);
         Ok(Self {
             loaded,
@@ -484,11 +489,11 @@ impl Daemon {
 }
 
 /// The embedded fallback, if it was chosen; it listens nowhere yet.
-fn fallback(config: &Config, compiled: &Compiled) -> Result<Option<Fallback>, FallbackError> {
+fn fallback(config: &Config, zones: Vec<Arc<Zone>>) -> Result<Option<Fallback>, FallbackError> {
     if config.fallback == FallbackChoice::None {
         return Ok(None);
     }
-    let zones = FallbackZones::new(compiled.zones.iter().cloned())?;
+    let zones = FallbackZones::new(zones)?;
     let settings = Settings {
         max_udp: config.policy.max_udp,
         nsid: config.policy.nsid,

@@ -6,16 +6,13 @@
 //! that encloses it is its own. So the deepest match over delegations and
 //! stops decides a query (RFC 1034 section 4.3.2 steps 2 and 3b).
 
-use std::collections::HashSet;
-
 use domain::base::Name;
-use domain::base::iana::Rtype;
 
-use super::cover::{Cover, CoverKind, Covers, Standing};
-use super::faults::{Fault, FaultKind};
-use super::name_order;
-use super::proof::{Proof, Proofs};
-use super::records::{DELEG, NameRef, Rrset, Zone};
+use super::faults::Fault;
+use super::name_servers::{OutsideSet, Place};
+use super::proof::Proof;
+use super::records::{NameRef, Node, Rrset, Zone};
+use super::survey::{Found, Survey};
 
 /// What several zones served together come to.
 #[derive(Debug, Default)]
@@ -38,10 +35,19 @@ pub struct Delegation<'z> {
     pub zone: &'z Zone,
     /// The name delegated.
     pub cut: &'z NameRef,
+    /// The owner of that name.
+    pub node: Node<'z>,
     /// Its name servers.
     pub ns: Rrset<'z>,
+    /// Which set they are, if all lie outside the zone; then there is no glue.
+    pub outside: Option<OutsideSet>,
+    /// The place of each of them in the zone; none if all lie outside.
+    pub(super) places: Vec<Option<Place<'z>>>,
     /// What a query with the DO flag gets beside them.
     pub proof: Proof<'z>,
+    /// Whether the walk that found this delegation had not found the proof
+    /// before.
+    pub(super) proof_is_new: bool,
     /// Addresses of the name servers: in-domain, then sibling, then
     /// authoritative; within each in the order of the NS records, A before
     /// AAAA. Each RRset once.
@@ -110,213 +116,38 @@ pub struct Pruned {
 /// the names `also_served`, which are not at hand.
 ///
 /// If two zones have the same name the first counts.
+///
+/// All delegations at once take several times the memory of the zones' own
+/// tables: who looks at each of them once walks a [`Survey`].
 #[must_use]
 pub fn find_cuts<'z>(zones: &'z [Zone], also_served: &'z [Name<Vec<u8>>]) -> Cuts<'z> {
-    let mut cuts = Cuts::default();
-    let mut apexes = HashSet::new();
-    let mut first_of_name = Vec::new();
-    for zone in zones {
-        if apexes.insert(folded(zone.apex())) {
-            cuts.stops.push(Stop {
-                name: zone.apex(),
-                why: StopReason::ZoneApex,
-            });
-            first_of_name.push(zone);
-        }
-    }
-    for name in also_served {
-        if apexes.insert(folded(name.for_slice())) {
-            cuts.stops.push(Stop {
-                name: name.for_slice(),
-                why: StopReason::AlsoServed,
-            });
-        }
-    }
-    let apexes: Vec<&NameRef> = cuts.stops.iter().map(|stop| stop.name).collect();
-    for zone in first_of_name {
-        let covers = Covers::of(zone);
-        cuts.pruned.nested_cuts += covers.nested_cuts;
-        cuts.pruned.below_dname += covers.below_dname;
-        let inner = InnerZones::below(zone.apex(), &apexes);
-        let mut proofs = Proofs::of(zone);
-        for cover in covers.iter() {
-            if inner.hold(cover.node.name()) {
-                cuts.pruned.in_other_zone += usize::from(cover.kind != CoverKind::Dname);
-            } else {
-                cuts.add_cover(zone, &covers, &mut proofs, cover);
+    let survey = Survey::of(zones, also_served);
+    let mut cuts = Cuts {
+        delegations: Vec::new(),
+        stops: survey.apexes().to_vec(),
+        pruned: survey.pruned(),
+        faults: Vec::new(),
+    };
+    let mut walk = survey.walk();
+    for part in 0..survey.parts() {
+        walk.look_at(part, |found| match found {
+            Found::Delegation(delegation) => cuts.delegations.push(delegation),
+            Found::Stop(stop, fault) => {
+                cuts.stops.push(stop);
+                cuts.faults.extend(fault);
             }
-        }
-        cuts.add_deleg_only(zone, &covers, &inner);
+        });
     }
     cuts
-}
-
-impl<'z> Cuts<'z> {
-    /// Adds a cut or another cover as a delegation or a stop.
-    fn add_cover(
-        &mut self,
-        zone: &'z Zone,
-        covers: &Covers<'z>,
-        proofs: &mut Proofs<'z>,
-        cover: &Cover<'z>,
-    ) {
-        let node = cover.node;
-        let name = node.name();
-        match cover.kind {
-            // That of the apex is a stop already.
-            CoverKind::Dname if name == zone.apex() => {}
-            CoverKind::Dname => self.stops.push(Stop {
-                name,
-                why: StopReason::Dname,
-            }),
-            CoverKind::CutAndDname => {
-                self.stop_for(zone, name, StopReason::Dname, FaultKind::DnameBesideNs);
-            }
-            CoverKind::WildcardCut => {
-                self.stop_for(zone, name, StopReason::WildcardNs, FaultKind::WildcardNs);
-            }
-            CoverKind::Cut => match proofs.find(node) {
-                Err(kind) => self.stop_for(zone, name, StopReason::BrokenDelegation, kind),
-                Ok(proof) => {
-                    let ns = node.rrset(Rtype::NS).expect("a cut owns NS");
-                    let glue = find_glue(zone, covers, name, ns);
-                    self.delegations.push(Delegation {
-                        zone,
-                        cut: name,
-                        ns,
-                        proof,
-                        glue,
-                    });
-                }
-            },
-        }
-    }
-
-    /// Makes a name a stop because of a fault.
-    fn stop_for(
-        &mut self,
-        zone: &'z Zone,
-        name: &'z NameRef,
-        why: StopReason,
-        kind: FaultKind<'z>,
-    ) {
-        self.stops.push(Stop { name, why });
-        self.faults.push(Fault { zone, name, kind });
-    }
-
-    /// Makes names with DELEG but without NS, which are not below any cover,
-    /// stops.
-    fn add_deleg_only(&mut self, zone: &'z Zone, covers: &Covers<'z>, inner: &InnerZones<'_>) {
-        if !zone.holds_deleg() {
-            return;
-        }
-        for node in zone.nodes().skip(1) {
-            if let Some(rrset) = node.rrset(DELEG)
-                && covers.enclosing(node.name()).is_none()
-                && !inner.hold(node.name())
-            {
-                let kind = FaultKind::DelegWithoutNs(rrset);
-                self.stop_for(zone, node.name(), StopReason::DelegOnly, kind);
-            }
-        }
-    }
-}
-
-/// Names of zones served that lie below the apex of one.
-struct InnerZones<'a> {
-    /// In canonical order, and of those below each other only the nearest to
-    /// that apex.
-    apexes: Vec<&'a NameRef>,
-}
-
-impl<'a> InnerZones<'a> {
-    /// Those of `all` below `apex`.
-    fn below(apex: &NameRef, all: &[&'a NameRef]) -> Self {
-        let mut apexes: Vec<_> = all
-            .iter()
-            .copied()
-            .filter(|name| name_order::is_below(name.as_slice(), apex.as_slice()))
-            .collect();
-        apexes.sort_by(|left, right| name_order::compare(left.as_slice(), right.as_slice()));
-        apexes
-            .dedup_by(|name, above| name_order::is_at_or_below(name.as_slice(), above.as_slice()));
-        Self { apexes }
-    }
-
-    /// Whether `name` is at or below one of them.
-    fn hold(&self, name: &NameRef) -> bool {
-        let after = self
-            .apexes
-            .partition_point(|apex| name_order::compare(apex.as_slice(), name.as_slice()).is_le());
-        after.checked_sub(1).is_some_and(|index| {
-            name_order::is_at_or_below(name.as_slice(), self.apexes[index].as_slice())
-        })
-    }
-}
-
-/// The addresses in the zone of the name servers of a cut.
-fn find_glue<'z>(
-    zone: &'z Zone,
-    covers: &Covers<'z>,
-    cut: &NameRef,
-    ns: Rrset<'z>,
-) -> Vec<Glue<'z>> {
-    let mut glue = Vec::new();
-    for target in targets(ns) {
-        let Some(kind) = glue_kind(zone, covers, cut, target) else {
-            continue;
-        };
-        let Some(node) = zone.find(target) else {
-            continue;
-        };
-        for rtype in [Rtype::A, Rtype::AAAA] {
-            if let Some(rrset) = node.rrset(rtype) {
-                glue.push(Glue { kind, rrset });
-            }
-        }
-    }
-    // Stable: within a kind the order of the NS records stays.
-    glue.sort_by_key(|glue| glue.kind);
-    glue
-}
-
-/// What the zone's addresses of a name server are to a delegation; `None` if
-/// they have no place in its referral.
-pub(super) fn glue_kind(
-    zone: &Zone,
-    covers: &Covers<'_>,
-    cut: &NameRef,
-    target: &NameRef,
-) -> Option<GlueKind> {
-    if name_order::is_at_or_below(target.as_slice(), cut.as_slice()) {
-        return Some(GlueKind::InDomain);
-    }
-    if !name_order::is_at_or_below(target.as_slice(), zone.apex().as_slice()) {
-        return None;
-    }
-    match covers.standing(target) {
-        Standing::BelowCut(_) => Some(GlueKind::Sibling),
-        Standing::Authoritative => Some(GlueKind::Authoritative),
-        Standing::Hidden => None,
-    }
-}
-
-/// The names in an NS RRset.
-pub(super) fn targets(ns: Rrset<'_>) -> impl Iterator<Item = &NameRef> {
-    ns.records().map(|rdata| {
-        NameRef::from_slice(rdata).expect("the builder takes NS RDATA that is a name only")
-    })
-}
-
-/// A name in lower case, to compare by octets.
-fn folded(name: &NameRef) -> Vec<u8> {
-    name.as_slice().to_ascii_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::faults::FaultKind;
     use crate::zone::master_file::read_text;
+    use crate::zone::name_servers::targets;
+    use domain::base::iana::Rtype;
     use proptest::prelude::*;
     use std::path::Path;
 

@@ -9,7 +9,7 @@ use super::records::{Denial, NameRef, Node, Rrset, Zone};
 use super::type_bitmap;
 
 /// What shows a validator whether the child zone is signed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Proof<'z> {
     /// Nothing: the zone is not signed. DO is echoed all the same.
     Unsigned,
@@ -27,7 +27,7 @@ pub enum Proof<'z> {
 /// The proof that a delegation without NSEC3 may be there and has no DS
 /// (RFC 5155 sections 7.2.1 and 7.2.7). It depends on the cut alone, not on the
 /// name asked for, and many cuts share it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct OptOut<'z> {
     /// The NSEC3 that matches the closest provable encloser: the nearest name
     /// above the cut that has one.
@@ -58,6 +58,25 @@ pub(super) struct Proofs<'z> {
     /// The names above the last cut looked at, from the apex down: the next
     /// one has mostly the same.
     above: Vec<Ancestor<'z>>,
+    /// Proofs by opt-out that were found before, by the place of the cover in
+    /// the chain: each is that of several cuts.
+    opt_outs: Vec<Option<OptOut<'z>>>,
+}
+
+/// A proof as it was found.
+pub(super) struct FoundProof<'z> {
+    /// The proof.
+    pub(super) proof: Proof<'z>,
+    /// Whether nobody has seen it yet: false only if the last cut that has the
+    /// same NSEC3 to cover it has the same proof.
+    pub(super) is_new: bool,
+}
+
+impl<'z> FoundProof<'z> {
+    fn new(proof: Proof<'z>) -> Self {
+        let is_new = true;
+        Self { proof, is_new }
+    }
 }
 
 /// A name above a cut.
@@ -75,25 +94,26 @@ impl<'z> Proofs<'z> {
         Self {
             zone,
             above: Vec::new(),
+            opt_outs: Vec::new(),
         }
     }
 
     /// What a query with DO gets for a cut, or what is wrong with it. Fastest
     /// if cuts come in canonical order.
-    pub(super) fn find(&mut self, cut: Node<'z>) -> Result<Proof<'z>, FaultKind<'z>> {
+    pub(super) fn find(&mut self, cut: Node<'z>) -> Result<FoundProof<'z>, FaultKind<'z>> {
         if self.zone.denial() == Denial::Unsigned {
-            return Ok(Proof::Unsigned);
+            return Ok(FoundProof::new(Proof::Unsigned));
         }
         if let Some(ds) = cut.rrset(Rtype::DS) {
             return if ds.is_signed() {
-                Ok(Proof::Ds(ds))
+                Ok(FoundProof::new(Proof::Ds(ds)))
             } else {
                 Err(FaultKind::UnsignedDs)
             };
         }
         match self.zone.nsec3() {
             Some(chain) => self.find_nsec3(chain, cut.name()),
-            None => find_nsec(cut),
+            None => find_nsec(cut).map(FoundProof::new),
         }
     }
 
@@ -101,11 +121,11 @@ impl<'z> Proofs<'z> {
         &mut self,
         chain: ChainRef<'z>,
         cut: &'z NameRef,
-    ) -> Result<Proof<'z>, FaultKind<'z>> {
+    ) -> Result<FoundProof<'z>, FaultKind<'z>> {
         let hash = chain.hash(cut);
         if let Some(nsec3) = chain.matching_hash(&hash) {
             let proves = chain.record(nsec3).proves_insecure_delegation();
-            return check_nsec3(nsec3, proves).map(Proof::Nsec3);
+            return check_nsec3(nsec3, proves).map(|nsec3| FoundProof::new(Proof::Nsec3(nsec3)));
         }
         self.climb(chain, cut);
         let place = self.above.iter().rposition(|name| name.matching.is_some());
@@ -113,16 +133,21 @@ impl<'z> Proofs<'z> {
             .and_then(|place| Some((place, self.above[place].matching?)))
             .ok_or(FaultKind::MissingEncloser)?;
         let next_closer = self.above.get(place + 1).map_or(hash, |name| name.hash);
-        let cover = chain
-            .covering_hash(&next_closer)
+        let place = chain
+            .covering_place(&next_closer)
             .ok_or(FaultKind::MissingNsec3)?;
-        let owner = cover.owner();
-        if !chain.record(cover).is_opt_out() {
-            return Err(FaultKind::NoOptOut { owner });
+        if let Some(known) = self.opt_outs.get(place).copied().flatten()
+            && known.encloser == encloser
+        {
+            let (proof, is_new) = (Proof::OptOut(known), false);
+            return Ok(FoundProof { proof, is_new });
         }
-        let encloser = check_nsec3(encloser, chain.record(encloser).may_enclose())?;
-        let cover = check_nsec3(cover, true)?;
-        Ok(Proof::OptOut(OptOut { encloser, cover }))
+        let cover = chain.rrset(place);
+        let proof = OptOut { encloser, cover };
+        check_opt_out(chain, proof)?;
+        self.opt_outs.resize(chain.len(), None);
+        self.opt_outs[place] = Some(proof);
+        Ok(FoundProof::new(Proof::OptOut(proof)))
     }
 
     /// Makes `above` the names above `cut`, and keeps what is known of them.
@@ -153,6 +178,18 @@ impl<'z> Proofs<'z> {
 fn parent(name: &NameRef) -> Option<&NameRef> {
     let parent = name_order::parent(name.as_slice())?;
     Some(NameRef::from_slice(parent).expect("the tail of a name is a name"))
+}
+
+/// Looks whether two NSEC3 RRsets prove what they have to.
+fn check_opt_out<'z>(chain: ChainRef<'z>, proof: OptOut<'z>) -> Result<(), FaultKind<'z>> {
+    let OptOut { encloser, cover } = proof;
+    let owner = cover.owner();
+    if !chain.record(cover).is_opt_out() {
+        return Err(FaultKind::NoOptOut { owner });
+    }
+    check_nsec3(encloser, chain.record(encloser).may_enclose())?;
+    check_nsec3(cover, true)?;
+    Ok(())
 }
 
 /// An NSEC3 RRset that is part of a proof, if it is signed and `proves` what it

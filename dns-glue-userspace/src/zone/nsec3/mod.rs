@@ -3,7 +3,7 @@
 //! *Invariant:* a chain holds each owner of an NSEC3 record of its
 //! parameters once, in the order of their hashes. Owner labels in base32hex
 //! sort as the hashes do (RFC 5155 section 1.3), so that is the canonical order
-//! of the zone's owners, and no hash is stored.
+//! of the zone's owners, and only the start of each hash is stored.
 
 mod base32hex;
 mod parameters;
@@ -25,6 +25,8 @@ pub(super) struct Chain {
     parameters: Parameters,
     /// Indices of the owners in the order of their hashes; never empty.
     owners: Vec<u32>,
+    /// How the hash of each begins: see [`start_of`].
+    starts: Vec<u32>,
     /// Whether each record leads to the next one, the last to the first, and
     /// one of them matches the apex.
     complete: bool,
@@ -60,21 +62,25 @@ impl Chain {
 
     /// The owners of NSEC3 records with these parameters; `None` without any.
     fn gather(zone: &Zone, parameters: Parameters) -> Option<Self> {
-        let owners: Vec<u32> = zone
-            .nodes()
-            .filter(|node| owner_hash(zone, *node).is_some())
-            .filter(|node| {
-                node.rrset(Rtype::NSEC3)
-                    .is_some_and(|rrset| record_of(rrset, &parameters).is_some())
-            })
-            .map(|node| node.index())
-            .collect();
+        let (mut owners, mut starts) = (Vec::new(), Vec::new());
+        for node in zone.nodes() {
+            if let Some(hash) = owner_hash(zone, node)
+                && let Some(rrset) = node.rrset(Rtype::NSEC3)
+                && record_of(rrset, &parameters).is_some()
+            {
+                owners.push(node.index());
+                starts.push(start_of(&hash));
+            }
+        }
         if owners.is_empty() {
             return None;
         }
+        owners.shrink_to_fit();
+        starts.shrink_to_fit();
         let mut chain = Self {
             parameters,
             owners,
+            starts,
             complete: false,
         };
         chain.complete = chain.of(zone).closes();
@@ -93,7 +99,8 @@ impl Chain {
 
     /// Octets of memory that it takes.
     pub(super) fn memory(&self) -> usize {
-        self.owners.capacity() * size_of::<u32>() + self.parameters.salt.len()
+        (self.owners.capacity() + self.starts.capacity()) * size_of::<u32>()
+            + self.parameters.salt.len()
     }
 }
 
@@ -153,20 +160,28 @@ impl<'z> ChainRef<'z> {
     /// As [`ChainRef::covering`], for a hash of [`ChainRef::hash`].
     #[must_use]
     pub fn covering_hash(&self, hash: &Hash) -> Option<Rrset<'z>> {
+        self.covering_place(hash).map(|place| self.rrset(place))
+    }
+
+    /// The place in the chain of the RRset that [`ChainRef::covering_hash`]
+    /// finds.
+    pub(super) fn covering_place(&self, hash: &Hash) -> Option<usize> {
         let after = self.place(hash).err()?;
-        let last = self.len() - 1;
         // Before the first owner only the interval of the last one can be.
-        let place = after.checked_sub(1).unwrap_or(last);
-        let rrset = self.rrset(place);
-        let next = *self.record(rrset).next();
+        let place = after.checked_sub(1).unwrap_or(self.len() - 1);
+        if self.is_complete() {
+            // Each interval ends where the next begins.
+            return Some(place);
+        }
+        let next = *self.record(self.rrset(place)).next();
         let before_next = *hash < next;
-        let covers = if next > self.owner_hash(place) {
-            after > 0 && before_next
-        } else {
-            // The last interval goes round past the highest hash.
-            after > 0 || before_next
+        // The last interval goes round past the highest hash.
+        let covers = match (after > 0, before_next) {
+            (true, true) => true,
+            (false, false) => false,
+            _ => next <= self.owner_hash(place),
         };
-        covers.then_some(rrset)
+        covers.then_some(place)
     }
 
     /// The record of the chain in an RRset that a method of it returned. There
@@ -197,14 +212,24 @@ impl<'z> ChainRef<'z> {
 
     /// The place of the owner of that hash, or where it would have to be.
     fn place(&self, hash: &Hash) -> Result<usize, usize> {
-        let wanted = base32hex::encode(hash);
-        self.chain
-            .owners
-            .binary_search_by(|owner| compare_folded(self.zone.first_label(*owner), &wanted))
+        let starts = &self.chain.starts;
+        let start = start_of(hash);
+        let first = first_not_below(starts, start);
+        // Nearly always one or none begins in the same way.
+        let same = starts[first..].iter().take_while(|other| **other == start);
+        let same = first..first + same.count();
+        for place in same.clone() {
+            match self.owner_hash(place).cmp(hash) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(place),
+                Ordering::Greater => return Err(place),
+            }
+        }
+        Err(same.end)
     }
 
     /// The NSEC3 RRset at a place of the chain.
-    fn rrset(&self, place: usize) -> Rrset<'z> {
+    pub(super) fn rrset(&self, place: usize) -> Rrset<'z> {
         self.zone
             .owner(self.chain.owners[place])
             .rrset(Rtype::NSEC3)
@@ -236,10 +261,34 @@ fn owner_hash(zone: &Zone, node: Node<'_>) -> Option<Hash> {
     base32hex::decode(&name[1..name.len() - parent.len()])
 }
 
-/// Compares two base32hex texts without regard to the case of their letters.
-fn compare_folded(left: &[u8], right: &[u8]) -> Ordering {
-    let left = left.iter().map(u8::to_ascii_lowercase);
-    left.cmp(right.iter().map(u8::to_ascii_lowercase))
+/// How a hash begins, as a number: numbers are in the order of the hashes.
+fn start_of(hash: &Hash) -> u32 {
+    let (start, _) = hash
+        .split_first_chunk()
+        .expect("a hash is longer than that");
+    u32::from_be_bytes(*start)
+}
+
+/// The place of the first of `sorted` that is not below `wanted`.
+///
+/// Hashes are spread evenly, so it lies near where it would lie if the spaces
+/// between them were equal: the search begins there, and touches a few lines
+/// of the cache, not one for each halving.
+fn first_not_below(sorted: &[u32], wanted: u32) -> usize {
+    let count = sorted.len();
+    let guess = ((u64::from(wanted) * count as u64) >> 32) as usize;
+    let spread = count.isqrt() + 1;
+    let (mut from, mut step) = (guess.saturating_sub(spread), spread);
+    while from > 0 && sorted[from] >= wanted {
+        step *= 2;
+        from = from.saturating_sub(step);
+    }
+    let (mut to, mut step) = (count.min(guess + spread), spread);
+    while to < count && sorted[to] < wanted {
+        step *= 2;
+        to = count.min(to + step);
+    }
+    from + sorted[from..to].partition_point(|other| *other < wanted)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::zone::errors::ZoneErrorKind;
 use crate::zone::master_file::read_text;
 use crate::zone::records::Denial;
 use domain::base::Name;
+use proptest::prelude::*;
 use std::path::Path;
 
 /// Each name of appendix A with its hash, in the order of the hashes, and what
@@ -142,7 +143,7 @@ fn hashes_of_rfc_5155_appendix_a() {
     for (owner, hash, _) in APPENDIX_A {
         for case in [owner.to_owned(), owner.to_ascii_uppercase()] {
             let octets = parameters.hash(name(&case).for_slice());
-            assert_eq!(base32hex::encode(&octets), hash.as_bytes(), "{case}");
+            assert_eq!(base32hex::decode(hash.as_bytes()), Some(octets), "{case}");
         }
     }
     // The next closer names of appendix B.1 and B.3.
@@ -151,7 +152,7 @@ fn hashes_of_rfc_5155_appendix_a() {
         ("c.example.", "4g6p9u5gvfshp30pqecj98b3maqbn1ck"),
     ] {
         let octets = parameters.hash(name(owner).for_slice());
-        assert_eq!(base32hex::encode(&octets), hash.as_bytes(), "{owner}");
+        assert_eq!(base32hex::decode(hash.as_bytes()), Some(octets), "{owner}");
     }
 }
 
@@ -165,7 +166,7 @@ fn hashes_without_salt_or_iterations() {
         (1, &[0xaa, 0xbb], "de6vp3oqb4tbif48j4p3uvvsi1p8a34b"),
     ] {
         let octets = parameters(iterations, salt).hash(name("example.").for_slice());
-        assert_eq!(base32hex::encode(&octets), hash.as_bytes());
+        assert_eq!(base32hex::decode(hash.as_bytes()), Some(octets));
     }
 }
 
@@ -311,4 +312,20 @@ fn owners_that_are_no_hashes_do_not_count() {
     ))
     .expect("a zone");
     assert_eq!(zone.nsec3().expect("a chain").len(), 1);
+}
+
+proptest! {
+    /// However uneven the numbers are.
+    #[test]
+    fn the_first_not_below(
+        mut sorted in prop::collection::vec(prop_oneof![any::<u32>(), 0..50_u32], 0..200),
+        others in prop::collection::vec(any::<u32>(), 0..5),
+    ) {
+        sorted.sort_unstable();
+        let near = sorted.iter().flat_map(|at| [at.wrapping_sub(1), *at, at.wrapping_add(1)]);
+        for wanted in near.chain(others).chain([0, u32::MAX]) {
+            let expected = sorted.partition_point(|other| *other < wanted);
+            prop_assert_eq!(first_not_below(&sorted, wanted), expected);
+        }
+    }
 }

@@ -1,0 +1,204 @@
+//! The program's way on the host, over frames in memory: `respond` is all of
+//! it (headers, query, lookup, reply), `decide` what it does with the message
+//! until it is known what to send.
+//!
+//! A frame is copied to its place each time, as respond writes over it: that is
+//! part of what is measured. In the kernel the same source takes other times;
+//! `cargo xtask bench` measures those.
+//!
+//!     cargo bench --bench respond
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dns_glue::compile::{self, Generation};
+use dns_glue::host::{CLIENT, Ends, MemoryFrame, MemoryHost, MemoryKept, SERVER, write_frame};
+use dns_glue::report::query::{Edns, write_query};
+use dns_glue::zone::cuts::find_cuts;
+use dns_glue::zone::master_file::read_text;
+use dns_glue_common::decide::decide;
+use dns_glue_common::frame::Scratch;
+use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::Reason;
+use dns_glue_common::respond::respond;
+use dns_glue_common::wire::Message;
+use dns_glue_common::wire::query::parse_query;
+use domain::base::Name;
+use domain::base::iana::Rtype;
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const SERVER_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const CLIENT_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const ROOM: usize = 4096;
+
+/// A query: who asks, for what, and what has to come of it.
+struct Case {
+    name: &'static str,
+    ipv4: bool,
+    qname: &'static str,
+    dnssec: bool,
+    port: u16,
+    outcome: Reason,
+}
+
+const fn referral(name: &'static str, qname: &'static str, dnssec: bool) -> Case {
+    Case {
+        name,
+        ipv4: false,
+        qname,
+        dnssec,
+        port: Policy::DEFAULT.port,
+        outcome: Reason::Referral,
+    }
+}
+
+const CASES: [Case; 9] = [
+    referral("bare", "in-domain.signed.example.", false),
+    referral("www", "www.in-domain.signed.example.", false),
+    referral("4 labels", "a.b.c.d.in-domain.signed.example.", false),
+    referral("bare, DO", "in-domain.signed.example.", true),
+    referral("www, DO", "www.in-domain.signed.example.", true),
+    Case {
+        ipv4: true,
+        ..referral("www, IPv4", "www.in-domain.signed.example.", false)
+    },
+    Case {
+        outcome: Reason::NoCut,
+        ..referral("miss", "no-such-name.signed.example.", false)
+    },
+    Case {
+        outcome: Reason::OutsideZones,
+        ..referral("outside", "www.void.", false)
+    },
+    Case {
+        port: 5353,
+        outcome: Reason::OtherPort,
+        ..referral("not ours", "www.void.", false)
+    },
+];
+
+fn generation() -> Generation {
+    let apex = Name::vec_from_str("signed.example.").expect("a name");
+    let text = include_bytes!("../testdata/example-signed.zone");
+    let zone = match read_text(&apex, Path::new("example-signed.zone"), text) {
+        Ok(zone) => zone,
+        Err(errors) => panic!("{errors}"),
+    };
+    let zones = [zone];
+    let compilation = compile::compile(&zones, &find_cuts(&zones, &[]), &());
+    compilation.expect("the zone compiles").generation
+}
+
+impl Case {
+    fn message(&self) -> Vec<u8> {
+        let qname = Name::vec_from_str(self.qname).expect("a name");
+        let edns = Edns {
+            udp_octets: 1232,
+            dnssec: self.dnssec,
+            nsid: false,
+        };
+        let mut message = Vec::new();
+        write_query(&mut message, qname.for_slice(), Rtype::A, Some(edns));
+        message
+    }
+
+    fn frame(&self) -> Vec<u8> {
+        let (client, server) = if self.ipv4 {
+            (IpAddr::V4(CLIENT_IPV4), IpAddr::V4(SERVER_IPV4))
+        } else {
+            (IpAddr::V6(CLIENT), IpAddr::V6(SERVER))
+        };
+        let ends = Ends {
+            mac: MAC,
+            client,
+            server,
+            port: self.port,
+        };
+        let mut frame = Vec::new();
+        write_frame(&mut frame, &ends, &self.message());
+        frame
+    }
+}
+
+fn host() -> MemoryHost {
+    MemoryHost {
+        index: 1,
+        interface: Interface {
+            mac: MAC,
+            mtu: 1500,
+        },
+        addresses: HashSet::from([
+            AddressKey::from(IpAddr::V6(SERVER)),
+            AddressKey::from(IpAddr::V4(SERVER_IPV4)),
+        ]),
+    }
+}
+
+fn benches(criterion: &mut Criterion) {
+    let generation = generation();
+    let policy = Policy {
+        flags: generation.policy_flags,
+        ..Policy::DEFAULT
+    };
+    let host = host();
+    let mut scratch = Box::new(Scratch::EMPTY);
+    let mut kept = MemoryKept::default();
+    let mut group = criterion.benchmark_group("respond");
+    for case in &CASES {
+        let query = case.frame();
+        let mut frame = MemoryFrame {
+            octets: Vec::with_capacity(ROOM),
+            tail_room: ROOM,
+            head_room: 0,
+            interface: host.index,
+        };
+        let mut answer = || {
+            frame.octets.clear();
+            frame.octets.extend_from_slice(&query);
+            respond(
+                &mut frame,
+                &host,
+                &generation,
+                &mut kept,
+                &policy,
+                &mut scratch,
+            )
+        };
+        assert_eq!(answer(), case.outcome, "{}", case.name);
+        group.bench_function(case.name, |bencher| bencher.iter(&mut answer));
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("decide");
+    // What differs in front of the message only is left out.
+    let ours = |case: &&Case| !case.ipv4 && case.port == policy.port;
+    for case in CASES.iter().filter(ours) {
+        let message = case.message();
+        let mut answer = || {
+            let scratch = &mut *scratch;
+            scratch.message.0[..message.len()].copy_from_slice(&message);
+            let message = Message::new(&scratch.message, message.len());
+            parse_query(&message, &mut scratch.starts, &policy, &mut scratch.query)?;
+            decide(
+                &message,
+                &scratch.starts,
+                &scratch.query,
+                &generation,
+                &mut kept,
+                &policy,
+                1452,
+                &mut scratch.plan,
+            )?;
+            Ok(scratch.plan.outcome())
+        };
+        let outcome: Reason = answer().unwrap_or_else(|reason| reason);
+        assert_eq!(outcome, case.outcome, "{}", case.name);
+        group.bench_function(case.name, |bencher| bencher.iter(&mut answer));
+    }
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);

@@ -1,0 +1,102 @@
+//! The numbers of labels that the program looks for.
+
+use dns_glue_common::index::Depths;
+use dns_glue_common::limits::{MAX_DEPTHS, MAX_LABELS};
+
+use super::{Error, Source};
+use crate::zone::cuts::{Stop, StopReason};
+use crate::zone::records::NameRef;
+use bytemuck::Zeroable;
+
+/// The numbers of labels that owner names in the index have.
+pub struct ChosenDepths([bool; MAX_LABELS + 1]);
+
+impl ChosenDepths {
+    /// Chooses at most `MAX_DEPTHS` depths: those of all apexes, which must not
+    /// be missed, then those that most other entries have.
+    ///
+    /// A delegation or another stop that is left out is not missed: the entry
+    /// next above is the apex of its own zone, so its queries pass all the
+    /// same.
+    ///
+    /// # Errors
+    ///
+    /// The apexes alone have more depths.
+    pub fn of<'z>(source: &impl Source<'z>) -> Result<Self, Error> {
+        let mut chosen = [false; MAX_LABELS + 1];
+        let mut users = [0_usize; MAX_LABELS + 1];
+        for stop in source.stops() {
+            let labels = label_count(stop.name);
+            if is_apex(stop) {
+                // The root is no entry.
+                chosen[labels] |= labels > 0;
+            } else {
+                users[labels] += 1;
+            }
+        }
+        let apexes = chosen.iter().filter(|chosen| **chosen).count();
+        let Some(rest) = MAX_DEPTHS.checked_sub(apexes) else {
+            return Err(Error::TooManyDepths(apexes));
+        };
+        source.each_name(&mut |name| users[label_count(name)] += 1);
+        let mut by_users: Vec<(usize, usize)> = users
+            .into_iter()
+            .enumerate()
+            .filter(|(labels, users)| !chosen[*labels] && *users != 0)
+            .collect();
+        by_users.sort_by_key(|(labels, users)| (std::cmp::Reverse(*users), *labels));
+        for (labels, _) in by_users.into_iter().take(rest) {
+            chosen[labels] = true;
+        }
+        Ok(Self(chosen))
+    }
+
+    /// Whether the program looks for a name.
+    pub fn hold(&self, name: &NameRef) -> bool {
+        self.0[label_count(name)]
+    }
+
+    /// What the program reads.
+    pub fn table(&self) -> Depths {
+        let mut table = Depths::zeroed();
+        let mut deepest = 0;
+        for (labels, chosen) in self.0.iter().enumerate() {
+            if *chosen {
+                deepest = u8::try_from(labels).expect("127 labels at most");
+            }
+            table.0[labels] = deepest;
+        }
+        table
+    }
+}
+
+fn is_apex(stop: &Stop<'_>) -> bool {
+    matches!(stop.why, StopReason::ZoneApex | StopReason::AlsoServed)
+}
+
+/// Labels of a name, the root not counted.
+fn label_count(name: &NameRef) -> usize {
+    name.label_count() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// For every number of labels, the deepest depth chosen that is not
+        /// beyond it; the search for an entry goes down by this table.
+        #[test]
+        fn depths_are_the_nearest_below(chosen in prop::collection::vec(any::<bool>(), MAX_LABELS)) {
+            let mut depths = ChosenDepths([false; MAX_LABELS + 1]);
+            // The root is no entry.
+            depths.0[1..].copy_from_slice(&chosen);
+            let table = depths.table();
+            for labels in 0..=MAX_LABELS {
+                let nearest = (1..=labels).rev().find(|depth| depths.0[*depth]);
+                prop_assert_eq!(usize::from(table.0[labels]), nearest.unwrap_or(0));
+            }
+        }
+    }
+}
