@@ -14,6 +14,7 @@ pub mod compile;
 pub mod conform;
 pub mod host;
 pub mod kernel;
+pub mod packed;
 pub mod progress;
 pub mod report;
 pub mod serve;
