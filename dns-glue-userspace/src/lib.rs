@@ -7,6 +7,7 @@
 //! compare (our replies against another server's), verify (the running program against the server behind)
 //! ```
 
+pub mod bench;
 pub mod cli;
 pub mod compare;
 pub mod compile;
