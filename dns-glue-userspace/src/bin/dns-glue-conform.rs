@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use dns_glue::compare::Server;
 use dns_glue::conform::case::Case;
-use dns_glue::conform::interrupt;
+use dns_glue::testbed::interrupt;
 use dns_glue::conform::matrix::Matrix;
 use dns_glue::conform::pass;
 use dns_glue::conform::refer::{self, Cases, Compiled};
