@@ -49,4 +49,5 @@ pub mod policy;
 pub mod reason;
 pub mod referral;
 pub mod respond;
+pub mod traffic;
 pub mod wire;

@@ -19,5 +19,6 @@ pub mod progress;
 pub mod report;
 pub mod serve;
 pub mod synthetic;
+pub mod testbed;
 pub mod verify;
 pub mod zone;

@@ -66,14 +66,16 @@ pub struct Measurement {
     pub contender: String,
     /// What is asked: the name of a workload.
     pub workload: String,
-    /// Replies per second when queries come faster than they can be answered.
+    /// Replies per second of one core, at its best.
     pub replies_per_second: Spread,
-    /// The highest rate of queries, per second, at which all are answered.
+    /// The highest rate of queries, per second, at which less than one in a
+    /// thousand is lost.
     pub lossless_rate: Option<f64>,
     /// Time of a core for each reply, everything counted that is not the
     /// generator: driver, program, stack and server; nanoseconds.
     pub core_ns_per_reply: Spread,
-    /// Time of the XDP program alone for each frame; nanoseconds.
+    /// Time of the XDP program alone for each frame, as the kernel counts it;
+    /// nanoseconds.
     pub program_ns: Option<Spread>,
     /// Replies by RCODE (`NOERROR`, `NXDOMAIN`).
     pub rcodes: BTreeMap<String, u64>,
@@ -83,8 +85,7 @@ pub struct Measurement {
     pub reply_octets_mean: f64,
     /// How long replies take at a rate that the contender can answer.
     pub latency: Option<Latency>,
-    /// Replies per second to the workload's own queries while a flood of
-    /// queries for absent names comes in beside them.
+    /// Replies per second when far more is asked than can be answered.
     pub flooded_replies_per_second: Option<f64>,
 }
 
