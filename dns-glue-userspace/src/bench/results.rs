@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The names of contenders that goals and ratios are about.
+/// The names of contenders under load that goals and ratios are about.
 pub mod contender {
     /// Swaps addresses and sends the frame back: no program that answers can
     /// do less.
-    pub const BARE: &str = "reflector";
+    pub const BARE: &str = "bare reflector";
     /// The same, and grows the frame by 64 octets.
     pub const GROWING: &str = "growing reflector";
     /// dns-glue, with nothing behind it that answers.
     pub const DNS_GLUE: &str = "dns-glue";
+    /// dns-glue with knotd behind it.
+    pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue before Knot";
     /// knotd over sockets.
-    pub const KNOT: &str = "Knot DNS";
+    pub const KNOT: &str = "Knot, sockets";
     /// knotd with its own XDP sockets.
-    pub const KNOT_XDP: &str = "Knot DNS, AF_XDP";
+    pub const KNOT_XDP: &str = "Knot, AF_XDP";
     /// nsd over sockets.
-    pub const NSD: &str = "NSD";
-    /// named over sockets.
-    pub const BIND: &str = "BIND";
+    pub const NSD: &str = "NSD, sockets";
 }
 
 /// Values of several rounds of one measurement.
@@ -92,7 +92,7 @@ pub struct Measurement {
 /// What it takes to serve a zone: one program, one zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ZoneWork {
-    /// Who serves it: one of [`contender`], or a command of dns-glue.
+    /// Who serves it: dns-glue, one of its commands, or a name server.
     pub contender: String,
     /// What the tables call the zone.
     pub zone: String,
@@ -105,11 +105,13 @@ pub struct ZoneWork {
     pub ready_seconds: Spread,
     /// Seconds of user and system time until then, of all its processes.
     pub cpu_seconds: Spread,
-    /// Octets of memory at the peak until then (VmHWM), of all its processes.
+    /// Octets of memory at the peak until then (VmHWM), of the largest of its
+    /// processes.
     pub peak_octets: u64,
     /// Octets of memory when the zone is served (PSS, what is shared counted
-    /// once), of all its processes; memory of the kernel not included.
-    pub served_octets: u64,
+    /// once), of all its processes; memory of the kernel not included. `None`
+    /// for a command that only compiles.
+    pub served_octets: Option<u64>,
     /// Octets of the maps in the kernel, if it has any.
     pub map_octets: Option<u64>,
     /// Seconds of the parts of the work, if the program tells.

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -47,11 +47,7 @@ pub fn start(server: Server, setting: &Setting<'_>, host: &Namespace) -> Result<
         Server::Nsd => ("nsd", &["-d", "-c"][..], nsd_conf(setting)),
         Server::Bind => ("named", &["-g", "-n", "1", "-c"][..], named_conf(setting)),
     };
-    let path = FOLDERS
-        .iter()
-        .map(|folder| Path::new(folder).join(program))
-        .find(|path| path.exists())
-        .with_context(|| format!("{program} is not installed"))?;
+    let path = installed(program).with_context(|| format!("{program} is not installed"))?;
     let file = folder.join("server.conf");
     fs::write(&file, config?).with_context(|| format!("write {}", file.display()))?;
     let log = folder.join("server.log");
@@ -66,6 +62,12 @@ pub fn start(server: Server, setting: &Setting<'_>, host: &Namespace) -> Result<
         bail!("{server}: {error:#}\n{log}");
     }
     Ok(process)
+}
+
+/// Where a server's program is, if it is installed.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let mut paths = FOLDERS.iter().map(|folder| Path::new(folder).join(program));
+    paths.find(|path| path.exists())
 }
 
 fn wait_for_answers(process: &mut Process, zones: &[ZoneSource], host: &Namespace) -> Result<()> {

@@ -54,7 +54,7 @@ fn work(name: &str, ready: f64, served: u64, maps: Option<u64>) -> ZoneWork {
         ready_seconds: spread(ready, 0.25),
         cpu_seconds: spread(3.0, 0.0),
         peak_octets: (served + 100) * MEBIOCTET,
-        served_octets: served * MEBIOCTET,
+        served_octets: Some(served * MEBIOCTET),
         map_octets: maps.map(|maps| maps * MEBIOCTET),
         phases: Vec::new(),
         restart_seconds: Some(spread(6.0, 0.0)),
@@ -76,7 +76,7 @@ pub fn run() -> Run {
         name: "compiling".into(),
         seconds: 1.5,
     }];
-    let zone_work = vec![ours, work(contender::KNOT, 4.0, 800, None)];
+    let zone_work = vec![ours, work("Knot", 4.0, 800, None)];
     let cases = vec![ProgramCase {
         name: "miss: no delegation".into(),
         ns: 30.0,

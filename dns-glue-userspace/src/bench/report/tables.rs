@@ -182,17 +182,19 @@ fn zone_work(works: &[&ZoneWork]) -> Table {
     let row = |one: &&ZoneWork| {
         let ready = one.ready_seconds.median;
         let ratio = ours.map(|ours| three_digits(ready / ours));
-        let total = one.served_octets + one.map_octets.unwrap_or(0);
+        let total = one
+            .served_octets
+            .map(|served| served + one.map_octets.unwrap_or(0));
         vec![
             one.contender.clone(),
             spread(one.ready_seconds, three_digits),
             ratio.unwrap_or_default(),
             spread(one.cpu_seconds, three_digits),
             octets(one.peak_octets),
-            octets(one.served_octets),
+            one.served_octets.map(octets).unwrap_or_default(),
             one.map_octets.map(octets).unwrap_or_default(),
             per_delegation(one.map_octets, one.delegations),
-            per_delegation(Some(total), one.delegations),
+            per_delegation(total, one.delegations),
             one.restart_seconds
                 .map(|seconds| spread(seconds, three_digits))
                 .unwrap_or_default(),
@@ -282,15 +284,15 @@ mod tests {
             "Made-up CPU, 2 cores, 1.0 GiB, Linux 6.18.0, Knot DNS 3.2.6, NSD 4.6.1, no BIND"
         );
         assert_eq!(
-            line_after("Load: root, referrals\n", "NSD  "),
-            "NSD 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 400 \
+            line_after("Load: root, referrals\n", "NSD, sockets  "),
+            "NSD, sockets 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 400 \
              NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
         );
         let zone = "Zone: TLD 1 M, 1000000 delegations, a file of 100.0 MiB\n";
         assert!(text.contains(zone), "{text}");
         assert_eq!(
-            line_after("Zone: ", "Knot DNS  "),
-            "Knot DNS 4.00 \u{b1}25 % 2.00 3.00 \u{b1}0 % 900.0 MiB 800.0 MiB - - 838 6.00 \u{b1}0 %"
+            line_after("Zone: ", "Knot  "),
+            "Knot 4.00 \u{b1}25 % 2.00 3.00 \u{b1}0 % 900.0 MiB 800.0 MiB - - 838 6.00 \u{b1}0 %"
         );
         assert_eq!(
             line_after("Parts", "dns-glue  TLD 1 M  compiling"),

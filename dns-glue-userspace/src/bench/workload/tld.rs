@@ -6,13 +6,17 @@ use domain::base::iana::Rtype;
 use super::messages::{Edns, Messages};
 use super::popularity::Popularity;
 use super::{Extent, Workload};
+use crate::bench::names;
 use crate::conform::random::{Draw as _, Random};
 use crate::synthetic::{Labels, MAX_LABELS, Parameters, Shuffled};
 
 /// Octets of a label that is made up for one query.
 const RANDOM_OCTETS: usize = 12;
-/// Shares of absent names, in percent, for which a mix is made.
-const MISS_PERCENTS: [u64; 4] = [0, 10, 50, 100];
+
+/// What the names of these workloads end in.
+pub const UNIFORM: &str = "uniform";
+/// The same by Zipf's law.
+pub const ZIPF: &str = "Zipf";
 
 /// The queries that a synthetic zone gets.
 pub struct Tld<'l> {
@@ -68,21 +72,18 @@ impl<'l> Tld<'l> {
     #[must_use]
     pub fn referrals(&self, popularity: Popularity) -> Workload {
         let how = match popularity {
-            Popularity::Uniform => "uniform",
-            Popularity::Zipf => "Zipf",
+            Popularity::Uniform => UNIFORM,
+            Popularity::Zipf => ZIPF,
         };
         self.workload(how, popularity, Prefix::Www, 0)
     }
 
     /// Names by Zipf's law of which a share in percent is below no delegation,
-    /// spread evenly: for 0, 10, 50 and 100 percent.
+    /// spread evenly.
     #[must_use]
-    pub fn mixes(&self) -> Vec<Workload> {
-        let mix = |percent: u64| {
-            let what = format!("{percent} % misses");
-            self.workload(&what, Popularity::Zipf, Prefix::Www, percent)
-        };
-        MISS_PERCENTS.into_iter().map(mix).collect()
+    pub fn mix(&self, miss_percent: u64) -> Workload {
+        let what = format!("{miss_percent} % misses");
+        self.workload(&what, Popularity::Zipf, Prefix::Www, miss_percent)
     }
 
     /// A random label in front of each name: below delegations, and below
@@ -121,7 +122,7 @@ impl<'l> Tld<'l> {
             messages.push(&name, Rtype::A, Some(self.edns));
         }
         Workload {
-            name: format!("{}, {what}", self.name),
+            name: names::workload(&self.name, what),
             messages,
         }
     }
@@ -230,7 +231,8 @@ mod tests {
     #[test]
     fn mixes_have_the_misses_that_they_say() {
         let labels = Labels::made_up();
-        let mixes = tld(&labels, 1).mixes();
+        let tld = tld(&labels, 1);
+        let mixes = [0, 10, 50, 100].map(|percent| tld.mix(percent));
         let found: Vec<(&str, usize)> = mixes
             .iter()
             .map(|mix| (mix.name.as_str(), referrals(&labels, mix)))

@@ -9,6 +9,7 @@ use domain::base::iana::Rtype;
 
 use super::messages::{Edns, Messages};
 use super::{Extent, Workload, query_file};
+use crate::bench::names;
 use crate::compile::{self, Generation};
 use crate::conform::random::{Draw as _, Random};
 use crate::host::Runner;
@@ -49,7 +50,7 @@ pub fn workloads(name: &str, source: &ZoneSource, names: Names<'_>) -> Result<Ve
     let (referrals, misses) = split(&plain, &generation);
     let (referrals_do, _) = split(&dnssec, &generation);
     let workload = |what: &str, messages: Messages| Workload {
-        name: format!("{name}, {what}"),
+        name: names::workload(name, what),
         messages,
     };
     let mut workloads = vec![
