@@ -143,9 +143,13 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
     }
 }
 
-/// The median, and how far the rounds lie from it: `1.24 M ±3 %`.
+/// The median, and how far the rounds lie from it: `1.24 M ±3 %`. One round
+/// says nothing of that.
 fn spread(spread: Spread, form: impl Fn(f64) -> String) -> String {
     let Spread { median, min, max } = spread;
+    if min == max {
+        return form(median);
+    }
     let farthest = (max - median).max(median - min);
     let percent = 100.0 * farthest / median;
     if percent.is_finite() {
@@ -292,7 +296,7 @@ mod tests {
         assert!(text.contains(zone), "{text}");
         assert_eq!(
             line_after("Zone: ", "Knot  "),
-            "Knot 4.00 \u{b1}25 % 2.00 3.00 \u{b1}0 % 900.0 MiB 800.0 MiB - - 838 6.00 \u{b1}0 %"
+            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 6.00"
         );
         assert_eq!(
             line_after("Parts", "dns-glue  TLD 1 M  compiling"),

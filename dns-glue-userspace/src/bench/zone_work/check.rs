@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::{ServedZone, Setting};
+use super::{ServedZone, Setting, processes};
 use crate::bench::results::{Spread, ZoneWork};
+use crate::testbed::interrupt;
+
+/// How often a running process is looked at.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What the tables call it.
 pub const NAME: &str = "dns-glue check";
@@ -63,6 +67,8 @@ struct Run {
     wall: Duration,
     cpu: Duration,
     peak_octets: u64,
+    /// As wait(2) has it.
+    status: libc::c_int,
 }
 
 fn run(zone: &ServedZone, binaries: &Path, output: &Path) -> Result<Run> {
@@ -75,32 +81,54 @@ fn run(zone: &ServedZone, binaries: &Path, output: &Path) -> Result<Run> {
         .stderr(Stdio::inherit());
     let from = Instant::now();
     let child = command.spawn().context("start dns-glue check")?;
-    let (status, usage) = wait(child).context("wait for dns-glue check")?;
-    ensure!(status == 0, "dns-glue check ended with status {status:#x}");
-    let seconds = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec.unsigned_abs())
-            + Duration::from_micros(time.tv_usec.unsigned_abs())
-    };
+    let run = wait(child, from).context("wait for dns-glue check")?;
+    ensure!(
+        run.status == 0,
+        "dns-glue check ended with status {:#x}",
+        run.status
+    );
+    Ok(run)
+}
+
+/// Waits for a child that was started at `from`, and learns what it takes. The
+/// peak is looked at while it runs: what wait4(2) tells of it (ru_maxrss)
+/// counts this process too, as it was when it forked.
+fn wait(child: Child, from: Instant) -> io::Result<Run> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::uninit();
+    let mut peak_octets = 0;
+    let id = child.id();
+    loop {
+        // SAFETY: our own child, and places for what is told of it.
+        let waited = unsafe {
+            libc::wait4(
+                id.cast_signed(),
+                &raw mut status,
+                libc::WNOHANG,
+                usage.as_mut_ptr(),
+            )
+        };
+        match waited {
+            0 => peak_octets = processes::peak_of(id).unwrap_or(0).max(peak_octets),
+            1.. => break,
+            _ => return Err(io::Error::last_os_error()),
+        }
+        interrupt::check()?;
+        std::thread::sleep(LOOK);
+    }
+    // SAFETY: wait4 has filled it in.
+    let usage = unsafe { usage.assume_init() };
     Ok(Run {
         wall: from.elapsed(),
-        cpu: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        // In units of 1024 octets (getrusage(2)).
-        peak_octets: usage.ru_maxrss.unsigned_abs() * 1024,
+        cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+        peak_octets,
+        status,
     })
 }
 
-/// Waits for a child, and learns what it has taken.
-fn wait(child: Child) -> io::Result<(libc::c_int, libc::rusage)> {
-    let mut status = 0;
-    let mut usage = MaybeUninit::<libc::rusage>::uninit();
-    let id = child.id().cast_signed();
-    // SAFETY: our own child, and places for what is told of it.
-    let waited = unsafe { libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()) };
-    if waited < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: wait4 has filled it in.
-    Ok((status, unsafe { usage.assume_init() }))
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.unsigned_abs())
+        + Duration::from_micros(time.tv_usec.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -108,10 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_waited_for_with_what_it_has_taken() {
-        let child = Command::new("sh").args(["-c", "exit 3"]).spawn().unwrap();
-        let (status, usage) = wait(child).unwrap();
-        assert_eq!(libc::WEXITSTATUS(status), 3);
-        assert!(usage.ru_maxrss > 0);
+    fn a_child_is_waited_for_with_what_it_takes() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 0.05; exit 3"]);
+        let child = command.spawn().unwrap();
+        let run = wait(child, Instant::now()).unwrap();
+        assert_eq!(libc::WEXITSTATUS(run.status), 3);
+        // A shell takes less than this test.
+        let ours = processes::peak_of(std::process::id()).unwrap();
+        assert!((1..ours).contains(&run.peak_octets), "{}", run.peak_octets);
     }
 }

@@ -27,7 +27,7 @@ pub fn measure(zone: &ServedZone) -> Result<Vec<Phase>> {
     };
     let clock = Clock::default();
     let compiled = compile_zones(&choice, &clock)?;
-    clock.begin("filling the maps", 0);
+    clock.begin("loading the program, filling the maps", 0);
     let options = LoadOptions {
         policy: Policy::DEFAULT,
         log_level: log::LevelFilter::Error,

@@ -49,6 +49,13 @@ impl Usage {
     }
 }
 
+/// Octets of a process at its peak so far (VmHWM); `None` if it has ended.
+#[must_use]
+pub fn peak_of(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    octets(&status, "VmHWM:")
+}
+
 /// What /proc/PID/stat says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
