@@ -1,5 +1,5 @@
-//! Time of a core for each reply, as bars: one group for each workload, on one
-//! logarithmic scale, as SVG.
+//! Time of a core for each reply, as bars: a group for each of the workloads
+//! that say most, on one logarithmic scale, as SVG.
 //!
 //! The colours are legible on white and on near-black, because an image does
 //! not know which of the two the page around it has.
@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use super::number::count;
 use crate::bench::results::{Measurement, Run, contender};
+use crate::bench::workload::tld::UNIFORM;
+use crate::bench::workload::zone::{REFERRALS, REFERRALS_DO};
 
 /// All lengths are in pixels at the image's own size.
 const WIDTH: f64 = 860.0;
@@ -29,11 +31,12 @@ const SERVER: &str = "#c4690d";
 /// The picture; `None` if nothing was measured.
 #[must_use]
 pub fn svg(run: &Run) -> Option<String> {
-    let scale = Scale::of(&run.measurements)?;
+    let shown = shown(&run.measurements);
+    let scale = Scale::of(&shown)?;
     let mut body = String::new();
     let mut top = 30.0;
     let mut last = None;
-    for measurement in sorted(&run.measurements) {
+    for measurement in shown {
         if last != Some(&measurement.workload) {
             top += HEADING;
             text(&mut body, 0.0, top - 10.0, "bold", &measurement.workload);
@@ -56,18 +59,28 @@ pub fn svg(run: &Run) -> Option<String> {
     Some(picture)
 }
 
-/// By workload in the order of the run, the quickest first in each.
-fn sorted(measurements: &[Measurement]) -> Vec<&Measurement> {
+/// Referrals of the real zone, and those of the last synthetic zone that is
+/// asked evenly; all workloads if there are none of these. The quickest comes
+/// first in each.
+fn shown(measurements: &[Measurement]) -> Vec<&Measurement> {
+    let last = |end: &str| {
+        let end = format!(", {end}");
+        let mut names = measurements.iter().rev().map(|one| one.workload.as_str());
+        names.find(|name| name.ends_with(&end))
+    };
+    let wanted = [REFERRALS, REFERRALS_DO, UNIFORM].map(last);
+    let is_wanted =
+        |one: &&Measurement| wanted == [None; 3] || wanted.contains(&Some(one.workload.as_str()));
     let place = |one: &Measurement| {
         let mut all = measurements.iter();
         all.position(|other| other.workload == one.workload)
     };
-    let mut sorted: Vec<&Measurement> = measurements.iter().collect();
-    sorted.sort_by(|one, other| {
+    let mut shown: Vec<&Measurement> = measurements.iter().filter(is_wanted).collect();
+    shown.sort_by(|one, other| {
         let [first, second] = [one, other].map(|each| each.core_ns_per_reply.median);
         place(one).cmp(&place(other)).then(first.total_cmp(&second))
     });
-    sorted
+    shown
 }
 
 /// From nanoseconds to places.
@@ -78,7 +91,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(measurements: &[Measurement]) -> Option<Self> {
+    fn of(measurements: &[&Measurement]) -> Option<Self> {
         let logarithms = measurements
             .iter()
             .map(|one| one.core_ns_per_reply.median.max(1.0).log10());
@@ -107,14 +120,16 @@ fn axis(picture: &mut String, scale: &Scale, bottom: f64) {
                  stroke-opacity=\"0.3\"/>\n"
             ),
         );
-        text(picture, x - 10.0, bottom + 18.0, "normal", &count(ns));
+        // Powers of ten have no digits that count behind the point.
+        let label = count(ns).replace(".00", "").replace(".0", "");
+        text(picture, x - 8.0, bottom + 18.0, "normal", &label);
     }
 }
 
 fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64) {
     let ns = measurement.core_ns_per_reply.median;
     let colour = match measurement.contender.as_str() {
-        contender::DNS_GLUE => OURS,
+        contender::DNS_GLUE | contender::DNS_GLUE_BEFORE_KNOT => OURS,
         contender::BARE | contender::GROWING => REFLECTOR,
         _ => SERVER,
     };
@@ -156,22 +171,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_picture_is_xml_with_a_bar_for_each_measurement() {
+    fn the_picture_is_xml_with_a_bar_for_each_that_is_shown() {
         let mut run = example::run();
-        let mut strange = example::measurement("<a> & b", "root, DO", 777.0);
-        strange.core_ns_per_reply.median = 777.0;
+        let strange = example::measurement("<a> & b", "TLD 1 M, uniform", 777.0);
         run.measurements.push(strange);
+        let shown = run.measurements.len();
+        let other = example::measurement("other", "TLD 10 k, uniform", 888.0);
+        run.measurements.insert(0, other);
         let picture = svg(&run).unwrap();
         let document = roxmltree::Document::parse(&picture).unwrap();
         let named = |name: &'static str| {
             let all = document.descendants();
             all.filter(move |node| node.tag_name().name() == name)
         };
-        assert_eq!(named("rect").count(), run.measurements.len());
+        assert_eq!(named("rect").count(), shown);
         let texts: Vec<&str> = named("text").filter_map(|node| node.text()).collect();
-        for content in ["root, referrals", "<a> & b", "777", "5.00 k", "dns-glue"] {
+        for content in [
+            "root, referrals",
+            "<a> & b",
+            "777",
+            "5.00 k",
+            "dns-glue",
+            "1 k",
+        ] {
             assert!(texts.contains(&content), "{content}: {texts:?}");
         }
+        assert!(!texts.contains(&"other"), "{texts:?}");
         for node in named("rect") {
             let number = |name| node.attribute(name).unwrap().parse::<f64>().unwrap();
             let (start, width) = (number("x"), number("width"));
