@@ -274,3 +274,102 @@ fn write(run: &Run, folder: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::report::example;
+
+    /// Says of every workload the same.
+    struct Same(Vec<String>);
+
+    impl Measure for Same {
+        fn measure(
+            &mut self,
+            zone: &ServedZone,
+            workloads: &[Workload],
+        ) -> Result<Vec<Measurement>> {
+            assert!(zone.source.path.is_absolute());
+            let mut measurements = Vec::new();
+            for workload in workloads {
+                assert!(!workload.messages.is_empty());
+                self.0.push(workload.name.clone());
+                let measurement = example::measurement("dns-glue", &workload.name, 400.0);
+                measurements.push(measurement);
+            }
+            Ok(measurements)
+        }
+    }
+
+    fn choices(folder: &Path) -> Choices {
+        Choices {
+            full: false,
+            sign_largest: false,
+            quick: true,
+            only: Some(Part::Load),
+            zone: None,
+            queries: None,
+            out: folder.join("out"),
+            data: folder.join("nothing"),
+            cache: folder.join("zones"),
+            binaries: folder.join("nothing"),
+        }
+    }
+
+    #[test]
+    fn a_run_asks_everything_and_leaves_its_files() {
+        let folder = std::env::temp_dir().join(format!("dns-glue-run-{}", std::process::id()));
+        let choices = choices(&folder);
+        let mut same = Same(Vec::new());
+        let run = run(&choices, &mut same);
+        let read = |name: &str| fs::read_to_string(choices.out.join(name)).unwrap();
+        let files = ["bench.json", "bench.md", "bench.svg"].map(read);
+        fs::remove_dir_all(&folder).unwrap();
+        let run = run.unwrap();
+        assert_eq!(
+            same.0,
+            [
+                "signed.example., all names",
+                "signed.example., all names, DO",
+                "signed.example., referrals",
+                "signed.example., referrals, DO",
+                "signed.example., misses",
+                "TLD 10 k, uniform",
+                "TLD 10 k, Zipf",
+                "TLD 10 k, 10 % misses",
+                "TLD 10 k, 50 % misses",
+                "TLD 10 k, 100 % misses",
+                "TLD 10 k, random subdomains",
+                "TLD 10 k, random subdomains of absent names",
+            ]
+        );
+        let [json, markdown, picture] = files;
+        assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
+        assert!(markdown.contains("**Load: TLD 10 k, Zipf**"));
+        assert!(picture.starts_with("<svg "));
+    }
+
+    #[test]
+    fn sizes_follow_the_choices() {
+        let choices = choices(Path::new("/nowhere"));
+        let sizes = |choices: &Choices| choices.synthetic();
+        assert_eq!(sizes(&choices), [(SMALL, Signing::None)]);
+        let usual = Choices {
+            quick: false,
+            ..choices
+        };
+        let (plain, opt_out) = (Signing::None, Signing::OptOut);
+        let expected = [(SMALL, plain), (LARGE, plain), (LARGE, opt_out)];
+        assert_eq!(sizes(&usual), expected);
+        let full = Choices {
+            full: true,
+            ..usual
+        };
+        assert_eq!(sizes(&full).last(), Some(&(LARGEST, plain)));
+        let signed = Choices {
+            sign_largest: true,
+            ..full
+        };
+        assert_eq!(sizes(&signed).last(), Some(&(LARGEST, opt_out)));
+    }
+}
