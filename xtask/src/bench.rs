@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let delegation = arguments.delegation.as_deref();
     let mut bench = Command::new(binary);
     bench
-        .args(["--zone", &zone])
+        .args(["cases", "--zone", &zone])
         .args(["--delegation", delegation.unwrap_or(EXAMPLE_DELEGATION)]);
     command::run(&mut bench)
 }

@@ -1,0 +1,5 @@
+//! Queries in, replies out: a client that runs in the kernel.
+
+pub mod messages;
+pub mod programs;
+pub mod queries;
