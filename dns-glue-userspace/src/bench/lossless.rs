@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::load::programs::Rate;
 use super::round::Asker;
@@ -10,6 +10,8 @@ use super::site::Site;
 
 /// Queries a second with which the search starts.
 const START: f64 = 20_000.0;
+/// Queries a second that everybody answers.
+const LEAST: f64 = 200.0;
 /// The search ends when it knows the rate to this part.
 const PRECISION: f64 = 0.02;
 /// Less than this part of the queries may be lost.
@@ -36,6 +38,10 @@ pub fn search(asker: &mut Asker, site: &Site, turn: Duration) -> Result<f64> {
         high *= 2.0;
     }
     while high - low > high * PRECISION {
+        ensure!(
+            high > LEAST,
+            "it does not even answer {high:.0} queries a second"
+        );
         let middle = (low + high) / 2.0;
         match carries(asker, site, middle, turn)? {
             Some(_) => low = middle,

@@ -9,9 +9,7 @@ use super::load::programs::Rate;
 use super::lossless;
 use super::results::{Latency, Measurement, Spread};
 use super::round::{Asker, Round};
-use super::site::Site;
-use super::threads::{self, Schedule};
-use super::wire::SERVER_POLLER;
+use super::site::{Load, Site};
 use crate::kernel::run_time::{Timing, timed_runs};
 
 /// How long to ask.
@@ -137,13 +135,11 @@ impl<'s> Course<'s> {
         Ok(time.as_nanos() as f64 / count as f64)
     }
 
-    /// Replies a second when far more is asked. The poller takes turns with the
-    /// server then, as the kernel does with packets when there are too many.
+    /// Replies a second when far more is asked than can be answered.
     fn flood(&self, asker: &mut Asker, plan: &Plan) -> Result<f64> {
-        let poller = self.site.poller();
-        threads::set_schedule(poller, Schedule::Fair)?;
+        self.site.schedule(Load::Flood)?;
         let round = asker.ask(self.site, Rate::Unlimited, plan.turn);
-        threads::set_schedule(poller, SERVER_POLLER)?;
+        self.site.schedule(Load::Bearable)?;
         let round = round?;
         Ok(round.replies() as f64 / round.elapsed.as_secs_f64())
     }

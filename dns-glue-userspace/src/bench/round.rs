@@ -7,12 +7,15 @@ use dns_glue_common::traffic::Returned;
 
 use super::load::programs::{Client, Rate};
 use super::site::Site;
-use super::threads;
+use super::threads::{self, Schedule};
 use super::wire::{self, WireCounts};
 use crate::testbed::network::Namespace;
 
 /// What is waited until nothing is under way.
 const SETTLING: Duration = Duration::from_millis(30);
+
+/// How the thread that sends is scheduled.
+const SENDER: Schedule = Schedule::First(1);
 
 /// Who asks, and from where.
 pub struct Asker {
@@ -104,7 +107,8 @@ impl Asker {
         let time = site.processor_time()?;
         let (client, processor) = (&mut self.client, self.processor);
         let (queries, elapsed) = self.namespace.within(|| {
-            threads::pin_self(processor).context("pin the sender")?;
+            threads::pin(threads::own(), processor).context("pin the sender")?;
+            threads::set_schedule(threads::own(), SENDER).context("schedule the sender")?;
             let interface = index_of(wire.client_end())?;
             client.send(interface, &wire::ends(), rate, duration)
         })??;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
 use super::load::programs::{Client, Reflectors};
-use super::threads;
+use super::threads::{self, Schedule};
 use super::wire::Wire;
 use crate::compare::Server;
 use crate::testbed::daemon::Daemon;
@@ -32,6 +32,22 @@ pub struct Serving<'a> {
     pub processor: usize,
 }
 
+/// How much a contender is asked, for the sake of which work goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// As much as it can bear: packets come first, as with interrupts, then the
+    /// server's processes, then other work of the machine.
+    Bearable,
+    /// More than it can bear: the kernel lets packets and processes take turns
+    /// then.
+    Flood,
+}
+
+/// How the thread that polls is scheduled under a load that can be borne.
+const POLLER: Schedule = Schedule::First(10);
+/// How the server's processes are.
+const PROCESSES: Schedule = Schedule::First(1);
+
 /// Everything that is started for a contender; dropped, it is gone, in this
 /// order.
 pub struct Site {
@@ -40,8 +56,11 @@ pub struct Site {
     server: Option<Process>,
     _reflectors: Option<Reflectors>,
     wire: Wire,
+    /// The thread that polls the server's end.
     poller: u32,
-    /// The processes whose time is the contender's.
+    /// Where all of it runs.
+    processor: usize,
+    /// The processes of the server.
     processes: Vec<u32>,
 }
 
@@ -66,6 +85,7 @@ impl Site {
             _reflectors: None,
             wire,
             poller: 0,
+            processor: serving.processor,
             processes: Vec::new(),
         };
         site.start_contender(serving)
@@ -73,13 +93,10 @@ impl Site {
         let end = site.wire.client_end();
         namespace.within(|| client.listen(end))??;
         site.poller = site.wire.pin_pollers(serving.processor)?;
-        site.processes.push(site.poller);
         if let Some(server) = &mut site.server {
-            for process in threads::family(server.child().id())? {
-                threads::pin(process, serving.processor)?;
-                site.processes.push(process);
-            }
+            site.processes = threads::family(server.child().id())?;
         }
+        site.schedule(Load::Bearable)?;
         Ok(site)
     }
 
@@ -153,9 +170,26 @@ impl Site {
         self.daemon.as_ref()
     }
 
-    /// The thread that polls the contender's interface.
-    pub fn poller(&self) -> u32 {
-        self.poller
+    /// Sets how packets and processes share the processor.
+    ///
+    /// # Errors
+    ///
+    /// A process has ended.
+    pub fn schedule(&self, load: Load) -> Result<()> {
+        let (poller, processes) = match load {
+            Load::Bearable => (POLLER, PROCESSES),
+            Load::Flood => (Schedule::Fair, Schedule::Fair),
+        };
+        threads::set_schedule(self.poller, poller).context("schedule a poller")?;
+        for process in &self.processes {
+            for thread in threads::of_process(*process)? {
+                threads::set_schedule(thread, processes)
+                    // Knot DNS has put its threads where it thinks best.
+                    .and_then(|()| threads::pin(thread, self.processor))
+                    .context("schedule a server")?;
+            }
+        }
+        Ok(())
     }
 
     /// The XDP program on the contender's interface, if there is one.
@@ -177,7 +211,7 @@ impl Site {
     ///
     /// One has ended.
     pub fn processor_time(&self) -> Result<Duration> {
-        let mut sum = Duration::ZERO;
+        let mut sum = threads::processor_time(self.poller).context("no poller")?;
         for process in &self.processes {
             sum += threads::processor_time(*process).context("a process has ended")?;
         }

@@ -5,12 +5,18 @@ use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 
-/// Nice value of what is measured, so that other work of the machine does not
-/// get in between more than it must.
-const NICE: libc::c_int = -15;
+/// How a thread comes by its processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// It takes turns with all others, as ksoftirqd does.
+    Fair,
+    /// It runs before all but those of a higher priority, and takes turns with
+    /// its equals, so that other work of the machine does not get in between.
+    First(libc::c_int),
+}
 
-/// The process of that number runs on one processor from now on, and before
-/// others; the same for a kernel thread.
+/// The thread of that number runs on one processor from now on; so do those
+/// that it starts.
 ///
 /// # Errors
 ///
@@ -23,26 +29,13 @@ pub fn pin(id: u32, processor: usize) -> io::Result<()> {
     let pid = libc::pid_t::try_from(id).map_err(io::Error::other)?;
     let octets = size_of_val(&processors);
     // SAFETY: the set is as long as is said, and lives through the call.
-    if unsafe { libc::sched_setaffinity(pid, octets, &raw const processors) } != 0 {
-        return Err(io::Error::last_os_error());
+    match unsafe { libc::sched_setaffinity(pid, octets, &raw const processors) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
-    // SAFETY: a plain system call.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, id, NICE) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }
 
-/// Whom a thread waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// It takes turns with others, as ksoftirqd does.
-    Fair,
-    /// It runs before all but those of a higher priority, as interrupts do.
-    First(libc::c_int),
-}
-
-/// Sets how a thread is scheduled.
+/// Sets how a thread is scheduled, and those that it starts.
 ///
 /// # Errors
 ///
@@ -50,7 +43,7 @@ pub enum Schedule {
 pub fn set_schedule(id: u32, schedule: Schedule) -> io::Result<()> {
     let (policy, sched_priority) = match schedule {
         Schedule::Fair => (libc::SCHED_OTHER, 0),
-        Schedule::First(priority) => (libc::SCHED_FIFO, priority),
+        Schedule::First(priority) => (libc::SCHED_RR, priority),
     };
     let pid = libc::pid_t::try_from(id).map_err(io::Error::other)?;
     let parameters = libc::sched_param { sched_priority };
@@ -61,15 +54,19 @@ pub fn set_schedule(id: u32, schedule: Schedule) -> io::Result<()> {
     }
 }
 
-/// Pins the calling thread.
+/// The number of the calling thread.
+pub fn own() -> u32 {
+    // SAFETY: a plain system call.
+    unsafe { libc::gettid() }.cast_unsigned()
+}
+
+/// The threads of a process.
 ///
 /// # Errors
 ///
-/// As [`pin`].
-pub fn pin_self(processor: usize) -> io::Result<()> {
-    // SAFETY: a plain system call.
-    let id = unsafe { libc::gettid() };
-    pin(id.cast_unsigned(), processor)
+/// It is gone.
+pub fn of_process(id: u32) -> Result<Vec<u32>> {
+    numbered(&format!("/proc/{id}/task"))
 }
 
 /// Processor time that a process has taken so far, with all its threads.
@@ -117,19 +114,21 @@ pub fn poller(interface: &str) -> Result<u32> {
 /// Number and name of all processes.
 fn processes() -> Result<Vec<(u32, String)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").context("read /proc")? {
-        let entry = entry.context("read /proc")?;
-        let Some(id) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
+    for id in numbered("/proc")? {
         // One that has ended since has no name.
-        if let Ok(name) = fs::read_to_string(entry.path().join("comm")) {
+        if let Ok(name) = fs::read_to_string(format!("/proc/{id}/comm")) {
             found.push((id, name.trim_end().to_owned()));
         }
+    }
+    Ok(found)
+}
+
+/// The entries of a folder that are numbers.
+fn numbered(folder: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("read {folder}"))? {
+        let name = entry.with_context(|| format!("read {folder}"))?.file_name();
+        found.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
     }
     Ok(found)
 }

@@ -17,10 +17,9 @@ use crate::testbed::network::Namespace;
 const CLIENT_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 
-/// How the threads that poll are scheduled.
+/// How the thread that polls the client's end is scheduled: it takes away what
+/// was sent back before there is more, so that nothing gets lost there.
 const CLIENT_POLLER: Schedule = Schedule::First(11);
-/// The server's.
-pub const SERVER_POLLER: Schedule = Schedule::First(10);
 
 /// The wires of one process, which have different names.
 static WIRES: AtomicU32 = AtomicU32::new(0);
@@ -121,25 +120,20 @@ impl Wire {
         &self.client_end
     }
 
-    /// Pins the threads that poll both ends; the number of the server's.
-    ///
-    /// Both run before processes, as interrupts do, and the client's before
-    /// the server's: it takes away what was sent back before there is more, so
-    /// that nothing gets lost there.
+    /// Lets both ends be polled on one processor; the number of the thread that
+    /// polls the server's.
     ///
     /// # Errors
     ///
-    /// There are none.
+    /// They are not polled by threads.
     pub fn pin_pollers(&self, processor: usize) -> Result<u32> {
-        let pin = |end: &str, schedule| {
-            let poller = threads::poller(end)?;
-            threads::pin(poller, processor)
-                .and_then(|()| threads::set_schedule(poller, schedule))
-                .with_context(|| format!("pin the poller of {end}"))?;
-            anyhow::Ok(poller)
-        };
-        pin(&self.client_end, CLIENT_POLLER)?;
-        pin(&self.server_end, SERVER_POLLER)
+        let client = threads::poller(&self.client_end)?;
+        threads::set_schedule(client, CLIENT_POLLER).context("schedule a poller")?;
+        let server = threads::poller(&self.server_end)?;
+        for poller in [client, server] {
+            threads::pin(poller, processor).context("pin a poller")?;
+        }
+        Ok(server)
     }
 
     /// The counts so far.

@@ -1,10 +1,12 @@
 //! The programs of the client, and the reflectors, loaded and attached.
 
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Array, PerCpuArray};
 use aya::programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp, XdpMode};
+use aya::sys::SyscallError;
 use aya::{Ebpf, EbpfLoader};
 use bytemuck::Zeroable as _;
 use dns_glue_common::traffic::{
@@ -12,6 +14,7 @@ use dns_glue_common::traffic::{
     RETURNED, Returned, SEND_QUERY,
 };
 
+use super::interruption::end_after;
 use super::queries::{Ends, PreparedQueries};
 use crate::kernel::value::Value;
 
@@ -21,8 +24,12 @@ static REFLECTORS: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), 
 
 /// Frames that the kernel makes before it sends them together.
 const BATCH: u32 = 64;
-/// Frames of one system call: tens of milliseconds.
-const FRAMES_A_CALL: u32 = 1 << 18;
+/// Frames of one system call: more than there is time for. There is one call
+/// only, because each begins with a pause of 20 milliseconds, in which the
+/// kernel changes its XDP dispatcher.
+const FRAMES: u32 = i32::MAX as u32;
+/// What that pause takes about.
+const STARTING: Duration = Duration::from_millis(20);
 /// Octets of the empty frame that queries are made of: long enough that most
 /// queries shrink it.
 const FRAME_OCTETS: usize = 96;
@@ -108,18 +115,25 @@ impl Client {
             slabs: self.slabs,
             padding: 0,
         })?;
-        let before = self.progress()?.sent;
-        let start = Instant::now();
+        let before = self.progress()?;
+        self.set_progress(&Progress {
+            started: 0,
+            ..before
+        })?;
         let program: &Xdp = self
             .ebpf
             .program(SEND_QUERY)
             .context(SEND_QUERY)?
             .try_into()?;
-        while start.elapsed() < duration {
-            send_frames(program, interface).context("send queries")?;
-        }
-        let elapsed = start.elapsed();
-        Ok((self.progress()?.sent - before, elapsed))
+        let sending = end_after(STARTING + duration, || send_frames(program, interface));
+        sending
+            .context("handle a signal")?
+            .context("send queries")?;
+        let ended = monotonic_time()?;
+        let after = self.progress()?;
+        ensure!(after.started > 0, "nothing was sent");
+        let elapsed = ended.saturating_sub(Duration::from_nanos(after.started));
+        Ok((after.sent - before.sent, elapsed))
     }
 
     /// What has come back so far, from all interfaces.
@@ -247,7 +261,7 @@ fn attach(ebpf: &mut Ebpf, name: &str, interface: &str) -> Result<()> {
     Ok(())
 }
 
-/// One system call's worth of frames out of an interface.
+/// Sends frames out of an interface until a signal comes.
 fn send_frames(program: &Xdp, interface: u32) -> Result<(), ProgramError> {
     let frame = [0; FRAME_OCTETS];
     let mut context = [0; CONTEXT_OCTETS];
@@ -261,9 +275,31 @@ fn send_frames(program: &Xdp, interface: u32) -> Result<(), ProgramError> {
     let result = program.test_run(TestRunOptions {
         data_in: Some(&frame),
         ctx_in: Some(&context),
-        repeat: FRAMES_A_CALL,
+        repeat: FRAMES,
         attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
         ..TestRunOptions::default()
     });
-    result.map(|_| ())
+    match result {
+        Err(ProgramError::SyscallError(SyscallError { io_error, .. }))
+            if io_error.kind() == io::ErrorKind::Interrupted =>
+        {
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// The clock that programs read.
+fn monotonic_time() -> io::Result<Duration> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer leads to a timespec.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let seconds = u64::try_from(time.tv_sec).map_err(io::Error::other)?;
+    let nanoseconds = u32::try_from(time.tv_nsec).map_err(io::Error::other)?;
+    Ok(Duration::new(seconds, nanoseconds))
 }
