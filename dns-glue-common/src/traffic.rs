@@ -101,8 +101,11 @@ pub struct Progress {
     pub due: u64,
     /// State of the random numbers; not 0.
     pub random: u64,
+    /// When the first frame came, in nanoseconds of the monotonic clock; 0: none
+    /// has.
+    pub started: u64,
 }
-const _: () = assert!(size_of::<Progress>() == 32);
+const _: () = assert!(size_of::<Progress>() == 40);
 
 /// One in so many queries is timed.
 pub const TIMED_ONE_IN: u64 = 256;

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod compare;
 pub mod compile;
 pub mod conform;
+pub mod ethtool;
 pub mod host;
 pub mod kernel;
 pub mod packed;

@@ -57,6 +57,9 @@ pub fn send_query(ctx: XdpContext) -> u32 {
     // SAFETY: map values live as long as the program; only this processor
     // writes the progress, and the course does not change during a run.
     let (course, progress) = unsafe { (&*course, &mut *progress) };
+    if progress.started == 0 {
+        progress.started = now();
+    }
     if !is_due(course, progress) {
         return xdp_action::XDP_DROP;
     }

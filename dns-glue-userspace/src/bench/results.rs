@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub mod contender {
     /// Swaps addresses and sends the frame back: no program that answers can
     /// do less.
-    pub const BARE: &str = "bare reflector";
+    pub const BARE: &str = "reflector";
     /// The same, and grows the frame by 64 octets.
-    pub const GROWING: &str = "growing reflector";
+    pub const GROWING: &str = "growing-reflector";
     /// dns-glue, with nothing behind it that answers.
     pub const DNS_GLUE: &str = "dns-glue";
     /// dns-glue with knotd behind it.
-    pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue before Knot";
+    pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue+knot";
     /// knotd over sockets.
-    pub const KNOT: &str = "Knot, sockets";
+    pub const KNOT: &str = "knot";
     /// knotd with its own XDP sockets.
-    pub const KNOT_XDP: &str = "Knot, AF_XDP";
+    pub const KNOT_XDP: &str = "knot-xdp";
     /// nsd over sockets.
-    pub const NSD: &str = "NSD, sockets";
+    pub const NSD: &str = "nsd";
 }
 
 /// Values of several rounds of one measurement.
@@ -205,6 +205,27 @@ pub struct Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::contender::Contender;
+    use crate::bench::load::programs::Reflector;
+    use crate::compare::Server;
+
+    #[test]
+    fn contenders_have_the_names_that_goals_ask_for() {
+        for (contender, name) in [
+            (Contender::Reflector(Reflector::Bare), contender::BARE),
+            (Contender::Reflector(Reflector::Growing), contender::GROWING),
+            (Contender::DnsGlue, contender::DNS_GLUE),
+            (
+                Contender::DnsGlueBefore(Server::Knot),
+                contender::DNS_GLUE_BEFORE_KNOT,
+            ),
+            (Contender::Server(Server::Knot), contender::KNOT),
+            (Contender::KnotXdp, contender::KNOT_XDP),
+            (Contender::Server(Server::Nsd), contender::NSD),
+        ] {
+            assert_eq!(contender.to_string(), name);
+        }
+    }
 
     #[test]
     fn a_spread_has_the_value_in_the_middle() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::report::{self, goals, plot};
-use super::results::{Measurement, Run};
+use super::results::{Measurement, Run, contender};
 use super::workload::zone::Names;
 use super::workload::{Edns, Extent, Popularity, Tld, Workload, zone};
 use super::zone_work::server::Program;
@@ -198,18 +198,22 @@ fn zone_parts(choices: &Choices, zone: &ServedZone, run: &mut Run) -> Result<()>
         folder: &folder,
         binaries: &choices.binaries,
     };
-    for program in Program::ALL {
-        if !program.is_installed() {
-            eprintln!("{} is not installed: it is left out", program.name());
-            continue;
-        }
-        tell(&format!("served by {}", program.name()), zone);
-        let mut work = zone_work::measure(program, zone, setting)?;
-        if program == Program::DnsGlue {
-            work.phases = phases::measure(zone)?;
-        }
-        run.zone_work.push(work);
+    let (programs, missing): (Vec<_>, Vec<_>) = Program::ALL
+        .into_iter()
+        .partition(|program| program.is_installed());
+    for program in missing {
+        eprintln!("{} is not installed: it is left out", program.name());
     }
+    let mut works = zone_work::measure(&programs, zone, setting)?;
+    tell("the parts of the work", zone);
+    let parts = phases::measure(zone)?;
+    if let Some(ours) = works
+        .iter_mut()
+        .find(|one| one.contender == contender::DNS_GLUE)
+    {
+        ours.phases = parts;
+    }
+    run.zone_work.extend(works);
     tell("checked", zone);
     run.zone_work.push(check::measure(zone, setting)?);
     Ok(())

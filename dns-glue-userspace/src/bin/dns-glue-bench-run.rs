@@ -8,10 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use dns_glue::bench::report;
-use dns_glue::bench::results::Measurement;
-use dns_glue::bench::run::{self, Choices, Measure};
-use dns_glue::bench::workload::Workload;
-use dns_glue::bench::zone_work::ServedZone;
+use dns_glue::bench::run::{self, Choices};
+use dns_glue::bench::under_load::UnderLoad;
 use dns_glue::testbed::interrupt;
 
 /// Measure dns-glue beside reflectors and name servers
@@ -33,23 +31,10 @@ fn main() -> ExitCode {
 
 fn measure(choices: &Choices) -> Result<()> {
     interrupt::catch().context("handle signals")?;
-    let run = run::run(choices, &mut NoContenders)?;
+    let run = run::run(
+        choices,
+        &mut UnderLoad::new(&choices.binaries, choices.quick),
+    )?;
     println!("{}", report::text(&run));
     Ok(())
-}
-
-/// Nobody is put under load.
-struct NoContenders;
-
-impl Measure for NoContenders {
-    fn measure(&mut self, zone: &ServedZone, workloads: &[Workload]) -> Result<Vec<Measurement>> {
-        for workload in workloads {
-            let queries = workload.messages.len();
-            eprintln!(
-                "{}: {}: {queries} queries, no contender",
-                zone.name, workload.name
-            );
-        }
-        Ok(Vec::new())
-    }
 }

@@ -24,6 +24,8 @@ pub struct Workload {
     pub name: String,
     /// The queries.
     pub messages: Messages,
+    /// Whether each gets a referral.
+    pub is_all_referrals: bool,
 }
 
 /// How much is drawn, and from what.

@@ -124,6 +124,7 @@ impl<'l> Tld<'l> {
         Workload {
             name: names::workload(&self.name, what),
             messages,
+            is_all_referrals: miss_percent == 0,
         }
     }
 }
@@ -221,6 +222,7 @@ mod tests {
         let (uniform, zipf) = (Popularity::Uniform, Popularity::Zipf);
         let (uniform, zipf) = (tld.referrals(uniform), tld.referrals(zipf));
         assert_eq!(uniform.name, "TLD, uniform");
+        assert!(uniform.is_all_referrals && !tld.mix(10).is_all_referrals);
         assert_eq!(referrals(&labels, &uniform), 2000);
         assert_eq!(referrals(&labels, &zipf), 2000);
         // A share of 1/300, and of ln 2 / ln 301.

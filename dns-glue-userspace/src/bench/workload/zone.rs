@@ -49,16 +49,18 @@ pub fn workloads(name: &str, source: &ZoneSource, names: Names<'_>) -> Result<Ve
     let dnssec = queries(names, source, &cuts, Edns::DNSSEC)?;
     let (referrals, misses) = split(&plain, &generation);
     let (referrals_do, _) = split(&dnssec, &generation);
-    let workload = |what: &str, messages: Messages| Workload {
+    let workload = |what: &str, messages: Messages, is_all_referrals| Workload {
         name: names::workload(name, what),
         messages,
+        is_all_referrals,
     };
+    let none_misses = misses.is_empty();
     let mut workloads = vec![
-        workload("all names", plain),
-        workload("all names, DO", dnssec),
-        workload(REFERRALS, referrals),
-        workload(REFERRALS_DO, referrals_do),
-        workload(MISSES, misses),
+        workload("all names", plain, none_misses),
+        workload("all names, DO", dnssec, none_misses),
+        workload(REFERRALS, referrals, true),
+        workload(REFERRALS_DO, referrals_do, true),
+        workload(MISSES, misses, false),
     ];
     workloads.retain(|workload| !workload.messages.is_empty());
     Ok(workloads)

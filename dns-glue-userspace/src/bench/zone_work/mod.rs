@@ -68,24 +68,36 @@ struct Start {
     restart: Option<Duration>,
 }
 
-/// Serves the zone by a program, as often as there are rounds.
+/// Serves the zone by each program in turn, as often as there are rounds, so
+/// that what the machine does beside it meets all alike.
 ///
 /// # Errors
 ///
-/// There can be no namespaces, or the program does not serve the zone: its log
+/// There can be no namespaces, or a program does not serve the zone: its log
 /// is told.
-pub fn measure(program: Program, zone: &ServedZone, setting: Setting<'_>) -> Result<ZoneWork> {
+pub fn measure(
+    programs: &[Program],
+    zone: &ServedZone,
+    setting: Setting<'_>,
+) -> Result<Vec<ZoneWork>> {
     ensure!(setting.rounds != 0, "there must be a round");
-    let folder = setting.folder.join(program.name());
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let changed = zone.is_plain.then(|| Changed::new(zone, &folder));
+    fs::create_dir_all(setting.folder)
+        .with_context(|| format!("create {}", setting.folder.display()))?;
+    let changed = zone.is_plain.then(|| Changed::new(zone, setting.folder));
     let changed = changed.transpose()?;
-    let mut starts = Vec::with_capacity(setting.rounds);
+    let mut starts: Vec<Vec<Start>> = programs.iter().map(|_| Vec::new()).collect();
     for _ in 0..setting.rounds {
-        let start = start(program, zone, changed.as_ref(), setting, &folder);
-        starts.push(start.with_context(|| format!("{}, {}", program.name(), zone.name))?);
+        for (program, starts) in programs.iter().zip(&mut starts) {
+            let what = || format!("{}, {}", program.name(), zone.name);
+            eprintln!("{}", what());
+            let start = start(*program, zone, changed.as_ref(), setting);
+            starts.push(start.with_context(what)?);
+        }
     }
-    summary(program, zone, &starts)
+    let works = programs.iter().zip(&starts);
+    works
+        .map(|(program, starts)| summary(*program, zone, starts))
+        .collect()
 }
 
 fn start(
@@ -93,8 +105,9 @@ fn start(
     zone: &ServedZone,
     changed: Option<&Changed>,
     setting: Setting<'_>,
-    folder: &Path,
 ) -> Result<Start> {
+    let folder = &setting.folder.join(program.name());
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let hosts = Hosts::new(setting.binaries)?;
     let from = Instant::now();
     let mut process = program.start(&zone.source, &hosts, folder, setting.binaries)?;
