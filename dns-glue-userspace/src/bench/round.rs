@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use dns_glue_common::traffic::Returned;
 
 use super::load::programs::{Client, Rate};
@@ -63,33 +63,17 @@ impl Round {
         self.replies() + self.wire.lost_behind
     }
 
-    /// Whether every query is accounted for: it is one that the drivers lost,
-    /// or one that came back; or one that a server lost, which only happens at
-    /// the limit of its rate.
-    ///
-    /// # Errors
-    ///
-    /// It is not.
-    pub fn ensure_whole(&self, rate: Rate) -> Result<()> {
+    /// Queries that neither came back nor are known to be lost between the
+    /// client and the contender.
+    pub fn unanswered(&self) -> u64 {
         let known = self.replies() + self.wire.lost_before + self.wire.lost_behind;
-        ensure!(
-            known <= self.queries,
-            "{} queries, and {known} replies and losses",
-            self.queries
-        );
-        let missing = self.queries - known;
-        let allowed = match rate {
-            Rate::Unlimited => 0,
-            // What is lost at the limit; noise makes it more than the search
-            // for that limit allows.
-            Rate::Paced(_) => self.queries / 10,
-        };
-        ensure!(
-            missing <= allowed,
-            "{} queries, of which {missing} got no reply",
-            self.queries
-        );
-        Ok(())
+        self.queries.saturating_sub(known)
+    }
+
+    /// Whether nearly all queries that arrived were answered: all but one in a
+    /// thousand.
+    pub fn is_whole(&self) -> bool {
+        self.unanswered() * 1000 <= self.wire.received
     }
 }
 

@@ -96,6 +96,9 @@ impl Site {
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
         }
+        if site.server.is_some() {
+            site.wire.moderate(namespace)?;
+        }
         site.schedule(Load::Bearable)?;
         Ok(site)
     }

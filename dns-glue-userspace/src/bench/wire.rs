@@ -21,6 +21,15 @@ const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 /// was sent back before there is more, so that nothing gets lost there.
 const CLIENT_POLLER: Schedule = Schedule::First(11);
 
+/// How long packets gather at the server's end, nanoseconds: what drivers do by
+/// themselves under load.
+const SERVER_DELAY: u32 = 50_000;
+/// How long replies gather at the client's, nanoseconds; its queue of 256 frames
+/// takes what any server sends in the meantime.
+const CLIENT_DELAY: u32 = 100_000;
+/// So often an end is looked at in vain before it waits for being woken.
+const ALWAYS: u32 = i32::MAX as u32;
+
 /// The wires of one process, which have different names.
 static WIRES: AtomicU32 = AtomicU32::new(0);
 
@@ -136,6 +145,29 @@ impl Wire {
         Ok(server)
     }
 
+    /// Lets packets gather at both ends before they are looked at, as the
+    /// interrupts of network cards are moderated. A processor that is woken for
+    /// every single packet would do little else.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not.
+    pub fn moderate(&self, client: &Namespace) -> Result<()> {
+        for (namespace, end, delay) in [
+            (&self.host, &self.server_end, SERVER_DELAY),
+            (client, &self.client_end, CLIENT_DELAY),
+        ] {
+            let settings = [
+                ("napi_defer_hard_irqs", ALWAYS),
+                ("gro_flush_timeout", delay),
+            ];
+            for (setting, value) in settings {
+                set(namespace, end, setting, value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The counts so far.
     ///
     /// # Errors
@@ -179,8 +211,13 @@ fn poll_in_threads(namespace: &Namespace, interface: &str) -> Result<()> {
     // With GRO an end polls at all, and takes frames that XDP sends, whether
     // it has a program of its own or not.
     execute(namespace, &["ethtool", "-K", interface, "gro", "on"])?;
-    let file = format!("/sys/class/net/{interface}/threaded");
-    execute(namespace, &["sh", "-c", &format!("echo 1 > {file}")])
+    set(namespace, interface, "threaded", 1)
+}
+
+/// Sets what an interface has in /sys.
+fn set(namespace: &Namespace, interface: &str, setting: &str, value: u32) -> Result<()> {
+    let line = format!("echo {value} > /sys/class/net/{interface}/{setting}");
+    execute(namespace, &["sh", "-c", &line])
 }
 
 /// Runs a command inside, with the /sys of that namespace.
