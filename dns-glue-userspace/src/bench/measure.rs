@@ -37,7 +37,7 @@ pub struct Plan {
 ///
 /// A contender is gone or does not do what it should; see [`Round`].
 pub fn measure(
-    asker: &mut Asker,
+    asker: &mut Asker<'_>,
     sites: &[Site],
     workload: &str,
     plan: &Plan,
@@ -70,10 +70,14 @@ struct Course<'s> {
 }
 
 impl<'s> Course<'s> {
-    fn prepare(asker: &mut Asker, site: &'s Site, plan: &Plan) -> Result<Self> {
+    fn prepare(asker: &mut Asker<'_>, site: &'s Site, plan: &Plan) -> Result<Self> {
         // What comes first is slower: pages, caches, the neighbours' timers.
-        asker.ask(site, Rate::Paced(20_000.0), plan.turn)?;
         let in_kernel = site.contender().is_in_kernel();
+        let warm_up = match in_kernel {
+            true => Rate::Unlimited,
+            false => Rate::Paced(20_000.0),
+        };
+        asker.ask(site, warm_up, plan.turn)?;
         let mut lossless = None;
         let mut latency = None;
         if plan.lossless || !in_kernel {
@@ -97,7 +101,7 @@ impl<'s> Course<'s> {
         })
     }
 
-    fn turn(&mut self, asker: &mut Asker, plan: &Plan) -> Result<()> {
+    fn turn(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
         let answered = self.answered()?;
         let mut round = asker.ask(self.site, self.rate, plan.turn)?;
         let mut replied = round.wire.replied;
@@ -148,7 +152,7 @@ impl<'s> Course<'s> {
 
     /// Nanoseconds of one run of the program: in a run of its own, since the
     /// timing takes time.
-    fn time_program(&self, asker: &mut Asker, program: u32, plan: &Plan) -> Result<f64> {
+    fn time_program(&self, asker: &mut Asker<'_>, program: u32, plan: &Plan) -> Result<f64> {
         let before = timed_runs(program)?;
         {
             let _timing = Timing::start()?;
@@ -161,7 +165,7 @@ impl<'s> Course<'s> {
     }
 
     /// Replies a second when far more is asked than can be answered.
-    fn flood(&self, asker: &mut Asker, plan: &Plan) -> Result<f64> {
+    fn flood(&self, asker: &mut Asker<'_>, plan: &Plan) -> Result<f64> {
         self.site.schedule(Load::Flood)?;
         let round = asker.ask(self.site, Rate::Unlimited, plan.turn);
         self.site.schedule(Load::Bearable)?;

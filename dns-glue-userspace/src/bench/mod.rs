@@ -2,6 +2,7 @@
 //! other name servers, on one core, under the same queries.
 
 pub mod contender;
+pub mod contest;
 pub mod load;
 pub mod lossless;
 pub mod measure;

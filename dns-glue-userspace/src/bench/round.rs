@@ -18,11 +18,11 @@ const SETTLING: Duration = Duration::from_millis(30);
 const SENDER: Schedule = Schedule::First(1);
 
 /// Who asks, and from where.
-pub struct Asker {
+pub struct Asker<'n> {
     /// The client's programs.
     pub client: Client,
     /// Where the wires begin.
-    pub namespace: Namespace,
+    pub namespace: &'n Namespace,
     /// The processor that sends.
     pub processor: usize,
 }
@@ -77,7 +77,7 @@ impl Round {
     }
 }
 
-impl Asker {
+impl Asker<'_> {
     /// Asks for a while.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Asker {
     /// The client's program fails, or the contender is gone.
     pub fn ask(&mut self, site: &Site, rate: Rate, duration: Duration) -> Result<Round> {
         let wire = site.wire();
-        let counts = wire.counts(&self.namespace)?;
+        let counts = wire.counts(self.namespace)?;
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
         let time = site.processor_time()?;
@@ -101,7 +101,7 @@ impl Asker {
         Ok(Round {
             queries,
             elapsed,
-            wire: wire.counts(&self.namespace)?.since(&counts),
+            wire: wire.counts(self.namespace)?.since(&counts),
             returned: since_returned(&self.client.returned()?, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
             latencies: since

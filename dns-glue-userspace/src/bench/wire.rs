@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -21,12 +22,6 @@ const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 /// was sent back before there is more, so that nothing gets lost there.
 const CLIENT_POLLER: Schedule = Schedule::First(11);
 
-/// How long packets gather at the server's end, nanoseconds: what drivers do by
-/// themselves under load.
-const SERVER_DELAY: u32 = 50_000;
-/// How long replies gather at the client's, nanoseconds; its queue of 256 frames
-/// takes what any server sends in the meantime.
-const CLIENT_DELAY: u32 = 100_000;
 /// So often an end is looked at in vain before it waits for being woken.
 const ALWAYS: u32 = i32::MAX as u32;
 
@@ -54,6 +49,17 @@ pub struct WireCounts {
     pub replied: u64,
     /// Frames that it sent back, and that found no place on the way.
     pub lost_behind: u64,
+}
+
+/// How long packets gather before they are looked at.
+///
+/// An end holds 256 packets: what comes in the meantime must not be more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moderation {
+    /// At the server's end.
+    pub server: Duration,
+    /// At the client's end.
+    pub client: Duration,
 }
 
 impl WireCounts {
@@ -152,14 +158,14 @@ impl Wire {
     /// # Errors
     ///
     /// The kernel does not.
-    pub fn moderate(&self, client: &Namespace) -> Result<()> {
+    pub fn moderate(&self, client: &Namespace, moderation: Moderation) -> Result<()> {
         for (namespace, end, delay) in [
-            (&self.host, &self.server_end, SERVER_DELAY),
-            (client, &self.client_end, CLIENT_DELAY),
+            (&self.host, &self.server_end, moderation.server),
+            (client, &self.client_end, moderation.client),
         ] {
             let settings = [
                 ("napi_defer_hard_irqs", ALWAYS),
-                ("gro_flush_timeout", delay),
+                ("gro_flush_timeout", delay.subsec_nanos()),
             ];
             for (setting, value) in settings {
                 set(namespace, end, setting, value)?;
