@@ -26,7 +26,7 @@ const TRIES: usize = 3;
 /// # Errors
 ///
 /// The client's program fails, or the contender is gone.
-pub fn search(asker: &mut Asker, site: &Site, turn: Duration) -> Result<f64> {
+pub fn search(asker: &mut Asker<'_>, site: &Site, turn: Duration) -> Result<f64> {
     let mut low = 0.0;
     let mut high = START;
     // Doubled until it is too high, or more than the client can send.
@@ -52,7 +52,7 @@ pub fn search(asker: &mut Asker, site: &Site, turn: Duration) -> Result<f64> {
 }
 
 /// Whether a rate loses nothing; then the rate that was really sent.
-fn carries(asker: &mut Asker, site: &Site, rate: f64, turn: Duration) -> Result<Option<f64>> {
+fn carries(asker: &mut Asker<'_>, site: &Site, rate: f64, turn: Duration) -> Result<Option<f64>> {
     for _ in 0..TRIES {
         let round = asker.ask(site, Rate::Paced(rate), turn)?;
         let lost = round.queries.saturating_sub(round.replies());

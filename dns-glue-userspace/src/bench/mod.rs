@@ -13,6 +13,7 @@
 
 pub mod cases;
 pub mod contender;
+pub mod contest;
 pub mod load;
 pub mod lossless;
 pub mod machine;

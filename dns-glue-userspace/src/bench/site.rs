@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
-use super::load::programs::{Client, Reflectors};
+use super::load::programs::Reflectors;
 use super::threads::{self, Schedule};
-use super::wire::Wire;
+use super::wire::{Moderation, Wire};
 use crate::compare::Server;
 use crate::testbed::daemon::Daemon;
 use crate::testbed::network::Namespace;
@@ -48,6 +48,20 @@ const POLLER: Schedule = Schedule::First(10);
 /// How the server's processes are.
 const PROCESSES: Schedule = Schedule::First(1);
 
+/// Packets gather before a server's processes get them. Where dns-glue answers
+/// most of them there are more, and they must not wait so long.
+fn moderation(contender: Contender) -> Option<Moderation> {
+    let (server, client) = match contender {
+        Contender::Reflector(_) | Contender::DnsGlue => return None,
+        Contender::DnsGlueBefore(_) => (50, 100),
+        Contender::Server(_) | Contender::KnotXdp => (100, 250),
+    };
+    Some(Moderation {
+        server: Duration::from_micros(server),
+        client: Duration::from_micros(client),
+    })
+}
+
 /// Everything that is started for a contender; dropped, it is gone, in this
 /// order.
 pub struct Site {
@@ -65,8 +79,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts a contender at the other end of a wire from `client`, whose
-    /// programs then count what comes back.
+    /// Starts a contender at the other end of a wire from the namespace of the
+    /// client.
     ///
     /// # Errors
     ///
@@ -74,7 +88,6 @@ impl Site {
     pub fn start(
         contender: Contender,
         serving: &Serving<'_>,
-        client: &mut Client,
         namespace: &Namespace,
     ) -> Result<Self> {
         let wire = Wire::lay(namespace)?;
@@ -90,11 +103,12 @@ impl Site {
         };
         site.start_contender(serving)
             .with_context(|| contender.to_string())?;
-        let end = site.wire.client_end();
-        namespace.within(|| client.listen(end))??;
         site.poller = site.wire.pin_pollers(serving.processor)?;
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
+        }
+        if let Some(moderation) = moderation(contender) {
+            site.wire.moderate(namespace, moderation)?;
         }
         site.schedule(Load::Bearable)?;
         Ok(site)

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -20,6 +21,9 @@ const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 /// How the thread that polls the client's end is scheduled: it takes away what
 /// was sent back before there is more, so that nothing gets lost there.
 const CLIENT_POLLER: Schedule = Schedule::First(11);
+
+/// So often an end is looked at in vain before it waits for being woken.
+const ALWAYS: u32 = i32::MAX as u32;
 
 /// The wires of one process, which have different names.
 static WIRES: AtomicU32 = AtomicU32::new(0);
@@ -45,6 +49,17 @@ pub struct WireCounts {
     pub replied: u64,
     /// Frames that it sent back, and that found no place on the way.
     pub lost_behind: u64,
+}
+
+/// How long packets gather before they are looked at.
+///
+/// An end holds 256 packets: what comes in the meantime must not be more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moderation {
+    /// At the server's end.
+    pub server: Duration,
+    /// At the client's end.
+    pub client: Duration,
 }
 
 impl WireCounts {
@@ -136,6 +151,29 @@ impl Wire {
         Ok(server)
     }
 
+    /// Lets packets gather at both ends before they are looked at, as the
+    /// interrupts of network cards are moderated. A processor that is woken for
+    /// every single packet would do little else.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not.
+    pub fn moderate(&self, client: &Namespace, moderation: Moderation) -> Result<()> {
+        for (namespace, end, delay) in [
+            (&self.host, &self.server_end, moderation.server),
+            (client, &self.client_end, moderation.client),
+        ] {
+            let settings = [
+                ("napi_defer_hard_irqs", ALWAYS),
+                ("gro_flush_timeout", delay.subsec_nanos()),
+            ];
+            for (setting, value) in settings {
+                set(namespace, end, setting, value)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The counts so far.
     ///
     /// # Errors
@@ -179,8 +217,13 @@ fn poll_in_threads(namespace: &Namespace, interface: &str) -> Result<()> {
     // With GRO an end polls at all, and takes frames that XDP sends, whether
     // it has a program of its own or not.
     execute(namespace, &["ethtool", "-K", interface, "gro", "on"])?;
-    let file = format!("/sys/class/net/{interface}/threaded");
-    execute(namespace, &["sh", "-c", &format!("echo 1 > {file}")])
+    set(namespace, interface, "threaded", 1)
+}
+
+/// Sets what an interface has in /sys.
+fn set(namespace: &Namespace, interface: &str, setting: &str, value: u32) -> Result<()> {
+    let line = format!("echo {value} > /sys/class/net/{interface}/{setting}");
+    execute(namespace, &["sh", "-c", &line])
 }
 
 /// Runs a command inside, with the /sys of that namespace.

@@ -16,18 +16,17 @@ use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use clap::{Args, Parser};
 use dns_glue::bench::contender::Contender;
+use dns_glue::bench::contest::Contest;
 use dns_glue::bench::load::messages;
-use dns_glue::bench::load::programs::{Client, Reflector};
+use dns_glue::bench::load::programs::Reflector;
 use dns_glue::bench::load::queries::PreparedQueries;
-use dns_glue::bench::measure::{self, Plan};
+use dns_glue::bench::measure::Plan;
 use dns_glue::bench::results::{Measurement, Spread};
-use dns_glue::bench::round::Asker;
-use dns_glue::bench::site::{Serving, Site};
+use dns_glue::bench::site::Serving;
 use dns_glue::compile;
 use dns_glue::host::{self, SERVER};
 use dns_glue::kernel::{self, LoadOptions};
 use dns_glue::testbed::interrupt;
-use dns_glue::testbed::network::Namespace;
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::records::Zone;
 use dns_glue::zone::source::{self, ZoneSource};
@@ -107,11 +106,6 @@ fn load(arguments: &Load) -> Result<()> {
     let cuts = find_cuts(&zones, &[]);
     let messages = messages::queries(&zones[0], &cuts, arguments.misses, arguments.dnssec)?;
     let queries = PreparedQueries::new(messages.iter().map(Vec::as_slice))?;
-    let mut asker = Asker {
-        client: Client::load(&queries)?,
-        namespace: Namespace::new(format!("dgb{}-client", std::process::id()))?,
-        processor: 0,
-    };
     let folder = env::temp_dir().join(format!("dns-glue-bench-{}", std::process::id()));
     let binary = env::current_exe()?;
     let source = ZoneSource {
@@ -129,22 +123,15 @@ fn load(arguments: &Load) -> Result<()> {
         [] => &Contender::ALL[..3],
         named => named,
     };
-    let mut sites = Vec::new();
-    for contender in contenders {
-        let Asker {
-            client, namespace, ..
-        } = &mut asker;
-        sites.push(Site::start(*contender, &serving, client, namespace)?);
-    }
     let plan = Plan {
         rounds: arguments.rounds,
         turn: Duration::from_millis(arguments.turn),
         lossless: arguments.lossless,
     };
-    let results = measure::measure(&mut asker, &sites, "www below delegations", &plan);
-    drop(sites);
+    let contest = Contest::start(contenders, &serving, 0)
+        .and_then(|mut contest| contest.hold("www below delegations", &queries, &plan));
     std::fs::remove_dir_all(&folder)?;
-    print(&results?);
+    print(&contest?);
     Ok(())
 }
 
