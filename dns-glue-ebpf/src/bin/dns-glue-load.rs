@@ -249,6 +249,10 @@ fn write_ipv6(ctx: &XdpContext, front: &Front, query: &Query) -> Option<()> {
 
 /// The first octets of the packet.
 #[inline(always)]
+#[expect(
+    clippy::mut_from_ref,
+    reason = "the packet is not part of the context, which only says where it is"
+)]
 fn packet<const N: usize>(ctx: &XdpContext) -> Option<&mut [u8; N]> {
     if ctx.data() + N > ctx.data_end() {
         return None;

@@ -8,18 +8,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::contender::Contender;
-use super::load::programs::{Client, Reflector};
+use super::contest::Contest;
+use super::load::programs::Reflector;
 use super::load::queries::PreparedQueries;
-use super::measure::{self, Plan};
+use super::measure::Plan;
 use super::results::Measurement;
-use super::round::Asker;
 use super::run::Measure;
-use super::site::{Serving, Site};
-use super::workload::{Messages, Workload};
+use super::site::Serving;
+use super::workload::Workload;
 use super::zone_work::ServedZone;
 use super::zone_work::server::Program;
 use crate::testbed::interrupt;
-use crate::testbed::network::Namespace;
 
 /// The longest reply, octets.
 const MAX_UDP: u16 = 1232;
@@ -28,9 +27,6 @@ const SENDER: usize = 0;
 const ANSWERER: usize = 1;
 /// How long a contender has its turn.
 const TURN: Duration = Duration::from_millis(300);
-/// How often a workload is tried: other work on the machine may take the
-/// processor from a contender for so long that too many queries are lost.
-const TRIES: usize = 3;
 /// Delegations beyond which the memory of a machine is not enough for all
 /// servers side by side.
 const MANY: u64 = 1_000_000;
@@ -102,51 +98,20 @@ impl UnderLoad {
             turn: TURN,
             lossless: true,
         };
-        let Some(first) = workloads.first() else {
-            return Ok(Vec::new());
-        };
-        let mut asker = Asker {
-            client: client(&first.messages)?,
-            namespace: Namespace::new(format!("dgb{}-client", process::id()))?,
-            processor: SENDER,
-        };
-        let mut sites = Vec::with_capacity(contenders.len());
-        for contender in contenders {
-            let (client, namespace) = (&mut asker.client, &asker.namespace);
-            sites.push(Site::start(*contender, serving, client, namespace)?);
-        }
         let mut measurements = Vec::new();
-        for (number, workload) in workloads.iter().enumerate() {
+        if workloads.is_empty() {
+            return Ok(measurements);
+        }
+        let mut contest = Contest::start(contenders, serving, SENDER)?;
+        for workload in workloads {
             interrupt::check()?;
             eprintln!("{}", workload.name);
-            if number != 0 {
-                // The client before leaves the wires, for this one to listen.
-                asker.client = client(&workload.messages)?;
-                listen(&mut asker, &sites)?;
-            }
-            let mut measured = measure::measure(&mut asker, &sites, &workload.name, &plan);
-            for _ in 1..TRIES {
-                let Err(error) = &measured else { break };
-                interrupt::check()?;
-                eprintln!("{}, once more: {error:#}", workload.name);
-                measured = measure::measure(&mut asker, &sites, &workload.name, &plan);
-            }
+            let queries = PreparedQueries::new(workload.messages.iter())?;
+            let measured = contest.hold(&workload.name, &queries, &plan);
             measurements.extend(measured.with_context(|| workload.name.clone())?);
         }
         Ok(measurements)
     }
-}
-
-fn listen(asker: &mut Asker, sites: &[Site]) -> Result<()> {
-    let (client, namespace) = (&mut asker.client, &asker.namespace);
-    for site in sites {
-        namespace.within(|| client.listen(site.wire().client_end()))??;
-    }
-    Ok(())
-}
-
-fn client(messages: &Messages) -> Result<Client> {
-    Client::load(&PreparedQueries::new(messages.iter())?)
 }
 
 /// Who can answer: those that are installed, and of a large zone only those
