@@ -1,6 +1,6 @@
 //! Builds the XDP program for the BPF target and leaves the object in
 //! `OUT_DIR/dns-glue-ebpf`, from where it is embedded; and beside it the
-//! programs of the lab's client in `OUT_DIR/dns-glue-lab`.
+//! programs of the lab and of the measurements.
 //!
 //! The tools come from `cargo xtask setup`: bpf-linker in `target/tools/bin`,
 //! and the folder of the `core` sources named in `target/tools/rust-src`.
@@ -19,8 +19,9 @@ use aya_build::{Package, Toolchain};
 
 /// The crate of the program, and the file name of its object.
 const PROGRAM: &str = "dns-glue-ebpf";
-/// The crate's other object: programs of the lab, not of dns-glue.
-const LAB_PROGRAMS: &str = "dns-glue-lab";
+/// The crate's other objects: programs of the lab and of the measurements, not
+/// of dns-glue.
+const OTHER_PROGRAMS: [&str; 3] = ["dns-glue-bench", "dns-glue-lab", "dns-glue-load"];
 const LINKER: &str = "bpf-linker";
 /// A folder with the sources of `core` (`library` of the Rust repository).
 const RUST_SRC_LIBRARY: &str = "RUST_SRC_LIBRARY";
@@ -45,7 +46,7 @@ fn build_program() -> Result<()> {
 
     if is_skipped() {
         println!("cargo::rustc-cfg=dns_glue_no_program");
-        for name in [PROGRAM, LAB_PROGRAMS] {
+        for name in OTHER_PROGRAMS.into_iter().chain([PROGRAM]) {
             let object = variable("OUT_DIR")?.join(name);
             fs::write(&object, []).with_context(|| format!("write {}", object.display()))?;
         }

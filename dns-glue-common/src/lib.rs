@@ -54,4 +54,5 @@ pub mod policy;
 pub mod reason;
 pub mod referral;
 pub mod respond;
+pub mod traffic;
 pub mod wire;

@@ -7,15 +7,19 @@
 //! compare (our replies against another server's), verify (the running program against the server behind)
 //! ```
 
+pub mod bench;
 pub mod cli;
 pub mod compare;
 pub mod compile;
 pub mod conform;
+pub mod ethtool;
 pub mod host;
 pub mod kernel;
+pub mod packed;
 pub mod progress;
 pub mod report;
 pub mod serve;
 pub mod synthetic;
+pub mod testbed;
 pub mod verify;
 pub mod zone;

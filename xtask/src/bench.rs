@@ -1,44 +1,82 @@
-//! `cargo xtask bench`: nanoseconds a packet, against bare reflectors.
+//! `cargo xtask bench`: dns-glue beside reflectors, Knot, NSD and BIND.
 
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, command, workspace};
+use crate::{build, command, packages, workspace};
 
-const BINARY: &str = "dns-glue-bench";
-/// The zone measured when none is given, below the root of the workspace, and
-/// one of its delegations.
-const EXAMPLE_ZONE: &str = "dns-glue-userspace/testdata/example-signed.zone";
-const EXAMPLE_APEX: &str = "signed.example";
-const EXAMPLE_DELEGATION: &str = "in-domain.signed.example";
+/// The measurement, and what it starts, which lies beside it.
+const BINARY: &str = "dns-glue-bench-run";
+const STARTED: [&str; 2] = ["dns-glue", "dns-glue-lab"];
+/// Real zones and names, below the folder of the workspace, where they are at
+/// hand.
+const DATA: &str = "../shared/data";
 
-/// What to measure with.
+/// What to measure.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The zone to compile; the signed example zone if none is given
-    #[arg(long, value_name = "ORIGIN=FILE", requires = "delegation")]
+    /// The largest synthetic zone too, of 10 million delegations
+    #[arg(long)]
+    full: bool,
+    /// The largest synthetic zone signed too, which takes long to sign
+    #[arg(long, requires = "full")]
+    sign_largest: bool,
+    /// Small zones and few rounds, for a first look
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// One part only: load, zone or cases
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
+    /// The zone beside the synthetic ones [default: the root zone if it is at
+    /// hand, or the signed example zone]
+    #[arg(long, value_name = "ORIGIN=FILE")]
     zone: Option<String>,
-    /// A delegation of it to ask for
-    #[arg(long, value_name = "NAME", requires = "zone")]
-    delegation: Option<String>,
+    /// What that zone is asked for: lines of `QNAME QTYPE`, as for dnsperf
+    #[arg(long, value_name = "FILE")]
+    queries: Option<String>,
+    /// Where bench.json, bench.svg and bench.md are written [default:
+    /// target/bench]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<String>,
 }
 
-/// Builds and starts the measurement, which needs root.
+/// Builds and starts the measurement, which needs root; installs the servers.
 ///
 /// # Errors
-/// When the build or the measurement fails.
+/// When the build, apt or the measurement fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let binary = build::release(&[BINARY])?.join(BINARY);
-    let example = || {
-        let file = workspace::root().join(EXAMPLE_ZONE);
-        format!("{EXAMPLE_APEX}={}", file.display())
-    };
-    let zone = arguments.zone.clone().unwrap_or_else(example);
-    let delegation = arguments.delegation.as_deref();
-    let mut bench = Command::new(binary);
+    packages::ensure(&packages::FOR_BENCH)?;
+    let folder = build::release(&[BINARY, STARTED[0], STARTED[1]])?;
+    let mut bench = Command::new(folder.join(BINARY));
     bench
-        .args(["--zone", &zone])
-        .args(["--delegation", delegation.unwrap_or(EXAMPLE_DELEGATION)]);
+        .arg("--binaries")
+        .arg(&folder)
+        .arg("--data")
+        .arg(workspace::root().join(DATA))
+        .arg("--cache")
+        .arg(workspace::below_target("zones"));
+    match &arguments.out {
+        Some(out) => bench.args(["--out", out]),
+        None => bench.arg("--out").arg(workspace::below_target("bench")),
+    };
+    for (flag, is_set) in [
+        ("--full", arguments.full),
+        ("--sign-largest", arguments.sign_largest),
+        ("--quick", arguments.quick),
+    ] {
+        if is_set {
+            bench.arg(flag);
+        }
+    }
+    for (option, value) in [
+        ("--only", &arguments.only),
+        ("--zone", &arguments.zone),
+        ("--queries", &arguments.queries),
+    ] {
+        if let Some(value) = value {
+            bench.args([option, value]);
+        }
+    }
     command::run(&mut bench)
 }

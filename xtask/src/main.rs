@@ -48,7 +48,7 @@ enum Task {
     Test,
     /// Formatting, clippy, docs, house rules, and then the tests
     Check(check::Arguments),
-    /// Measure nanoseconds a packet, against bare reflectors
+    /// Measure time and memory beside reflectors, Knot, NSD and BIND
     Bench(bench::Arguments),
     /// Run the fuzz targets
     Fuzz(fuzz::Arguments),

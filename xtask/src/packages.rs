@@ -1,4 +1,4 @@
-//! The Debian packages that tests and the kernel matrix use.
+//! The Debian packages that tests, measurements and the kernel matrix use.
 
 use std::{
     fs,
@@ -32,13 +32,24 @@ pub const FOR_TESTS: [&str; 13] = [
 /// What `cargo xtask run` uses: namespaces, and clients to ask more with.
 pub const FOR_LAB: [&str; 3] = ["bind9-dnsutils", "dnsperf", "iproute2"];
 
+/// What `cargo xtask bench` runs: name servers to measure beside dns-glue, a
+/// signer for their zones, namespaces, and xz for the data.
+pub const FOR_BENCH: [&str; 6] = [
+    "bind9",
+    "bind9-utils",
+    "iproute2",
+    "knot",
+    "nsd",
+    "xz-utils",
+];
+
 /// What `cargo xtask tld` signs with, and unpacks names with.
 pub const FOR_TLD: [&str; 2] = ["bind9-utils", "xz-utils"];
 
 /// What `cargo xtask kernels` runs.
 pub const FOR_KERNELS: [&str; 1] = ["qemu-system-x86"];
 
-/// Services of [`FOR_TESTS`], which Debian starts when it installs them and
+/// Services of [`FOR_TESTS`] and [`FOR_BENCH`], which Debian starts when it installs them and
 /// again at the next start of the machine.
 const SERVICES: [(&str, &str); 3] = [("bind9", "named"), ("knot", "knot"), ("nsd", "nsd")];
 

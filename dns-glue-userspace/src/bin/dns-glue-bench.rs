@@ -6,16 +6,27 @@
 //! back takes is measured too and taken off. Times are of this machine at this
 //! moment: the ratios are what can be compared.
 
+use std::env;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::maps::{Array, ProgramArray};
 use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use clap::Parser;
+use clap::{Args, Parser};
+use dns_glue::bench::contender::Contender;
+use dns_glue::bench::contest::Contest;
+use dns_glue::bench::load::messages;
+use dns_glue::bench::load::programs::Reflector;
+use dns_glue::bench::load::queries::PreparedQueries;
+use dns_glue::bench::measure::Plan;
+use dns_glue::bench::results::{Measurement, Spread};
+use dns_glue::bench::site::Serving;
 use dns_glue::compile;
 use dns_glue::host::{self, SERVER};
 use dns_glue::kernel::{self, LoadOptions};
+use dns_glue::testbed::interrupt;
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::records::Zone;
 use dns_glue::zone::source::{self, ZoneSource};
@@ -41,9 +52,17 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 /// said to come in on.
 const LOOPBACK: u32 = 1;
 
-/// Measure the program against bare reflectors
+/// Measure dns-glue beside bare reflectors and name servers
 #[derive(Parser)]
-struct Arguments {
+enum Command {
+    /// The program alone, by case
+    Cases(Cases),
+    /// Everything under load, on one core
+    Load(Load),
+}
+
+#[derive(Args)]
+struct Cases {
     /// The zone to compile
     #[arg(long, value_name = "ORIGIN=FILE")]
     zone: ZoneSource,
@@ -52,8 +71,131 @@ struct Arguments {
     delegation: Name<Vec<u8>>,
 }
 
+#[derive(Args)]
+struct Load {
+    /// The zone that everybody serves
+    #[arg(long, value_name = "ORIGIN=FILE")]
+    zone: ZoneSource,
+    /// Who answers; the reflectors and dns-glue if nobody is named
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    contender: Vec<Contender>,
+    /// Queries with the DO flag
+    #[arg(long)]
+    dnssec: bool,
+    /// Queries in a hundred that miss
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    misses: u32,
+    /// Rounds in which each contender has its turn
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Length of a turn
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    turn: u64,
+    /// Look for the highest rate without loss in the kernel too
+    #[arg(long)]
+    lossless: bool,
+    /// The processor that the contenders run on
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    processor: usize,
+}
+
+fn load(arguments: &Load) -> Result<()> {
+    interrupt::catch().context("handle signals")?;
+    let zone = source::load(&arguments.zone)?;
+    let zones = [zone];
+    let cuts = find_cuts(&zones, &[]);
+    let messages = messages::queries(&zones[0], &cuts, arguments.misses, arguments.dnssec)?;
+    let queries = PreparedQueries::new(messages.iter().map(Vec::as_slice))?;
+    let folder = env::temp_dir().join(format!("dns-glue-bench-{}", std::process::id()));
+    let binary = env::current_exe()?;
+    let source = ZoneSource {
+        path: std::fs::canonicalize(&arguments.zone.path)?,
+        ..arguments.zone.clone()
+    };
+    let serving = Serving {
+        zones: &[source],
+        max_udp: 1232,
+        folder: &folder,
+        binaries: binary.parent().context("a folder of the binary")?,
+        processor: arguments.processor,
+    };
+    let contenders = match arguments.contender.as_slice() {
+        [] => &Contender::ALL[..3],
+        named => named,
+    };
+    let plan = Plan {
+        rounds: arguments.rounds,
+        turn: Duration::from_millis(arguments.turn),
+        lossless: arguments.lossless,
+    };
+    let contest = Contest::start(contenders, &serving, 0)
+        .and_then(|mut contest| contest.hold("www below delegations", &queries, &plan));
+    std::fs::remove_dir_all(&folder)?;
+    print(&contest?);
+    Ok(())
+}
+
+fn print(results: &[Measurement]) {
+    println!(
+        "{:<18} {:>24} {:>7} {:>7} {:>22} {:>9} {:>9} {:>7} {:>9} {:>9}",
+        "CONTENDER",
+        "CORE NS A REPLY",
+        "/BARE",
+        "/GROW",
+        "PROGRAM NS",
+        "LOSSLESS",
+        "FLOODED",
+        "OCTETS",
+        "P50 US",
+        "P99 US"
+    );
+    let named = |contender: Contender| {
+        let found = results
+            .iter()
+            .find(|result| result.contender == contender.to_string());
+        found.map(|result| result.core_ns_per_reply.median)
+    };
+    let [bare, growing] =
+        [Reflector::Bare, Reflector::Growing].map(|r| named(Contender::Reflector(r)));
+    for result in results {
+        let core = result.core_ns_per_reply;
+        let ratio = |base: Option<f64>| {
+            base.map_or("-".to_owned(), |base| format!("{:.2}", core.median / base))
+        };
+        let spread = |spread: Spread| {
+            format!(
+                "{:.1} ({:.1}..{:.1})",
+                spread.median, spread.min, spread.max
+            )
+        };
+        let rate =
+            |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{:.0}k", rate / 1e3));
+        let time = |time: Option<f64>| time.map_or("-".to_owned(), |time| format!("{time:.1}"));
+        println!(
+            "{:<18} {:>24} {:>7} {:>7} {:>22} {:>9} {:>9} {:>7.0} {:>9} {:>9}",
+            result.contender,
+            spread(core),
+            ratio(bare),
+            ratio(growing),
+            result.program_ns.map_or("-".to_owned(), spread),
+            rate(result.lossless_rate),
+            rate(result.flooded_replies_per_second),
+            result.reply_octets_mean,
+            time(result.latency.map(|latency| latency.p50_us)),
+            time(result.latency.map(|latency| latency.p99_us)),
+        );
+        if !result.rcodes.is_empty() {
+            println!("    {:?}, TC=1: {}", result.rcodes, result.truncated);
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    match bench(&Arguments::parse()) {
+    let result = match Command::parse() {
+        Command::Cases(arguments) => bench(&arguments),
+        Command::Load(arguments) => load(&arguments),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -69,7 +211,7 @@ struct Case {
     reason: Reason,
 }
 
-fn bench(arguments: &Arguments) -> Result<()> {
+fn bench(arguments: &Cases) -> Result<()> {
     let zone = source::load(&arguments.zone)?;
     let zones = [zone];
     let cuts = find_cuts(&zones, &[]);

@@ -12,13 +12,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use dns_glue::compare::Server;
 use dns_glue::conform::case::Case;
-use dns_glue::conform::interrupt;
 use dns_glue::conform::matrix::Matrix;
 use dns_glue::conform::pass;
 use dns_glue::conform::refer::{self, Cases, Compiled};
 use dns_glue::conform::site::Site;
 use dns_glue::conform::table::{Row, Table};
 use dns_glue::conform::zones::{self, Folder, Group};
+use dns_glue::testbed::interrupt;
 use dns_glue::zone::source::ZoneSource;
 
 /// What is served and sent unless a group is about another size.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use super::frame::{SERVER_V4, SERVER_V6};
-use super::interrupt;
-use super::network::Namespace;
+use crate::testbed::interrupt;
+use crate::testbed::network::Namespace;
 
 /// Rounds in which queries without a reply are sent again.
 const ROUNDS: usize = 5;

@@ -14,11 +14,8 @@
 pub mod case;
 pub mod client;
 pub mod frame;
-pub mod interrupt;
 pub mod matrix;
-pub mod network;
 pub mod pass;
-pub mod process;
 pub mod program;
 pub mod queries;
 pub mod random;

@@ -1,32 +1,28 @@
 //! A name server and its client, each in a network namespace of its own, and
 //! dns-glue between them when it is wanted.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
-use super::client::{Family, ask_each};
 use super::frame::{SERVER_V4, SERVER_V6};
-use super::network::Namespace;
-use super::process::{Process, wait_for};
 use super::zones::Group;
 use crate::compare::Server;
+use crate::testbed::daemon::{Counters, Daemon};
+use crate::testbed::network::Namespace;
+use crate::testbed::process::Process;
+use crate::testbed::server::{self, Setting};
 
 /// The interface that dns-glue is attached to.
 const SERVER_INTERFACE: &str = "dgserver";
 const CLIENT_INTERFACE: &str = "dgclient";
-/// Where servers are installed.
-const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"];
-
 /// Everything that is started for one server; dropped, it is gone, in this
 /// order.
 #[derive(Debug)]
 pub struct Site {
-    daemon: Option<Process>,
+    daemon: Option<Daemon>,
     wire: Option<Process>,
     _process: Process,
     client: Namespace,
@@ -46,48 +42,15 @@ impl Site {
     /// The server is not installed, does not take the zones, or there can be no
     /// namespaces.
     pub fn start(server: Server, group: &Group, folder: &Path, binaries: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
         let (host, client) = link(server)?;
-        let (program, arguments, config) = match server {
-            Server::Knot => ("knotd", &["-c"][..], knot_conf(group, folder)),
-            Server::Nsd => ("nsd", &["-d", "-c"][..], nsd_conf(group, folder)),
-            Server::Bind => (
-                "named",
-                &["-g", "-n", "1", "-c"][..],
-                named_conf(group, folder),
-            ),
+        let setting = Setting {
+            zones: &group.zones,
+            max_udp: group.max_udp,
+            folder,
+            xdp_interface: None,
+            processor: None,
         };
-        let path = FOLDERS
-            .iter()
-            .map(|folder| Path::new(folder).join(program))
-            .find(|path| path.exists())
-            .with_context(|| format!("{program} is not installed"))?;
-        let file = folder.join("server.conf");
-        fs::write(&file, config?).with_context(|| format!("write {}", file.display()))?;
-        let log = folder.join("server.log");
-        let mut process =
-            Process::start(Command::new(path).args(arguments).arg(file), &host, &log)?;
-        let soa: Vec<Vec<u8>> = group
-            .zones
-            .iter()
-            .map(|zone| {
-                let name = zone.apex.as_slice();
-                [b"\0\0\0\0\0\x01\0\0\0\0\0\0", name, b"\0\x06\0\x01"].concat()
-            })
-            .collect();
-        let started = wait_for("the server answers", || {
-            process.ensure_running()?;
-            let replies = ask_each(&client, Family::V4, &soa)?;
-            // With AA, and with an answer.
-            let is_answer = |reply: &Vec<u8>| reply[2] & 4 != 0 && reply[7] > 0;
-            Ok(replies
-                .iter()
-                .all(|reply| reply.as_ref().is_some_and(is_answer)))
-        });
-        if let Err(error) = started {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            bail!("{server}: {error:#}\n{log}");
-        }
+        let process = server::start(server, &setting, &host)?;
         Ok(Self {
             daemon: None,
             wire: None,
@@ -123,65 +86,31 @@ impl Site {
     /// One of the two does not start.
     pub fn start_dns_glue(&mut self, group: &Group) -> Result<()> {
         self.wire = Some(self.make_wire()?);
-        let mut command = Command::new(self.binaries.join("dns-glue"));
-        command
-            .args(["run", "--iface", SERVER_INTERFACE, "--mode", "native"])
-            .args(["--max-udp", &group.max_udp.to_string(), "--control"])
-            .arg(self.control());
-        for zone in &group.zones {
-            let origin = zone.apex.fmt_with_dot();
-            let zone = format!("{origin}={}", zone.path.display());
-            command.args(["--zone", &zone]);
-        }
+        let octets = group.max_udp.to_string();
+        let mut options = vec!["--max-udp", &octets];
         if self.server == Server::Bind {
-            command.args(["--cookies", "pass", "--pass-ecs", "--copy-cd"]);
+            options.extend(["--cookies", "pass", "--pass-ecs", "--copy-cd"]);
         }
-        let log = self.folder.join("dns-glue.log");
-        let mut daemon = Process::start(&mut command, &self.host, &log)?;
-        let started = wait_for("dns-glue answers", || {
-            daemon.ensure_running()?;
-            let zones = self.status().map(|status| status["zones"].clone());
-            let zones = zones.and_then(|zones| zones.as_array().map(Vec::len));
-            Ok(zones == Some(group.zones.len()))
-        });
-        if let Err(error) = started {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            bail!("dns-glue: {error:#}\n{log}");
-        }
+        let daemon = Daemon::start(
+            &self.host,
+            SERVER_INTERFACE,
+            &group.zones,
+            &options,
+            &self.folder,
+            &self.binaries,
+        )?;
         self.daemon = Some(daemon);
         Ok(())
     }
 
-    /// Packets of each outcome of dns-glue: name, action, number.
+    /// The counters of dns-glue.
     ///
     /// # Errors
     ///
-    /// dns-glue does not answer.
+    /// It was not started, or does not answer.
     pub fn counters(&self) -> Result<Counters> {
-        let status = self.status().context("dns-glue does not answer")?;
-        let counters = status["counters"].as_array().context("no counters")?;
-        let read = |counter: &serde_json::Value| {
-            Some((
-                counter["name"].as_str()?.to_owned(),
-                counter["action"].as_str()?.to_owned(),
-                counter["packets"].as_u64()?,
-            ))
-        };
-        let counters: Option<Vec<_>> = counters.iter().map(read).collect();
-        Ok(Counters(counters.context("a counter without a number")?))
-    }
-
-    fn control(&self) -> PathBuf {
-        self.folder.join("control.sock")
-    }
-
-    fn status(&self) -> Option<serde_json::Value> {
-        let output = Command::new(self.binaries.join("dns-glue"))
-            .args(["status", "--json", "--control"])
-            .arg(self.control())
-            .output()
-            .ok()?;
-        serde_json::from_slice(&output.stdout).ok()
+        let daemon = self.daemon.as_ref().context("dns-glue was not started")?;
+        daemon.counters()
     }
 
     fn make_wire(&self) -> Result<Process> {
@@ -196,25 +125,6 @@ impl Site {
         BufReader::new(stdout).read_line(&mut line)?;
         ensure!(line == "ready\n", "dns-glue-lab: {line:?}");
         Ok(wire)
-    }
-}
-
-/// The counters of dns-glue at one moment.
-#[derive(Clone, Debug)]
-pub struct Counters(Vec<(String, String, u64)>);
-
-impl Counters {
-    /// Packets that the kernel answered.
-    pub fn answered(&self) -> u64 {
-        let answered = self.0.iter().filter(|(_, action, _)| action == "answered");
-        answered.map(|(.., packets)| packets).sum()
-    }
-
-    /// Packets of one outcome; 0 if there is none of that name.
-    pub fn packets(&self, name: &str) -> u64 {
-        let mut counters = self.0.iter();
-        let counter = counters.find(|(other, ..)| other == name);
-        counter.map_or(0, |(.., packets)| *packets)
     }
 }
 
@@ -246,58 +156,4 @@ fn link(server: Server) -> Result<(Namespace, Namespace)> {
         namespace.ip(&format!("link set {interface} up"))?;
     }
     Ok((host, client))
-}
-
-fn knot_conf(group: &Group, folder: &Path) -> Result<String> {
-    let folder = folder.display();
-    let mut text = format!(
-        "server:\n    rundir: \"{folder}\"\n    listen: [ {SERVER_V4}, \"{SERVER_V6}\" ]\n    \
-         udp-workers: 1\n    tcp-workers: 2\n    background-workers: 1\n    \
-         udp-max-payload: {}\n    tcp-idle-timeout: 60\n    nsid: \"\"\n\
-         database:\n    storage: \"{folder}\"\nlog:\n  - target: stderr\n    any: warning\n\
-         template:\n  - id: default\n    journal-content: none\n    zonefile-sync: -1\n    \
-         semantic-checks: soft\nzone:\n",
-        group.max_udp
-    );
-    for zone in &group.zones {
-        let (apex, file) = (zone.apex.fmt_with_dot(), zone.path.display());
-        write!(text, "  - domain: \"{apex}\"\n    file: \"{file}\"\n")?;
-    }
-    Ok(text)
-}
-
-fn nsd_conf(group: &Group, folder: &Path) -> Result<String> {
-    let (folder, octets) = (folder.display(), group.max_udp);
-    let mut text = format!(
-        "server:\n  ip-address: {SERVER_V4}\n  ip-address: {SERVER_V6}\n  username: \"\"\n  \
-         server-count: 1\n  ipv4-edns-size: {octets}\n  ipv6-edns-size: {octets}\n  \
-         zonesdir: \"{folder}\"\n  zonelistfile: \"{folder}/zone.list\"\n  database: \"\"\n  \
-         pidfile: \"\"\n  xfrdfile: \"\"\n  tcp-timeout: 60\n  tcp-query-count: 0\n  \
-         rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n\
-         remote-control:\n  control-enable: no\n"
-    );
-    for zone in &group.zones {
-        let (apex, file) = (zone.apex.fmt_with_dot(), zone.path.display());
-        write!(text, "zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n")?;
-    }
-    Ok(text)
-}
-
-fn named_conf(group: &Group, folder: &Path) -> Result<String> {
-    let (folder, octets) = (folder.display(), group.max_udp);
-    let mut text = format!(
-        "options {{\n  directory \"{folder}\";\n  listen-on {{ {SERVER_V4}; }};\n  \
-         listen-on-v6 {{ {SERVER_V6}; }};\n  recursion no;\n  dnssec-validation no;\n  \
-         max-udp-size {octets};\n  edns-udp-size {octets};\n  pid-file none;\n  \
-         session-keyfile none;\n  notify no;\n  tcp-idle-timeout 600;\n  \
-         check-names primary ignore;\n}};\ncontrols {{ }};\n"
-    );
-    for zone in &group.zones {
-        let (apex, file) = (zone.apex.fmt_with_dot(), zone.path.display());
-        writeln!(
-            text,
-            "zone \"{apex}\" {{ type primary; file \"{file}\"; }};"
-        )?;
-    }
-    Ok(text)
 }

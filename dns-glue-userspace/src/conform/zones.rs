@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use domain::base::Name;
 
+use crate::packed;
 use crate::synthetic::{self, Labels, Parameters, Profile, Signing};
 use crate::zone::source::ZoneSource;
 
@@ -129,14 +129,14 @@ pub fn synthetic(
     forms.into_iter().map(group).collect()
 }
 
-fn unpack(packed: &Path, file: &Path) -> Result<()> {
-    let output = Command::new("xz")
-        .arg("-dc")
-        .arg(packed)
-        .output()
-        .context("run xz (Debian package xz-utils)")?;
-    ensure!(output.status.success(), "xz -dc {} fails", packed.display());
-    let text = String::from_utf8(output.stdout).context("a zone in UTF-8")?;
+/// Unpacks a real zone as the servers take it.
+///
+/// # Errors
+///
+/// The file cannot be read or unpacked, or written.
+pub fn unpack(packed: &Path, file: &Path) -> Result<()> {
+    let text = packed::read_to_string(packed);
+    let text = text.with_context(|| format!("read {}", packed.display()))?;
     fs::write(file, format!("{}\n", without_last_soa(&text)))
         .with_context(|| format!("write {}", file.display()))
 }

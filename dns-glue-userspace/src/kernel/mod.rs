@@ -22,8 +22,9 @@ pub mod load;
 pub mod log_records;
 pub mod memory;
 pub mod requirements;
+pub mod run_time;
 pub mod test_run;
-mod value;
+pub(crate) mod value;
 
 pub use attach::{AttachError, AttachMode, Attachment, Target};
 pub use counters::Counters;

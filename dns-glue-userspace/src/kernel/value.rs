@@ -6,7 +6,7 @@
 /// cannot be implemented for the types of dns-glue-common, only for this.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct Value<T>(pub T);
+pub(crate) struct Value<T>(pub T);
 
 // SAFETY: bytemuck::Pod is what aya asks for: no padding, every bit pattern
 // valid, no pointers; repr(transparent) adds nothing.

@@ -1,12 +1,11 @@
 //! Labels of delegations: of a list, and made up where it ends.
 
 use std::path::Path;
-use std::process::Command;
-use std::{fs, io};
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::draw::{Draw, Purpose};
+use crate::packed;
 
 /// How many labels of .nu have which length: octets and number, of the 194,163
 /// names that .nu delegated on 2026-08-22 (The Swedish Internet Foundation,
@@ -69,7 +68,7 @@ const NAMES: u64 = 194_163;
 pub(super) const OWN: &str = "nic";
 
 /// As many labels as can be made up.
-pub(super) const MAX_LABELS: u64 = 1 << 31;
+pub const MAX_LABELS: u64 = 1 << 31;
 
 /// Octets at the start of a label that is made up which tell it from all
 /// others: 36^6 is above [`MAX_LABELS`].
@@ -95,11 +94,7 @@ impl Labels {
     /// When the file or xz cannot be read, or a label is none of letters,
     /// digits and hyphens.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = if path.extension().is_some_and(|ending| ending == "xz") {
-            unpack(path)
-        } else {
-            fs::read_to_string(path)
-        };
+        let text = packed::read_to_string(path);
         let text = text.with_context(|| format!("read {}", path.display()))?;
         let mut listed = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
@@ -126,7 +121,8 @@ impl Labels {
     }
 
     /// The list in the order of the seed.
-    pub(super) fn shuffle(&self, seed: u64) -> Shuffled<'_> {
+    #[must_use]
+    pub fn shuffle(&self, seed: u64) -> Shuffled<'_> {
         let mut order: Vec<u32> = (0..).take(self.listed.len()).collect();
         for place in (1..order.len()).rev() {
             let other = Draw::new(seed, Purpose::Order, place as u64).below(place as u64 + 1);
@@ -140,18 +136,9 @@ impl Labels {
     }
 }
 
-fn unpack(path: &Path) -> io::Result<String> {
-    let output = Command::new("xz").arg("-dc").arg(path).output()?;
-    if !output.status.success() {
-        return Err(io::Error::other(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ));
-    }
-    String::from_utf8(output.stdout).map_err(io::Error::other)
-}
-
-/// [`Labels`] in the order of a seed.
-pub(super) struct Shuffled<'l> {
+/// [`Labels`] in the order of a seed: the label of each delegation of the
+/// zones of that seed, and labels that none of a smaller zone has.
+pub struct Shuffled<'l> {
     labels: &'l Labels,
     order: Vec<u32>,
     seed: u64,
@@ -160,7 +147,7 @@ pub(super) struct Shuffled<'l> {
 impl Shuffled<'_> {
     /// Writes the label of a delegation into the buffer; different for every
     /// number below [`MAX_LABELS`].
-    pub(super) fn label(&self, number: u64, label: &mut String) {
+    pub fn label(&self, number: u64, label: &mut String) {
         label.clear();
         if let Some(&place) = self.order.get(number as usize) {
             label.push_str(&self.labels.listed[place as usize]);

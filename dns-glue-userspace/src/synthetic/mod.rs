@@ -36,7 +36,7 @@ use std::process;
 use anyhow::{Context as _, Result};
 use domain::base::Name;
 
-pub use labels::Labels;
+pub use labels::{Labels, MAX_LABELS, Shuffled};
 pub use sign::Signing;
 pub use zone_text::write;
 

@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dns_glue::conform::network::Namespace;
-use dns_glue::conform::process::{Process, wait_for};
+use dns_glue::testbed::network::Namespace;
+use dns_glue::testbed::process::{Process, wait_for};
 use message::Reply;
 
 /// The interface that dns-glue is attached to, as the README names it.

@@ -92,6 +92,24 @@ impl Drop for Process {
     }
 }
 
+/// Lets a command run on one processor only.
+pub fn pin(command: &mut Command, processor: usize) {
+    // SAFETY: a set of processors is bits, for which zeros are valid.
+    let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: sets a bit of the set, or none if there are not so many.
+    unsafe { libc::CPU_SET(processor, &mut processors) };
+    // SAFETY: sched_setaffinity is a plain system call.
+    unsafe {
+        command.pre_exec(move || {
+            let octets = size_of_val(&processors);
+            match libc::sched_setaffinity(0, octets, &raw const processors) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+}
+
 /// Waits until something is there.
 ///
 /// # Errors

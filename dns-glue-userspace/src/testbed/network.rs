@@ -34,7 +34,17 @@ impl Namespace {
     ///
     /// It fails.
     pub fn ip(&self, arguments: &str) -> Result<()> {
-        ip(&format!("-n {} {arguments}", self.0))
+        ip(&format!("-n {} {arguments}", self.0)).map(|_| ())
+    }
+
+    /// What `ip -json` says inside.
+    ///
+    /// # Errors
+    ///
+    /// It fails.
+    pub fn ip_json(&self, arguments: &str) -> Result<serde_json::Value> {
+        let text = ip(&format!("-json -n {} {arguments}", self.0))?;
+        serde_json::from_str(&text).with_context(|| format!("ip -json {arguments}"))
     }
 
     /// Does something inside, on a thread of its own. Sockets made there stay
@@ -84,14 +94,14 @@ impl Drop for Namespace {
     }
 }
 
-fn ip(arguments: &str) -> Result<()> {
+fn ip(arguments: &str) -> Result<String> {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
         .output()
         .context("run ip (Debian package iproute2)")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "ip {arguments}: {}", errors.trim());
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn enter(namespace: &File) -> io::Result<()> {

@@ -1,0 +1,318 @@
+//! Nanoseconds of the program alone by case, against two bare reflectors.
+//!
+//! The kernel runs the programs on a frame in memory (`BPF_PROG_TEST_RUN`), a
+//! million times each case, with the query put back before every run; what
+//! putting it back takes is measured too and taken off. Times are of this
+//! machine at this moment: the ratios are what can be compared.
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use aya::maps::{Array, ProgramArray};
+use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use dns_glue_common::maps::Interface;
+use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::{Action, Reason};
+use domain::base::iana::Rtype;
+use domain::base::{MessageBuilder, Name};
+
+use super::results::ProgramCase;
+use crate::compile;
+use crate::host::{self, SERVER};
+use crate::kernel::{self, Counters, HostMaps, LoadOptions, Loaded};
+use crate::testbed::interrupt;
+use crate::zone::cuts::find_cuts;
+use crate::zone::source::{self, ZoneSource};
+
+/// The object that the build script made.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
+
+/// Runs of a case in one measurement.
+const REPEAT: u32 = 200_000;
+/// Measurements of a case; the median counts.
+const ROUNDS: usize = 9;
+/// `enum xdp_action`.
+const XDP_PASS: u32 = 2;
+const XDP_TX: u32 = 3;
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+/// The loopback interface of the own network namespace, which test runs are
+/// said to come in on.
+const LOOPBACK: u32 = 1;
+
+/// A frame and what has to become of it.
+struct Case {
+    name: &'static str,
+    frame: Vec<u8>,
+    reason: Reason,
+}
+
+/// The cases for a zone and one of its delegations; the reflectors come first.
+///
+/// # Errors
+///
+/// The zone cannot be compiled or loaded, or an outcome is not the expected
+/// one: that is a matter of the delegation chosen.
+pub fn measure(source: &ZoneSource, delegation: &Name<Vec<u8>>) -> Result<Vec<ProgramCase>> {
+    let policy = Policy::DEFAULT;
+    let program = Program::load(source, policy)?;
+    let mut bench = Bench::load()?;
+    let cases = cases(&source.apex, delegation, &policy)?;
+    let first = cases.first().context("there are cases")?;
+    bench.bare = bench.measure_bare(&first.frame)?;
+    let bare = bench.bare;
+    let longer = bench.program("reflect_longer")?;
+    let grown = bench.measure(&longer, &first.frame, XDP_TX)?;
+    let of = |name: &str, ns: f64| ProgramCase {
+        name: name.to_owned(),
+        ns,
+        over_bare: ns / bare,
+        over_growing: ns / grown,
+    };
+    let mut measured = vec![
+        of("reflector", bare),
+        of("reflector that grows the tail by 64 octets", grown),
+    ];
+    for case in &cases {
+        interrupt::check()?;
+        measured.push(of(case.name, program.time(&mut bench, case)?));
+    }
+    Ok(measured)
+}
+
+/// The program with the zone, on no interface.
+struct Program {
+    loaded: Loaded,
+    _host_maps: HostMaps,
+    counters: Counters,
+}
+
+impl Program {
+    fn load(source: &ZoneSource, policy: Policy) -> Result<Self> {
+        let zones = [source::load(source).map_err(|errors| anyhow!("{errors}"))?];
+        let cuts = find_cuts(&zones, &[]);
+        let generation = compile::compile(&zones, &cuts, &())?.generation;
+        let options = LoadOptions {
+            policy,
+            log_level: log::LevelFilter::Error,
+            verifier_log: None,
+        };
+        let (loaded, mut host_maps, counters) = kernel::load::load(&generation, &options)?;
+        host_maps.set_interface(
+            LOOPBACK,
+            Interface {
+                mac: MAC,
+                mtu: 1500,
+            },
+        )?;
+        host_maps.set_addresses(&[SERVER.into()].into())?;
+        Ok(Self {
+            loaded,
+            _host_maps: host_maps,
+            counters,
+        })
+    }
+
+    /// Nanoseconds of a case, all of whose runs must come to the same.
+    fn time(&self, bench: &mut Bench, case: &Case) -> Result<f64> {
+        let before = count(&self.counters.read()?, case.reason);
+        let action = match case.reason.action() {
+            Action::Transmit => XDP_TX,
+            Action::Pass => XDP_PASS,
+            Action::Abort => bail!("{}: no case aborts", case.name),
+        };
+        let time = bench.measure(self.loaded.program_fd()?, &case.frame, action)?;
+        let runs = count(&self.counters.read()?, case.reason) - before;
+        let expected = u64::from(REPEAT) * ROUNDS as u64;
+        ensure!(
+            runs == expected,
+            "{}: {runs} of {expected} runs counted as {}",
+            case.name,
+            case.reason.name()
+        );
+        Ok(time)
+    }
+}
+
+fn count(counters: &[(Reason, u64)], reason: Reason) -> u64 {
+    counters
+        .iter()
+        .find(|(other, _)| *other == reason)
+        .map_or(0, |(_, count)| *count)
+}
+
+/// The cases; an outcome that is not the expected one is an error of the
+/// delegation chosen.
+fn cases(apex: &Name<Vec<u8>>, delegation: &Name<Vec<u8>>, policy: &Policy) -> Result<Vec<Case>> {
+    let below = |labels: &str| -> Result<Name<Vec<u8>>> {
+        let text = format!("{labels}.{}", delegation.fmt_with_dot());
+        text.parse().with_context(|| text)
+    };
+    let absent: Name<Vec<u8>> = match apex.is_root() {
+        true => "no-such-tld.".parse()?,
+        false => format!("no-such-name.{}", apex.fmt_with_dot()).parse()?,
+    };
+    let frame = |name: &Name<Vec<u8>>, rtype, edns| -> Result<Vec<u8>> {
+        let message = query(name, rtype, edns)?;
+        Ok(host::frame_ipv6(MAC, policy.port, &message))
+    };
+    let plain = Some((1232, false));
+    let signed = Some((1232, true));
+    let mut other_port = frame(delegation, Rtype::A, plain)?;
+    // The port is not 53 any more; that is looked at before the checksum.
+    let port = 14 + 40 + 3;
+    *other_port.get_mut(port).context("a whole frame")? = 54;
+    let case = |name, frame, reason| Case {
+        name,
+        frame,
+        reason,
+    };
+    Ok(vec![
+        case(
+            "referral, bare name, EDNS",
+            frame(delegation, Rtype::NS, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, www below it, EDNS",
+            frame(&below("www")?, Rtype::A, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, four labels below it, EDNS",
+            frame(&below("some.longer.name.here")?, Rtype::A, plain)?,
+            Reason::Referral,
+        ),
+        case(
+            "referral, www below it, DO",
+            frame(&below("www")?, Rtype::A, signed)?,
+            Reason::Referral,
+        ),
+        case(
+            "miss: a name that no delegation has",
+            frame(&absent, Rtype::A, plain)?,
+            Reason::NoCut,
+        ),
+        case(
+            "miss: DS at the cut",
+            frame(delegation, Rtype::DS, plain)?,
+            Reason::TypeDs,
+        ),
+        case("not a query: another port", other_port, Reason::OtherPort),
+    ])
+}
+
+fn query(name: &Name<Vec<u8>>, rtype: Rtype, edns: Option<(u16, bool)>) -> Result<Vec<u8>> {
+    let mut question = MessageBuilder::new_vec().question();
+    question.push((name, rtype))?;
+    let mut additional = question.additional();
+    if let Some((octets, dnssec)) = edns {
+        additional.opt(|opt| {
+            opt.set_udp_payload_size(octets);
+            opt.set_dnssec_ok(dnssec);
+            Ok(())
+        })?;
+    }
+    Ok(additional.finish())
+}
+
+/// The programs beside the one that is measured.
+struct Bench {
+    ebpf: Ebpf,
+    /// Nanoseconds of the bare reflector.
+    bare: f64,
+}
+
+impl Bench {
+    fn load() -> Result<Self> {
+        ensure!(
+            !OBJECT.is_empty(),
+            "built with AYA_BUILD_SKIP: there is no program inside"
+        );
+        let mut ebpf = EbpfLoader::new().load(OBJECT).context("load the object")?;
+        for name in ["reflect", "reflect_longer", "again"] {
+            let program: &mut Xdp = ebpf.program_mut(name).context(name)?.try_into()?;
+            program.load().with_context(|| format!("load {name}"))?;
+        }
+        Ok(Self { ebpf, bare: 0.0 })
+    }
+
+    fn program(&self, name: &str) -> Result<ProgramFd> {
+        let program: &Xdp = self
+            .ebpf
+            .program(name)
+            .context("no such program")?
+            .try_into()?;
+        Ok(program.fd()?.try_clone()?)
+    }
+
+    /// Nanoseconds of one run of `program` on `frame`, whose result has to be
+    /// `action`.
+    ///
+    /// Each round measures the program and, right after it, the bare reflector,
+    /// both with the query put back before each run; what they differ by is
+    /// added to what the reflector takes by itself. The median round counts.
+    fn measure(&mut self, program: &ProgramFd, frame: &[u8], action: u32) -> Result<f64> {
+        self.set_query(frame)?;
+        let reflect = self.program("reflect")?;
+        let mut times = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let with = self.again(program, frame, action)?;
+            let around = self.again(&reflect, frame, XDP_TX)?;
+            times.push(with - around);
+        }
+        times.sort_by(f64::total_cmp);
+        let difference = times.get(ROUNDS / 2).context("there are rounds")?;
+        Ok(difference + self.bare)
+    }
+
+    /// Nanoseconds of the bare reflector, which leaves the frame as long as it
+    /// is and so can be repeated as it is.
+    fn measure_bare(&self, frame: &[u8]) -> Result<f64> {
+        let mut times = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            times.push(self.run("reflect", frame, XDP_TX)?);
+        }
+        times.sort_by(f64::total_cmp);
+        let time = times.get(ROUNDS / 2).context("there are rounds")?;
+        // The kernel tells whole nanoseconds, and the reflector takes few.
+        Ok(time.max(1.0))
+    }
+
+    fn set_query(&mut self, frame: &[u8]) -> Result<()> {
+        let mut value = [0u8; 1028];
+        let length = u32::try_from(frame.len() - 1)?;
+        value[..4].copy_from_slice(&length.to_ne_bytes());
+        value
+            .get_mut(4..4 + frame.len())
+            .context("the frame is too long")?
+            .copy_from_slice(frame);
+        let query = self.ebpf.map_mut("QUERY").context("QUERY")?;
+        let mut query: Array<_, [u8; 1028]> = query.try_into()?;
+        Ok(query.set(0, value, 0)?)
+    }
+
+    /// Nanoseconds of one run of `program` with the query put back before it.
+    fn again(&mut self, program: &ProgramFd, frame: &[u8], action: u32) -> Result<f64> {
+        let measured = self.ebpf.map_mut("MEASURED").context("MEASURED")?;
+        let mut measured: ProgramArray<_> = measured.try_into()?;
+        measured.set(0, program, 0)?;
+        self.run("again", frame, action)
+    }
+
+    /// Nanoseconds of one run of a program of ours.
+    fn run(&self, name: &str, frame: &[u8], action: u32) -> Result<f64> {
+        let program = self.ebpf.program(name).context("no such program")?;
+        let program: &Xdp = program.try_into()?;
+        let result = program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            repeat: REPEAT,
+            ..TestRunOptions::default()
+        })?;
+        let returned = result.return_value;
+        ensure!(
+            returned == action,
+            "the program returned {returned} and not {action}"
+        );
+        Ok(result.duration.as_nanos() as f64)
+    }
+}

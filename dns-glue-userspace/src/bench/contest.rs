@@ -1,0 +1,80 @@
+//! Contenders that stand ready side by side, and are asked the same.
+
+use anyhow::{Context as _, Result};
+
+use super::contender::Contender;
+use super::load::programs::Client;
+use super::load::queries::PreparedQueries;
+use super::measure::{self, Plan};
+use super::results::Measurement;
+use super::round::Asker;
+use super::site::{Serving, Site};
+use crate::testbed::network::Namespace;
+
+/// Contenders with the same zones, one client for all of them.
+pub struct Contest {
+    // Dropped first: their wires begin in the namespace.
+    sites: Vec<Site>,
+    client: Namespace,
+    /// The processor that the client sends on.
+    sender: usize,
+}
+
+impl Contest {
+    /// Starts all of them; queries will be sent by the processor `sender`, which
+    /// must be another than theirs.
+    ///
+    /// # Errors
+    ///
+    /// One does not start.
+    pub fn start(contenders: &[Contender], serving: &Serving<'_>, sender: usize) -> Result<Self> {
+        let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
+        let start = |contender: &Contender| Site::start(*contender, serving, &client);
+        let sites = contenders.iter().map(start).collect::<Result<_>>()?;
+        Ok(Self {
+            sites,
+            client,
+            sender,
+        })
+    }
+
+    /// Asks all of them, in turns.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the client's programs, or [`measure::measure`] fails.
+    pub fn hold(
+        &mut self,
+        workload: &str,
+        queries: &PreparedQueries,
+        plan: &Plan,
+    ) -> Result<Vec<Measurement>> {
+        let mut asker = self.asker(queries)?;
+        measure::measure(&mut asker, &self.sites, workload, plan)
+    }
+
+    /// A client with these queries, which listens to all of them. There can be
+    /// one at a time.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses its programs.
+    pub fn asker(&self, queries: &PreparedQueries) -> Result<Asker<'_>> {
+        let mut client = Client::load(queries)?;
+        for site in &self.sites {
+            let end = site.wire().client_end();
+            let listening = self.client.within(|| client.listen(end))?;
+            listening.with_context(|| format!("listen to {}", site.contender()))?;
+        }
+        Ok(Asker {
+            client,
+            namespace: &self.client,
+            processor: self.sender,
+        })
+    }
+
+    /// The contenders, in the order in which they were named.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+}

@@ -1,0 +1,305 @@
+//! The programs of the client, and the reflectors, loaded and attached.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use aya::maps::{Array, PerCpuArray};
+use aya::programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp, XdpMode};
+use aya::sys::SyscallError;
+use aya::{Ebpf, EbpfLoader};
+use bytemuck::Zeroable as _;
+use dns_glue_common::traffic::{
+    COUNT_REPLY, COURSE, Course, LATENCIES, LATENCY_CLASSES, MESSAGES, PROGRESS, Progress,
+    RETURNED, Returned, SEND_QUERY,
+};
+
+use super::interruption::end_after;
+use super::queries::{Ends, PreparedQueries};
+use crate::kernel::value::Value;
+
+/// The objects that the build script made.
+static CLIENT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-load"));
+static REFLECTORS: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
+
+/// Frames that the kernel makes before it sends them together.
+const BATCH: u32 = 64;
+/// Frames of one system call: more than there is time for. There is one call
+/// only, because each begins with a pause of 20 milliseconds, in which the
+/// kernel changes its XDP dispatcher.
+const FRAMES: u32 = i32::MAX as u32;
+/// What that pause takes about.
+const STARTING: Duration = Duration::from_millis(20);
+/// Octets of the empty frame that queries are made of: long enough that most
+/// queries shrink it.
+const FRAME_OCTETS: usize = 96;
+/// Octets of `struct xdp_md` (linux/bpf.h): six numbers of 32 bits.
+const CONTEXT_OCTETS: usize = 24;
+
+/// The client in the kernel: it sends to, and counts what comes back from, any
+/// number of interfaces, one at a time.
+pub struct Client {
+    ebpf: Ebpf,
+    slabs: u32,
+}
+
+/// How fast to send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// As fast as can be.
+    Unlimited,
+    /// So many queries a second.
+    Paced(f64),
+}
+
+impl Client {
+    /// Loads the programs with the queries that are to be sent.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses them.
+    pub fn load(queries: &PreparedQueries) -> Result<Self> {
+        ensure_built(CLIENT)?;
+        let slabs = u32::try_from(queries.slabs().len()).context("too many queries")?;
+        let mut ebpf = EbpfLoader::new()
+            .map_max_entries(MESSAGES, slabs)
+            .load(CLIENT)
+            .context("load the client's programs")?;
+        let map = ebpf.map_mut(MESSAGES).context(MESSAGES)?;
+        let mut messages: Array<_, Value<_>> = map.try_into()?;
+        for (index, slab) in (0..).zip(queries.slabs()) {
+            messages.set(index, Value(*slab), 0).context("a slab")?;
+        }
+        for name in [SEND_QUERY, COUNT_REPLY] {
+            load_program(&mut ebpf, name)?;
+        }
+        let mut client = Self { ebpf, slabs };
+        client.set_progress(&Progress {
+            random: 0x9e37_79b9_7f4a_7c15,
+            ..Progress::zeroed()
+        })?;
+        Ok(client)
+    }
+
+    /// Counts replies on an interface of this thread's network namespace, as
+    /// long as this lives.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not attach the program.
+    pub fn listen(&mut self, interface: &str) -> Result<()> {
+        attach(&mut self.ebpf, COUNT_REPLY, interface)
+    }
+
+    /// Sends for a while on the interface of that index, which must be in this
+    /// thread's network namespace; returns how many queries that were, and the
+    /// time that it took.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not run the program, or it failed on a frame.
+    pub fn send(
+        &mut self,
+        interface: u32,
+        ends: &Ends,
+        rate: Rate,
+        duration: Duration,
+    ) -> Result<(u64, Duration)> {
+        let interval = match rate {
+            Rate::Unlimited => 0,
+            Rate::Paced(rate) => (256e9 / rate) as u64,
+        };
+        self.set_course(&Course {
+            fronts: ends.fronts(),
+            interval,
+            slabs: self.slabs,
+            padding: 0,
+        })?;
+        let before = self.progress()?;
+        self.set_progress(&Progress {
+            started: 0,
+            ..before
+        })?;
+        let program: &Xdp = self
+            .ebpf
+            .program(SEND_QUERY)
+            .context(SEND_QUERY)?
+            .try_into()?;
+        let sending = end_after(STARTING + duration, || send_frames(program, interface));
+        sending
+            .context("handle a signal")?
+            .context("send queries")?;
+        let ended = monotonic_time()?;
+        let after = self.progress()?;
+        ensure!(after.started > 0, "nothing was sent");
+        let elapsed = ended.saturating_sub(Duration::from_nanos(after.started));
+        Ok((after.sent - before.sent, elapsed))
+    }
+
+    /// What has come back so far, from all interfaces.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be read.
+    pub fn returned(&self) -> Result<Returned> {
+        let map = self.ebpf.map(RETURNED).context(RETURNED)?;
+        let map: PerCpuArray<_, Value<Returned>> = map.try_into()?;
+        let mut sum = Returned::zeroed();
+        for Value(returned) in map.get(&0, 0)?.iter() {
+            let from: &[u64] = bytemuck::cast_slice(std::slice::from_ref(returned));
+            let to: &mut [u64] = bytemuck::cast_slice_mut(std::slice::from_mut(&mut sum));
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        }
+        Ok(sum)
+    }
+
+    /// Timed replies so far, by class of their latency.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be read.
+    pub fn latencies(&self) -> Result<Vec<u64>> {
+        let map = self.ebpf.map(LATENCIES).context(LATENCIES)?;
+        let map: PerCpuArray<_, u64> = map.try_into()?;
+        let mut sums = Vec::with_capacity(LATENCY_CLASSES as usize);
+        for counters in map.iter() {
+            sums.push(counters?.iter().sum());
+        }
+        Ok(sums)
+    }
+
+    fn set_course(&mut self, course: &Course) -> Result<()> {
+        let map = self.ebpf.map_mut(COURSE).context(COURSE)?;
+        let mut map: Array<_, Value<Course>> = map.try_into()?;
+        Ok(map.set(0, Value(*course), 0)?)
+    }
+
+    fn set_progress(&mut self, progress: &Progress) -> Result<()> {
+        let map = self.ebpf.map_mut(PROGRESS).context(PROGRESS)?;
+        let mut map: Array<_, Value<Progress>> = map.try_into()?;
+        Ok(map.set(0, Value(*progress), 0)?)
+    }
+
+    fn progress(&self) -> Result<Progress> {
+        let map = self.ebpf.map(PROGRESS).context(PROGRESS)?;
+        let map: Array<_, Value<Progress>> = map.try_into()?;
+        Ok(map.get(&0, 0)?.0)
+    }
+}
+
+/// What no responder can be faster than: programs that send every frame back.
+pub struct Reflectors(Ebpf);
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reflector {
+    /// Swaps the MAC addresses.
+    Bare,
+    /// Grows the tail by 64 octets before.
+    Growing,
+}
+
+impl Reflectors {
+    /// Loads both.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses them.
+    pub fn load() -> Result<Self> {
+        ensure_built(REFLECTORS)?;
+        let mut ebpf = EbpfLoader::new().load(REFLECTORS)?;
+        for reflector in [Reflector::Bare, Reflector::Growing] {
+            load_program(&mut ebpf, reflector.program())?;
+        }
+        Ok(Self(ebpf))
+    }
+
+    /// Attaches one to an interface of this thread's network namespace, as long
+    /// as this lives.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not.
+    pub fn attach(&mut self, reflector: Reflector, interface: &str) -> Result<()> {
+        attach(&mut self.0, reflector.program(), interface)
+    }
+}
+
+impl Reflector {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Bare => "reflect",
+            Self::Growing => "reflect_longer",
+        }
+    }
+}
+
+fn ensure_built(object: &[u8]) -> Result<()> {
+    ensure!(
+        !object.is_empty(),
+        "built with AYA_BUILD_SKIP: there is no program inside"
+    );
+    Ok(())
+}
+
+fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<()> {
+    let program: &mut Xdp = ebpf
+        .program_mut(name)
+        .context("it is not in the object")?
+        .try_into()?;
+    program.load().with_context(|| format!("load {name}"))
+}
+
+fn attach(ebpf: &mut Ebpf, name: &str, interface: &str) -> Result<()> {
+    let program: &mut Xdp = ebpf
+        .program_mut(name)
+        .context("it is not there")?
+        .try_into()?;
+    program
+        .attach(interface, XdpMode::Driver)
+        .with_context(|| format!("attach {name} to {interface}"))?;
+    Ok(())
+}
+
+/// Sends frames out of an interface until a signal comes.
+fn send_frames(program: &Xdp, interface: u32) -> Result<(), ProgramError> {
+    let frame = [0; FRAME_OCTETS];
+    let mut context = [0; CONTEXT_OCTETS];
+    // data, data_end, data_meta, ingress_ifindex, rx_queue_index,
+    // egress_ifindex. What a live frame sends back by XDP_TX leaves by the
+    // interface that it is said to come from.
+    let fields = [0, FRAME_OCTETS as u32, 0, interface, 0, 0];
+    for (place, field) in context.chunks_exact_mut(4).zip(fields) {
+        place.copy_from_slice(&field.to_ne_bytes());
+    }
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(&frame),
+        ctx_in: Some(&context),
+        repeat: FRAMES,
+        attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
+        ..TestRunOptions::default()
+    });
+    match result {
+        Err(ProgramError::SyscallError(SyscallError { io_error, .. }))
+            if io_error.kind() == io::ErrorKind::Interrupted =>
+        {
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// The clock that programs read.
+fn monotonic_time() -> io::Result<Duration> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer leads to a timespec.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let seconds = u64::try_from(time.tv_sec).map_err(io::Error::other)?;
+    let nanoseconds = u32::try_from(time.tv_nsec).map_err(io::Error::other)?;
+    Ok(Duration::new(seconds, nanoseconds))
+}

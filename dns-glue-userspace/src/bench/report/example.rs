@@ -1,0 +1,106 @@
+//! A made-up run.
+
+use std::collections::BTreeMap;
+
+use super::goals::{Evidence, judge};
+use crate::bench::results::{
+    Latency, Machine, Measurement, Phase, ProgramCase, Run, Spread, ZoneWork, contender,
+};
+
+const MEBIOCTET: u64 = 1 << 20;
+
+fn spread(median: f64, around: f64) -> Spread {
+    Spread {
+        median,
+        min: median * (1.0 - around),
+        max: median * (1.0 + around),
+    }
+}
+
+/// A contender that takes so many nanoseconds of a core for a reply.
+pub fn measurement(name: &str, workload: &str, core_ns: f64) -> Measurement {
+    let is_server = core_ns > 1000.0;
+    let rcodes: &[(&str, u64)] = match is_server {
+        true => &[("NOERROR", 90), ("SERVFAIL", 10)],
+        false => &[("NOERROR", 100)],
+    };
+    let rcodes = rcodes
+        .iter()
+        .map(|(name, replies)| ((*name).to_owned(), *replies));
+    Measurement {
+        contender: name.into(),
+        workload: workload.into(),
+        replies_per_second: spread(1e9 / core_ns, 0.1),
+        lossless_rate: Some(0.75e9 / core_ns),
+        core_ns_per_reply: spread(core_ns, 0.1),
+        program_ns: (!is_server).then(|| spread(core_ns / 2.0, 0.0)),
+        rcodes: rcodes.collect::<BTreeMap<_, _>>(),
+        truncated: if is_server { 5 } else { 0 },
+        reply_octets_mean: 400.0,
+        latency: Some(Latency {
+            p50_us: 40.0,
+            p99_us: 90.0,
+        }),
+        flooded_replies_per_second: Some(if is_server { 1e4 } else { 1e9 / core_ns }),
+    }
+}
+
+fn work(name: &str, ready: f64, served: u64, maps: Option<u64>) -> ZoneWork {
+    ZoneWork {
+        contender: name.into(),
+        zone: "TLD 1 M".into(),
+        delegations: 1_000_000,
+        file_octets: 100 * MEBIOCTET,
+        ready_seconds: spread(ready, 0.25),
+        cpu_seconds: spread(3.0, 0.0),
+        peak_octets: (served + 100) * MEBIOCTET,
+        served_octets: Some(served * MEBIOCTET),
+        map_octets: maps.map(|maps| maps * MEBIOCTET),
+        phases: Vec::new(),
+        restart_seconds: Some(spread(6.0, 0.0)),
+    }
+}
+
+/// A run in which some goals are met, some not, and some not measured.
+pub fn run() -> Run {
+    let measurements = [
+        (contender::BARE, 100.0),
+        (contender::GROWING, 200.0),
+        (contender::DNS_GLUE, 400.0),
+        (contender::NSD, 5000.0),
+        (contender::KNOT, 10_000.0),
+    ];
+    let measurements = measurements.map(|(name, ns)| measurement(name, "root, referrals", ns));
+    let mut ours = work(contender::DNS_GLUE, 2.0, 250, Some(80));
+    ours.phases = vec![Phase {
+        name: "compiling".into(),
+        seconds: 1.5,
+    }];
+    let zone_work = vec![ours, work("Knot", 4.0, 800, None)];
+    let cases = vec![ProgramCase {
+        name: "miss: no delegation".into(),
+        ns: 30.0,
+        over_bare: 2.0,
+        over_growing: 1.0,
+    }];
+    let goals = judge(Evidence {
+        measurements: &measurements,
+        zone_work: &zone_work,
+        cases: &cases,
+    });
+    Run {
+        machine: Machine {
+            cpu: "Made-up CPU".into(),
+            cores: 2,
+            memory_octets: 1024 * MEBIOCTET,
+            kernel: "6.18.0".into(),
+            knot: Some("3.2.6".into()),
+            nsd: Some("4.6.1".into()),
+            bind: None,
+        },
+        measurements: measurements.to_vec(),
+        zone_work,
+        cases,
+        goals,
+    }
+}

@@ -1,0 +1,359 @@
+//! What dns-glue sets out to reach. All of it are ratios within one run: times
+//! depend on the machine.
+
+use crate::bench::names;
+use crate::bench::results::{Goal, Measurement, ProgramCase, Verdict, ZoneWork, contender};
+use crate::bench::workload::tld::UNIFORM;
+use crate::bench::workload::zone::{MISSES, REFERRALS, REFERRALS_DO};
+use crate::compare::Server;
+
+/// Sizes of TLDs that goals are about, in delegations.
+const LARGE: [u64; 2] = [1_000_000, 10_000_000];
+/// What a flood may take from the rate, for the noise of the measurement.
+const FULL_RATE: f64 = 0.95;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'r> {
+    /// Contenders under load.
+    pub measurements: &'r [Measurement],
+    /// What zones take.
+    pub zone_work: &'r [ZoneWork],
+    /// The program alone.
+    pub cases: &'r [ProgramCase],
+}
+
+/// Where a number has to be.
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+    Below(f64),
+}
+
+impl Bound {
+    fn holds(self, number: f64) -> bool {
+        match self {
+            Self::AtMost(bound) => number <= bound,
+            Self::AtLeast(bound) => number >= bound,
+            Self::Below(bound) => number < bound,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtMost(bound) => format!("at most {bound}"),
+            Self::AtLeast(bound) => format!("at least {bound}"),
+            Self::Below(bound) => format!("below {bound}"),
+        }
+    }
+}
+
+/// All goals, with what the evidence says of each.
+#[must_use]
+pub fn judge(evidence: Evidence<'_>) -> Vec<Goal> {
+    let mut goals = against_reflectors(evidence);
+    goals.extend(against_servers(evidence));
+    goals.extend(of_size(evidence));
+    goals.extend(of_zone_work(evidence));
+    goals
+}
+
+fn goal(what: impl Into<String>, bound: Bound, number: Option<f64>) -> Goal {
+    let number = number.filter(|number| number.is_finite());
+    let verdict = match number {
+        None => Verdict::NotMeasured,
+        Some(number) if bound.holds(number) => Verdict::Met,
+        Some(_) => Verdict::NotMet,
+    };
+    Goal {
+        what: what.into(),
+        bound: bound.text(),
+        number,
+        verdict,
+    }
+}
+
+fn ratio(of: Option<f64>, to: Option<f64>) -> Option<f64> {
+    Some(of? / to?)
+}
+
+impl<'r> Evidence<'r> {
+    fn measurement(self, contender: &str, workload: &str) -> Option<&'r Measurement> {
+        self.measurements
+            .iter()
+            .find(|one| one.contender == contender && one.workload == workload)
+    }
+
+    fn core_ns(self, contender: &str, workload: &str) -> Option<f64> {
+        let measurement = self.measurement(contender, workload)?;
+        Some(measurement.core_ns_per_reply.median)
+    }
+
+    fn rate(self, contender: &str, workload: &str) -> Option<f64> {
+        let measurement = self.measurement(contender, workload)?;
+        Some(measurement.replies_per_second.median)
+    }
+
+    fn program_ns(self, contender: &str, workload: &str) -> Option<f64> {
+        let measurement = self.measurement(contender, workload)?;
+        measurement.program_ns.map(|spread| spread.median)
+    }
+
+    fn work(self, contender: &str, zone: &str) -> Option<&'r ZoneWork> {
+        self.zone_work
+            .iter()
+            .find(|one| one.contender == contender && one.zone == zone)
+    }
+
+    /// The least that a server takes of something for a zone.
+    fn least(self, zone: &str, take: impl Fn(&ZoneWork) -> Option<f64>) -> Option<f64> {
+        let servers = [Server::Knot, Server::Nsd, Server::Bind].map(|one| one.to_string());
+        let works = servers.iter().filter_map(|one| self.work(one, zone));
+        works.filter_map(take).min_by(f64::total_cmp)
+    }
+}
+
+fn against_reflectors(evidence: Evidence<'_>) -> Vec<Goal> {
+    let root = |what: &str| names::workload(names::ROOT, what);
+    let over_growing = |workload: &str| {
+        let growing = evidence.core_ns(contender::GROWING, workload);
+        ratio(evidence.core_ns(contender::DNS_GLUE, workload), growing)
+    };
+    let misses = root(MISSES);
+    // With nobody behind it misses have no reply.
+    let ours = [contender::DNS_GLUE, contender::DNS_GLUE_BEFORE_KNOT];
+    let miss = ratio(
+        ours.into_iter()
+            .find_map(|name| evidence.program_ns(name, &misses)),
+        evidence.program_ns(contender::BARE, &misses),
+    );
+    let rate = ratio(
+        evidence.rate(contender::DNS_GLUE, &root(REFERRALS)),
+        evidence.rate(contender::GROWING, &root(REFERRALS)),
+    );
+    vec![
+        goal(
+            "core time of a referral of the root zone, to the growing reflector's",
+            Bound::AtMost(2.5),
+            over_growing(&root(REFERRALS)),
+        ),
+        goal(
+            "core time of a referral of the root zone with DO, to the growing reflector's",
+            Bound::AtMost(3.0),
+            over_growing(&root(REFERRALS_DO)),
+        ),
+        goal(
+            "time of the program for a miss, to the bare reflector's",
+            Bound::AtMost(1.5),
+            miss.or_else(|| miss_of_cases(evidence.cases)),
+        ),
+        goal(
+            "referrals per second, to the growing reflector's replies",
+            Bound::AtLeast(0.65),
+            rate,
+        ),
+    ]
+}
+
+/// The same of the program alone, if there is no load.
+fn miss_of_cases(cases: &[ProgramCase]) -> Option<f64> {
+    let mut misses = cases.iter().filter(|case| case.name.starts_with("miss"));
+    misses.next().map(|case| case.over_bare)
+}
+
+fn against_servers(evidence: Evidence<'_>) -> Vec<Goal> {
+    let workload = names::workload(names::ROOT, REFERRALS);
+    let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
+    let servers = [
+        (contender::NSD, 20.0),
+        (contender::KNOT, 20.0),
+        (contender::KNOT_XDP, 12.0),
+    ];
+    let mut goals: Vec<Goal> = servers
+        .into_iter()
+        .map(|(server, bound)| {
+            goal(
+                format!("core time of a referral by {server}, to that by dns-glue"),
+                Bound::AtLeast(bound),
+                ratio(evidence.core_ns(server, &workload), ours),
+            )
+        })
+        .collect();
+    goals.push(goal(
+        "referrals per second when flooded, to the rate at its best",
+        Bound::AtLeast(FULL_RATE),
+        flooded(evidence, &workload),
+    ));
+    goals
+}
+
+/// Of dns-glue alone, or before a server: whichever was flooded.
+fn flooded(evidence: Evidence<'_>, workload: &str) -> Option<f64> {
+    let both = [contender::DNS_GLUE, contender::DNS_GLUE_BEFORE_KNOT];
+    both.into_iter().find_map(|name| {
+        let measurement = evidence.measurement(name, workload)?;
+        let flooded = measurement.flooded_replies_per_second;
+        ratio(flooded, Some(measurement.replies_per_second.median))
+    })
+}
+
+fn of_size(evidence: Evidence<'_>) -> Vec<Goal> {
+    let largest = names::workload(&names::tld(10_000_000), UNIFORM);
+    let root = names::workload(names::ROOT, REFERRALS);
+    vec![goal(
+        "core time of a referral at 10 M delegations, evenly asked for, to that of the root zone",
+        Bound::AtMost(2.0),
+        ratio(
+            evidence.core_ns(contender::DNS_GLUE, &largest),
+            evidence.core_ns(contender::DNS_GLUE, &root),
+        ),
+    )]
+}
+
+fn of_zone_work(evidence: Evidence<'_>) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    for delegations in LARGE {
+        let zone = names::tld(delegations);
+        let ours = evidence.work(contender::DNS_GLUE, &zone);
+        let maps = maps(ours);
+        let knot = evidence.work(&Server::Knot.to_string(), &zone);
+        goals.push(goal(
+            format!("map memory, {zone}, to what Knot takes"),
+            Bound::AtMost(0.25),
+            ratio(maps, knot.and_then(served)),
+        ));
+        let ready = |work: &ZoneWork| Some(work.ready_seconds.median);
+        goals.push(goal(
+            format!("time to compile and load, {zone}, to that of the fastest server"),
+            Bound::Below(1.0),
+            ratio(ours.and_then(ready), evidence.least(&zone, ready)),
+        ));
+        let cpu = |work: &ZoneWork| Some(work.cpu_seconds.median);
+        goals.push(goal(
+            format!("processor time of that, {zone}, to that of the thriftiest server"),
+            Bound::Below(1.0),
+            ratio(ours.and_then(cpu), evidence.least(&zone, cpu)),
+        ));
+        let peak = ours.map(|one| one.peak_octets as f64);
+        goals.push(goal(
+            format!("peak memory of the daemon, {zone}, to the zone file"),
+            Bound::AtMost(3.0),
+            ratio(peak, ours.map(|one| one.file_octets as f64)),
+        ));
+    }
+    let zone = names::opt_out_tld(LARGE[0]);
+    goals.push(goal(
+        format!("map memory, {zone}, to the least that a server takes"),
+        Bound::AtMost(0.5),
+        ratio(
+            maps(evidence.work(contender::DNS_GLUE, &zone)),
+            evidence.least(&zone, served),
+        ),
+    ));
+    goals
+}
+
+fn served(work: &ZoneWork) -> Option<f64> {
+    work.served_octets.map(|octets| octets as f64)
+}
+
+fn maps(work: Option<&ZoneWork>) -> Option<f64> {
+    work?.map_octets.map(|octets| octets as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    /// The number and the verdict of the goal that begins so.
+    fn found(goals: &[Goal], start: &str) -> (Option<f64>, Verdict) {
+        let goal = goals.iter().find(|goal| goal.what.starts_with(start));
+        let goal = goal.unwrap_or_else(|| panic!("no goal {start}"));
+        (goal.number, goal.verdict)
+    }
+
+    #[test]
+    fn goals_are_met_not_met_or_not_measured() {
+        let goals = example::run().goals;
+        for (start, number, verdict) in [
+            (
+                "core time of a referral of the root zone, ",
+                Some(2.0),
+                Verdict::Met,
+            ),
+            (
+                "core time of a referral of the root zone with",
+                None,
+                Verdict::NotMeasured,
+            ),
+            ("time of the program for a miss", Some(2.0), Verdict::NotMet),
+            ("referrals per second, ", Some(0.5), Verdict::NotMet),
+            ("referrals per second when flooded", Some(1.0), Verdict::Met),
+            (
+                "core time of a referral by nsd, to",
+                Some(12.5),
+                Verdict::NotMet,
+            ),
+            (
+                "core time of a referral by knot, to",
+                Some(25.0),
+                Verdict::Met,
+            ),
+            (
+                "core time of a referral by knot-xdp, to",
+                None,
+                Verdict::NotMeasured,
+            ),
+            ("map memory, TLD 1 M, to", Some(0.1), Verdict::Met),
+            ("time to compile and load, TLD 1 M", Some(0.5), Verdict::Met),
+            (
+                "processor time of that, TLD 1 M",
+                Some(1.0),
+                Verdict::NotMet,
+            ),
+            (
+                "peak memory of the daemon, TLD 1 M",
+                Some(3.5),
+                Verdict::NotMet,
+            ),
+            (
+                "peak memory of the daemon, TLD 10 M",
+                None,
+                Verdict::NotMeasured,
+            ),
+            ("map memory, TLD 1 M opt-out", None, Verdict::NotMeasured),
+        ] {
+            assert_eq!(found(&goals, start), (number, verdict), "{start}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_zone_is_held_against_the_root() {
+        let measurements = [
+            example::measurement(contender::DNS_GLUE, "root, referrals", 300.0),
+            example::measurement(contender::DNS_GLUE, "TLD 10 M, uniform", 900.0),
+            example::measurement(contender::DNS_GLUE, "root, misses", 200.0),
+            example::measurement(contender::BARE, "root, misses", 150.0),
+        ];
+        let goals = judge(Evidence {
+            measurements: &measurements,
+            zone_work: &[],
+            cases: &[],
+        });
+        let large = found(&goals, "core time of a referral at 10 M");
+        assert_eq!(large, (Some(3.0), Verdict::NotMet));
+        let miss = found(&goals, "time of the program for a miss");
+        assert_eq!(miss.1, Verdict::Met);
+        assert!(miss.0.is_some_and(|ratio| (ratio - 4.0 / 3.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn a_bound_itself_is_reached_unless_it_is_to_be_undercut() {
+        assert!(Bound::AtMost(2.0).holds(2.0));
+        assert!(Bound::AtLeast(2.0).holds(2.0));
+        assert!(!Bound::Below(2.0).holds(2.0));
+        assert_eq!(goal("x", Bound::AtMost(1.0), Some(f64::NAN)).number, None);
+    }
+}

@@ -1,0 +1,37 @@
+//! A run in words, in pictures and for the README.
+//!
+//! ```text
+//! results -> goals (what was to be reached)
+//!         -> tables (rows of cells) -> table (as text, as Markdown)
+//!         -> plot (SVG)
+//! ```
+
+pub mod goals;
+pub mod number;
+pub mod plot;
+pub mod table;
+pub mod tables;
+
+use super::results::Run;
+use table::Table;
+
+/// All tables as text.
+#[must_use]
+pub fn text(run: &Run) -> String {
+    write(run, Table::text)
+}
+
+/// All tables as Markdown, each with its heading in bold.
+#[must_use]
+pub fn markdown(run: &Run) -> String {
+    write(run, Table::markdown)
+}
+
+fn write(run: &Run, form: impl Fn(&Table) -> String) -> String {
+    let tables = tables::all(run);
+    let tables: Vec<String> = tables.iter().map(form).collect();
+    format!("{}\n\n{}", tables::machine(&run.machine), tables.join("\n"))
+}
+
+#[cfg(test)]
+pub(crate) mod example;

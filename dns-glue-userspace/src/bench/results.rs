@@ -1,0 +1,239 @@
+//! What was measured, as it is written to `bench.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The names of contenders under load that goals and ratios are about.
+pub mod contender {
+    /// Swaps addresses and sends the frame back: no program that answers can
+    /// do less.
+    pub const BARE: &str = "reflector";
+    /// The same, and grows the frame by 64 octets.
+    pub const GROWING: &str = "growing-reflector";
+    /// dns-glue, with nothing behind it that answers.
+    pub const DNS_GLUE: &str = "dns-glue";
+    /// dns-glue with knotd behind it.
+    pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue+knot";
+    /// knotd over sockets.
+    pub const KNOT: &str = "knot";
+    /// knotd with its own XDP sockets.
+    pub const KNOT_XDP: &str = "knot-xdp";
+    /// nsd over sockets.
+    pub const NSD: &str = "nsd";
+}
+
+/// Values of several rounds of one measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The one in the middle; of an even number the mean of the two there.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// The spread of the values, which are sorted by it; `None` if there are
+    /// none.
+    pub fn of(values: &mut [f64]) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let upper = *values.get(values.len() / 2)?;
+        let lower = *values.get((values.len() - 1) / 2)?;
+        Some(Self {
+            median: lower.midpoint(upper),
+            min,
+            max,
+        })
+    }
+}
+
+/// How long replies take, from the query's departure to the reply's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half of the replies take no longer; microseconds.
+    pub p50_us: f64,
+    /// 99 of 100 replies take no longer; microseconds.
+    pub p99_us: f64,
+}
+
+/// One contender under one workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Who answers: one of [`contender`], or another name.
+    pub contender: String,
+    /// What is asked: the name of a workload.
+    pub workload: String,
+    /// Replies per second of one core, at its best.
+    pub replies_per_second: Spread,
+    /// The highest rate of queries, per second, at which less than one in a
+    /// thousand is lost.
+    pub lossless_rate: Option<f64>,
+    /// Time of a core for each reply, everything counted that is not the
+    /// generator: driver, program, stack and server; nanoseconds.
+    pub core_ns_per_reply: Spread,
+    /// Time of the XDP program alone for each frame, as the kernel counts it;
+    /// nanoseconds.
+    pub program_ns: Option<Spread>,
+    /// Replies by RCODE (`NOERROR`, `NXDOMAIN`).
+    pub rcodes: BTreeMap<String, u64>,
+    /// Replies with TC=1.
+    pub truncated: u64,
+    /// Mean octets of DNS message of a reply.
+    pub reply_octets_mean: f64,
+    /// How long replies take at a rate that the contender can answer.
+    pub latency: Option<Latency>,
+    /// Replies per second when far more is asked than can be answered.
+    pub flooded_replies_per_second: Option<f64>,
+}
+
+/// What it takes to serve a zone: one program, one zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ZoneWork {
+    /// Who serves it: dns-glue, one of its commands, or a name server.
+    pub contender: String,
+    /// What the tables call the zone.
+    pub zone: String,
+    /// Its delegations.
+    pub delegations: u64,
+    /// Octets of its file.
+    pub file_octets: u64,
+    /// Seconds from the start of the process until the zone is served: the
+    /// first answer over UDP; for dns-glue, the program on the interface.
+    pub ready_seconds: Spread,
+    /// Seconds of user and system time until then, of all its processes.
+    pub cpu_seconds: Spread,
+    /// Octets of memory at the peak until then (VmHWM), of the largest of its
+    /// processes.
+    pub peak_octets: u64,
+    /// Octets of memory when the zone is served (PSS, what is shared counted
+    /// once), of all its processes; memory of the kernel not included. `None`
+    /// for a command that only compiles.
+    pub served_octets: Option<u64>,
+    /// Octets of the maps in the kernel, if it has any.
+    pub map_octets: Option<u64>,
+    /// Seconds of the parts of the work, if the program tells.
+    pub phases: Vec<Phase>,
+    /// Seconds from a changed file until a delegation that is new in it is
+    /// answered, the process ended and started again in between.
+    pub restart_seconds: Option<Spread>,
+}
+
+/// A part of the work on a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What is done, in the program's own words.
+    pub name: String,
+    /// How long; seconds.
+    pub seconds: f64,
+}
+
+/// The program alone on a frame in memory (`BPF_PROG_TEST_RUN`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProgramCase {
+    /// Which query.
+    pub name: String,
+    /// How long a run takes; nanoseconds.
+    pub ns: f64,
+    /// Of the bare reflector's time.
+    pub over_bare: f64,
+    /// Of the growing reflector's time.
+    pub over_growing: f64,
+}
+
+/// Where it was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The model of the processor, as /proc/cpuinfo has it.
+    pub cpu: String,
+    /// Cores that are online.
+    pub cores: u64,
+    /// Octets of memory.
+    pub memory_octets: u64,
+    /// The release of the kernel.
+    pub kernel: String,
+    /// The version of Knot DNS, if it is there.
+    pub knot: Option<String>,
+    /// The version of NSD, if it is there.
+    pub nsd: Option<String>,
+    /// The version of BIND, if it is there.
+    pub bind: Option<String>,
+}
+
+/// What dns-glue sets out to reach, and whether it does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Goal {
+    /// What is compared, in words.
+    pub what: String,
+    /// The bound, in words: `at most 2.5`.
+    pub bound: String,
+    /// What was measured; `None` if it was not.
+    pub number: Option<f64>,
+    /// Whether the number is within the bound.
+    pub verdict: Verdict,
+}
+
+/// The answer to a [`Goal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is reached.
+    Met,
+    /// It is not.
+    NotMet,
+    /// What it is about was not measured in this run.
+    NotMeasured,
+}
+
+/// Everything of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Where.
+    pub machine: Machine,
+    /// Contenders under load.
+    pub measurements: Vec<Measurement>,
+    /// What zones take.
+    pub zone_work: Vec<ZoneWork>,
+    /// The program alone.
+    pub cases: Vec<ProgramCase>,
+    /// What was to be reached.
+    pub goals: Vec<Goal>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::contender::Contender;
+    use crate::bench::load::programs::Reflector;
+    use crate::compare::Server;
+
+    #[test]
+    fn contenders_have_the_names_that_goals_ask_for() {
+        for (contender, name) in [
+            (Contender::Reflector(Reflector::Bare), contender::BARE),
+            (Contender::Reflector(Reflector::Growing), contender::GROWING),
+            (Contender::DnsGlue, contender::DNS_GLUE),
+            (
+                Contender::DnsGlueBefore(Server::Knot),
+                contender::DNS_GLUE_BEFORE_KNOT,
+            ),
+            (Contender::Server(Server::Knot), contender::KNOT),
+            (Contender::KnotXdp, contender::KNOT_XDP),
+            (Contender::Server(Server::Nsd), contender::NSD),
+        ] {
+            assert_eq!(contender.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn a_spread_has_the_value_in_the_middle() {
+        let spread = |values: &[f64]| Spread::of(&mut values.to_vec());
+        let of = |median, min, max| Some(Spread { median, min, max });
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[2.0]), of(2.0, 2.0, 2.0));
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), of(2.0, 1.0, 3.0));
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), of(2.5, 1.0, 4.0));
+    }
+}

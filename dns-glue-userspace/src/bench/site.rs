@@ -1,0 +1,234 @@
+//! A contender on a wire, ready to be asked.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::contender::Contender;
+use super::load::programs::Reflectors;
+use super::threads::{self, Schedule};
+use super::wire::{Moderation, Wire};
+use crate::compare::Server;
+use crate::testbed::daemon::Daemon;
+use crate::testbed::network::Namespace;
+use crate::testbed::process::Process;
+use crate::testbed::server::{self, Setting};
+use crate::zone::source::ZoneSource;
+
+/// What all contenders serve.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving<'a> {
+    /// The zones.
+    pub zones: &'a [ZoneSource],
+    /// The longest reply, octets.
+    pub max_udp: u16,
+    /// A folder for their files.
+    pub folder: &'a Path,
+    /// The folder of the binary `dns-glue`.
+    pub binaries: &'a Path,
+    /// The processor that they run on.
+    pub processor: usize,
+}
+
+/// How much a contender is asked, for the sake of which work goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// As much as it can bear: packets come first, as with interrupts, then the
+    /// server's processes, then other work of the machine.
+    Bearable,
+    /// More than it can bear: the kernel lets packets and processes take turns
+    /// then.
+    Flood,
+}
+
+/// How the thread that polls is scheduled under a load that can be borne.
+const POLLER: Schedule = Schedule::First(10);
+/// How the server's processes are.
+const PROCESSES: Schedule = Schedule::First(1);
+
+/// Packets gather before a server's processes get them. Where dns-glue answers
+/// most of them there are more, and they must not wait so long.
+fn moderation(contender: Contender) -> Option<Moderation> {
+    let (server, client) = match contender {
+        Contender::Reflector(_) | Contender::DnsGlue => return None,
+        Contender::DnsGlueBefore(_) => (50, 100),
+        Contender::Server(_) | Contender::KnotXdp => (100, 250),
+    };
+    Some(Moderation {
+        server: Duration::from_micros(server),
+        client: Duration::from_micros(client),
+    })
+}
+
+/// Everything that is started for a contender; dropped, it is gone, in this
+/// order.
+pub struct Site {
+    contender: Contender,
+    daemon: Option<Daemon>,
+    server: Option<Process>,
+    _reflectors: Option<Reflectors>,
+    wire: Wire,
+    /// The thread that polls the server's end.
+    poller: u32,
+    /// Where all of it runs.
+    processor: usize,
+    /// The processes of the server.
+    processes: Vec<u32>,
+}
+
+impl Site {
+    /// Starts a contender at the other end of a wire from the namespace of the
+    /// client.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn start(
+        contender: Contender,
+        serving: &Serving<'_>,
+        namespace: &Namespace,
+    ) -> Result<Self> {
+        let wire = Wire::lay(namespace)?;
+        let mut site = Self {
+            contender,
+            daemon: None,
+            server: None,
+            _reflectors: None,
+            wire,
+            poller: 0,
+            processor: serving.processor,
+            processes: Vec::new(),
+        };
+        site.start_contender(serving)
+            .with_context(|| contender.to_string())?;
+        site.poller = site.wire.pin_pollers(serving.processor)?;
+        if let Some(server) = &mut site.server {
+            site.processes = threads::family(server.child().id())?;
+        }
+        if let Some(moderation) = moderation(contender) {
+            site.wire.moderate(namespace, moderation)?;
+        }
+        site.schedule(Load::Bearable)?;
+        Ok(site)
+    }
+
+    fn start_contender(&mut self, serving: &Serving<'_>) -> Result<()> {
+        let end = self.wire.server_end().to_owned();
+        let name = self.wire.host().name();
+        let folder = serving.folder.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        match self.contender {
+            Contender::Reflector(reflector) => {
+                let mut reflectors = Reflectors::load()?;
+                self.wire
+                    .host()
+                    .within(|| reflectors.attach(reflector, &end))??;
+                self._reflectors = Some(reflectors);
+            }
+            Contender::DnsGlue => self.start_dns_glue(serving, &folder)?,
+            Contender::DnsGlueBefore(server) => {
+                self.start_server(server, None, serving, &folder)?;
+                self.start_dns_glue(serving, &folder)?;
+            }
+            Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
+            Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,
+        }
+        Ok(())
+    }
+
+    fn start_server(
+        &mut self,
+        server: Server,
+        xdp_interface: Option<&str>,
+        serving: &Serving<'_>,
+        folder: &Path,
+    ) -> Result<()> {
+        let setting = Setting {
+            zones: serving.zones,
+            max_udp: serving.max_udp,
+            folder,
+            xdp_interface,
+            processor: Some(serving.processor),
+        };
+        self.server = Some(server::start(server, &setting, self.wire.host())?);
+        Ok(())
+    }
+
+    fn start_dns_glue(&mut self, serving: &Serving<'_>, folder: &Path) -> Result<()> {
+        let octets = serving.max_udp.to_string();
+        self.daemon = Some(Daemon::start(
+            self.wire.host(),
+            self.wire.server_end(),
+            serving.zones,
+            &["--max-udp", &octets],
+            folder,
+            serving.binaries,
+        )?);
+        Ok(())
+    }
+
+    /// Who answers.
+    pub fn contender(&self) -> Contender {
+        self.contender
+    }
+
+    /// The way there.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// dns-glue, if it is there.
+    pub fn daemon(&self) -> Option<&Daemon> {
+        self.daemon.as_ref()
+    }
+
+    /// Sets how packets and processes share the processor.
+    ///
+    /// # Errors
+    ///
+    /// A process has ended.
+    pub fn schedule(&self, load: Load) -> Result<()> {
+        let (poller, processes) = match load {
+            Load::Bearable => (POLLER, PROCESSES),
+            Load::Flood => (Schedule::Fair, Schedule::Fair),
+        };
+        threads::set_schedule(self.poller, poller).context("schedule a poller")?;
+        for process in &self.processes {
+            for thread in threads::of_process(*process)? {
+                threads::set_schedule(thread, processes)
+                    // Knot DNS has put its threads where it thinks best.
+                    .and_then(|()| threads::pin(thread, self.processor))
+                    .context("schedule a server")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The XDP program on the contender's interface, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ip` fails.
+    pub fn program(&self) -> Result<Option<u32>> {
+        let end = self.wire.server_end();
+        let links = self.wire.host().ip_json(&format!("link show dev {end}"))?;
+        let id = links[0]["xdp"]["prog"]["id"].as_u64();
+        Ok(id.map(u32::try_from).transpose()?)
+    }
+
+    /// Processor time that the contender has taken so far: the polling of its
+    /// interface, and its processes if it has some.
+    ///
+    /// # Errors
+    ///
+    /// One has ended.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let mut sum = threads::processor_time(self.poller).context("no poller")?;
+        for process in &self.processes {
+            sum += threads::processor_time(*process).context("a process has ended")?;
+        }
+        Ok(sum)
+    }
+}

@@ -1,0 +1,151 @@
+//! All contenders, side by side, under one workload after the other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::contender::Contender;
+use super::contest::Contest;
+use super::load::programs::Reflector;
+use super::load::queries::PreparedQueries;
+use super::measure::Plan;
+use super::results::Measurement;
+use super::run::Measure;
+use super::site::Serving;
+use super::workload::Workload;
+use super::zone_work::ServedZone;
+use super::zone_work::server::Program;
+use crate::testbed::interrupt;
+
+/// The longest reply, octets.
+const MAX_UDP: u16 = 1232;
+/// The processor that sends, and the one that the contenders run on.
+const SENDER: usize = 0;
+const ANSWERER: usize = 1;
+/// How long a contender has its turn.
+const TURN: Duration = Duration::from_millis(300);
+/// Delegations beyond which the memory of a machine is not enough for all
+/// servers side by side.
+const MANY: u64 = 1_000_000;
+
+/// Puts contenders under load.
+#[derive(Debug)]
+pub struct UnderLoad {
+    /// The folder of `dns-glue`.
+    binaries: PathBuf,
+    /// Rounds in which each contender has its turn.
+    rounds: usize,
+}
+
+impl UnderLoad {
+    /// `binaries` is the folder of `dns-glue`; a quick one takes fewer rounds.
+    #[must_use]
+    pub fn new(binaries: &Path, is_quick: bool) -> Self {
+        Self {
+            binaries: binaries.to_owned(),
+            rounds: if is_quick { 3 } else { 7 },
+        }
+    }
+}
+
+impl Measure for UnderLoad {
+    fn measure(&mut self, zone: &ServedZone, workloads: &[Workload]) -> Result<Vec<Measurement>> {
+        let processors = std::thread::available_parallelism()?.get();
+        ensure!(
+            processors > ANSWERER,
+            "load needs two processors: one asks, one answers"
+        );
+        let folder = Folder::new()?;
+        let serving = Serving {
+            zones: std::slice::from_ref(&zone.source),
+            max_udp: MAX_UDP,
+            folder: &folder.0,
+            binaries: &self.binaries,
+            processor: ANSWERER,
+        };
+        let mut measurements = Vec::new();
+        // Two sets: with nobody behind dns-glue, misses have no reply.
+        for is_all_referrals in [true, false] {
+            let of_set = workloads
+                .iter()
+                .filter(|one| one.is_all_referrals == is_all_referrals);
+            let of_set: Vec<&Workload> = of_set.collect();
+            let contenders = contenders(zone, is_all_referrals);
+            measurements.extend(self.set(&serving, &contenders, &of_set)?);
+        }
+        let place = |one: &Measurement| {
+            let mut names = workloads.iter().map(|workload| &workload.name);
+            names.position(|name| *name == one.workload)
+        };
+        measurements.sort_by_key(place);
+        Ok(measurements)
+    }
+}
+
+impl UnderLoad {
+    /// Some contenders under some workloads.
+    fn set(
+        &self,
+        serving: &Serving<'_>,
+        contenders: &[Contender],
+        workloads: &[&Workload],
+    ) -> Result<Vec<Measurement>> {
+        let plan = Plan {
+            rounds: self.rounds,
+            turn: TURN,
+            lossless: true,
+        };
+        let mut measurements = Vec::new();
+        if workloads.is_empty() {
+            return Ok(measurements);
+        }
+        let mut contest = Contest::start(contenders, serving, SENDER)?;
+        for workload in workloads {
+            interrupt::check()?;
+            eprintln!("{}", workload.name);
+            let queries = PreparedQueries::new(workload.messages.iter())?;
+            let measured = contest.hold(&workload.name, &queries, &plan);
+            measurements.extend(measured.with_context(|| workload.name.clone())?);
+        }
+        Ok(measurements)
+    }
+}
+
+/// Who can answer: those that are installed, and of a large zone only those
+/// in the kernel.
+fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
+    let can = |one: &Contender| match one {
+        Contender::Reflector(Reflector::Bare | Reflector::Growing) => true,
+        Contender::DnsGlue => is_all_referrals,
+        Contender::DnsGlueBefore(server) | Contender::Server(server) => {
+            zone.delegations <= MANY && Program::Server(*server).is_installed()
+        }
+        Contender::KnotXdp => {
+            let knot = Program::Server(crate::compare::Server::Knot);
+            zone.delegations <= MANY && knot.is_installed()
+        }
+    };
+    Contender::ALL.into_iter().filter(can).collect()
+}
+
+/// Where the contenders have their files; removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("dns-glue-bench-{}", process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{}: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! dns-glue as a process in a namespace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::network::Namespace;
+use super::process::{Process, wait_for};
+use crate::zone::source::ZoneSource;
+
+/// A running `dns-glue run`, stopped when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Process,
+    binary: PathBuf,
+    control: PathBuf,
+}
+
+impl Daemon {
+    /// Starts the `dns-glue` of the folder `binaries` on an interface of
+    /// `host`, in native mode and with further `options`, and waits until it
+    /// answers. Its log and its control socket are in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start; its log is told.
+    pub fn start(
+        host: &Namespace,
+        interface: &str,
+        zones: &[ZoneSource],
+        options: &[&str],
+        folder: &Path,
+        binaries: &Path,
+    ) -> Result<Self> {
+        let binary = binaries.join("dns-glue");
+        let control = folder.join("control.sock");
+        let mut command = Command::new(&binary);
+        command
+            .args(["run", "--iface", interface, "--mode", "native"])
+            .args(options)
+            .arg("--control")
+            .arg(&control);
+        for zone in zones {
+            let origin = zone.apex.fmt_with_dot();
+            let zone = format!("{origin}={}", zone.path.display());
+            command.args(["--zone", &zone]);
+        }
+        let log = folder.join("dns-glue.log");
+        let process = Process::start(&mut command, host, &log)?;
+        let mut daemon = Self {
+            process,
+            binary,
+            control,
+        };
+        let started = wait_for("dns-glue answers", || {
+            daemon.process.ensure_running()?;
+            let answered = daemon.status().map(|status| status["zones"].clone());
+            let answered = answered.and_then(|zones| zones.as_array().map(Vec::len));
+            Ok(answered == Some(zones.len()))
+        });
+        if let Err(error) = started {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            bail!("dns-glue: {error:#}\n{log}");
+        }
+        Ok(daemon)
+    }
+
+    /// Packets of each outcome: name, action, number.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub fn counters(&self) -> Result<Counters> {
+        let status = self.status().context("dns-glue does not answer")?;
+        let counters = status["counters"].as_array().context("no counters")?;
+        let read = |counter: &serde_json::Value| {
+            Some((
+                counter["name"].as_str()?.to_owned(),
+                counter["action"].as_str()?.to_owned(),
+                counter["packets"].as_u64()?,
+            ))
+        };
+        let counters: Option<Vec<_>> = counters.iter().map(read).collect();
+        Ok(Counters(counters.context("a counter without a number")?))
+    }
+
+    fn status(&self) -> Option<serde_json::Value> {
+        let output = Command::new(&self.binary)
+            .args(["status", "--json", "--control"])
+            .arg(&self.control)
+            .output()
+            .ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+}
+
+/// The counters of dns-glue at one moment.
+#[derive(Clone, Debug)]
+pub struct Counters(Vec<(String, String, u64)>);
+
+impl Counters {
+    /// Packets that the kernel answered.
+    pub fn answered(&self) -> u64 {
+        let answered = self.0.iter().filter(|(_, action, _)| action == "answered");
+        answered.map(|(.., packets)| packets).sum()
+    }
+
+    /// Packets of one outcome; 0 if there is none of that name.
+    pub fn packets(&self, name: &str) -> u64 {
+        let mut counters = self.0.iter();
+        let counter = counters.find(|(other, ..)| other == name);
+        counter.map_or(0, |(.., packets)| *packets)
+    }
+}
