@@ -3,7 +3,7 @@
 //!
 //! Offsets are counted from the end of the question, where the NS records
 //! start. What a pointer leads to is written down as a *target*; the octets of
-//! the pointer are those of a QNAME of length 0 until [`Encoded::place`] makes
+//! the pointer are those of a QNAME of length 0 until [`EncodedView::place`] makes
 //! them those of a real one. So two delegations with the same name servers
 //! have the same [`Encoded`] octets.
 
