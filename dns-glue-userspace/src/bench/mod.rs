@@ -5,11 +5,17 @@
 //! zones -> workload (what is asked) -> under_load (all contenders)         -\
 //!      \-> zone_work (what it takes to serve a zone) -----------------------+-> results
 //!      \-> cases (the program alone) --------------------------------------/
-//!      under_load: contender -> site on a wire, load (a client in the kernel) -> round -> measure
+//! under_load: contest (contenders side by side)
+//!   load (a client in the kernel: prepared queries out, replies counted)
+//!     -> wire (a veth pair, polled by threads of its own) -> site (a contender at its other end)
+//!   round (one contender asked for a while) -> lossless (the highest rate it bears)
+//!                                           -> measure (rounds in turns)
 //! results -> report (goals, tables, a plot);  run (all of it, in order)
 //! ```
 //!
-//! Nothing of it is part of dns-glue.
+//! A contender's time is the processor time of the thread that polls its
+//! interface, and of its processes if it has some; neither the client nor the
+//! polling of its end is in it. Nothing of this is part of dns-glue.
 
 pub mod cases;
 pub mod contender;

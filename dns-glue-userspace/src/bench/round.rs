@@ -7,15 +7,11 @@ use dns_glue_common::traffic::Returned;
 
 use super::load::programs::{Client, Rate};
 use super::site::Site;
-use super::threads::{self, Schedule};
 use super::wire::{self, WireCounts};
 use crate::testbed::network::Namespace;
 
 /// What is waited until nothing is under way.
 const SETTLING: Duration = Duration::from_millis(30);
-
-/// How the thread that sends is scheduled.
-const SENDER: Schedule = Schedule::First(1);
 
 /// Who asks, and from where.
 pub struct Asker<'n> {
@@ -91,10 +87,8 @@ impl Asker<'_> {
         let time = site.processor_time()?;
         let (client, processor) = (&mut self.client, self.processor);
         let (queries, elapsed) = self.namespace.within(|| {
-            threads::pin(threads::own(), processor).context("pin the sender")?;
-            threads::set_schedule(threads::own(), SENDER).context("schedule the sender")?;
             let interface = index_of(wire.client_end())?;
-            client.send(interface, &wire::ends(), rate, duration)
+            client.send(interface, processor, &wire::ends(), rate, duration)
         })??;
         std::thread::sleep(SETTLING);
         let since = self.client.latencies()?;

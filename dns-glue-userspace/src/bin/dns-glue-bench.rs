@@ -97,6 +97,9 @@ struct Load {
     /// The processor that the contenders run on
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     processor: usize,
+    /// The processor that queries are sent by
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    sender: usize,
 }
 
 fn load(arguments: &Load) -> Result<()> {
@@ -128,7 +131,7 @@ fn load(arguments: &Load) -> Result<()> {
         turn: Duration::from_millis(arguments.turn),
         lossless: arguments.lossless,
     };
-    let contest = Contest::start(contenders, &serving, 0)
+    let contest = Contest::start(contenders, &serving, arguments.sender)
         .and_then(|mut contest| contest.hold("www below delegations", &queries, &plan));
     std::fs::remove_dir_all(&folder)?;
     print(&contest?);

@@ -5,7 +5,8 @@
 //!                                                  \-> host_maps (interfaces, addresses), counters
 //! ```
 //!
-//! *Invariant:* nothing outside this folder knows aya.
+//! *Invariant:* nothing outside this folder knows aya, but the client of
+//! `bench`, which has programs of its own (`bench::load::programs`).
 //!
 //! What lives how long is kept apart: [`Loaded`] is the program of one
 //! generation with its maps; [`HostMaps`] and [`Counters`] belong to the host

@@ -1,7 +1,7 @@
 //! Ends a system call of another thread by a signal.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// The signal; what it means otherwise, nothing, is what its handler does.
@@ -10,33 +10,30 @@ const SIGNAL: libc::c_int = libc::SIGUSR1;
 /// sent again.
 const AGAIN: Duration = Duration::from_millis(2);
 
-/// Does `work`, whose last part is a system call that a signal ends with EINTR,
-/// and sends it that signal after a while.
+/// Does `work` on a thread of its own, whose last part is a system call that a
+/// signal ends with EINTR, and sends it that signal after a while.
 ///
 /// # Errors
 ///
 /// The signal cannot be handled.
-pub fn end_after<T>(duration: Duration, work: impl FnOnce() -> T) -> io::Result<T> {
+pub fn end_after<T: Send>(duration: Duration, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     handle_signal()?;
-    // SAFETY: a plain call; the number is that of this thread until it ends.
-    let thread = unsafe { libc::pthread_self() };
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let signaller = scope.spawn(|| {
-            std::thread::sleep(duration);
-            while !done.load(Ordering::Acquire) {
-                // SAFETY: the thread lives: it waits for this one below.
-                unsafe { libc::pthread_kill(thread, SIGNAL) };
-                std::thread::sleep(AGAIN);
-            }
+        let (sender, receiver) = mpsc::channel();
+        let worker = scope.spawn(move || {
+            // SAFETY: a plain call.
+            let own = unsafe { libc::pthread_self() };
+            sender.send(own).map_err(io::Error::other).map(|()| work())
         });
-        let result = work();
-        done.store(true, Ordering::Release);
-        // Nothing is left to be interrupted once this has ended.
-        signaller
-            .join()
-            .map_err(|_| io::Error::other("a thread panicked"))?;
-        Ok(result)
+        let thread = receiver.recv().map_err(io::Error::other)?;
+        std::thread::sleep(duration);
+        while !worker.is_finished() {
+            // SAFETY: the thread has not been joined, so the number is its own.
+            unsafe { libc::pthread_kill(thread, SIGNAL) };
+            std::thread::sleep(AGAIN);
+        }
+        let result = worker.join();
+        result.map_err(|_| io::Error::other("a thread panicked"))?
     })
 }
 

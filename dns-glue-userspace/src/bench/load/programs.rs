@@ -16,14 +16,17 @@ use dns_glue_common::traffic::{
 
 use super::interruption::end_after;
 use super::queries::{Ends, PreparedQueries};
+use crate::bench::threads::{self, Schedule};
 use crate::kernel::value::Value;
 
 /// The objects that the build script made.
 static CLIENT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-load"));
 static REFLECTORS: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
 
-/// Frames that the kernel makes before it sends them together.
-const BATCH: u32 = 64;
+/// Frames that the kernel makes before it sends them together, and also as many
+/// pages as it keeps to make more of. With fewer, pages that come back find no
+/// place there and are replaced by others, which are in nobody's cache.
+const BATCH: u32 = 256;
 /// Frames of one system call: more than there is time for. There is one call
 /// only, because each begins with a pause of 20 milliseconds, in which the
 /// kernel changes its XDP dispatcher.
@@ -35,6 +38,11 @@ const STARTING: Duration = Duration::from_millis(20);
 const FRAME_OCTETS: usize = 96;
 /// Octets of `struct xdp_md` (linux/bpf.h): six numbers of 32 bits.
 const CONTEXT_OCTETS: usize = 24;
+
+/// How the thread that ends the sending is scheduled.
+const WATCH: Schedule = Schedule::First(20);
+/// How the thread that sends is scheduled.
+const SENDER: Schedule = Schedule::First(1);
 
 /// The client in the kernel: it sends to, and counts what comes back from, any
 /// number of interfaces, one at a time.
@@ -91,9 +99,9 @@ impl Client {
         attach(&mut self.ebpf, COUNT_REPLY, interface)
     }
 
-    /// Sends for a while on the interface of that index, which must be in this
-    /// thread's network namespace; returns how many queries that were, and the
-    /// time that it took.
+    /// Sends for a while, by one processor, on the interface of that index, which
+    /// must be in this thread's network namespace; returns how many queries that
+    /// were, and the time that it took.
     ///
     /// # Errors
     ///
@@ -101,6 +109,7 @@ impl Client {
     pub fn send(
         &mut self,
         interface: u32,
+        processor: usize,
         ends: &Ends,
         rate: Rate,
         duration: Duration,
@@ -115,6 +124,8 @@ impl Client {
             slabs: self.slabs,
             padding: 0,
         })?;
+        // Both processors may be busy with threads that run before all others.
+        threads::set_schedule(threads::own(), WATCH).context("schedule the watch")?;
         let before = self.progress()?;
         self.set_progress(&Progress {
             started: 0,
@@ -125,10 +136,12 @@ impl Client {
             .program(SEND_QUERY)
             .context(SEND_QUERY)?
             .try_into()?;
-        let sending = end_after(STARTING + duration, || send_frames(program, interface));
-        sending
-            .context("handle a signal")?
-            .context("send queries")?;
+        let sending = end_after(STARTING + duration, || {
+            threads::pin(threads::own(), processor).context("pin the sender")?;
+            threads::set_schedule(threads::own(), SENDER).context("schedule the sender")?;
+            send_frames(program, interface).context("send queries")
+        });
+        sending.context("run a thread")??;
         let ended = monotonic_time()?;
         let after = self.progress()?;
         ensure!(after.started > 0, "nothing was sent");

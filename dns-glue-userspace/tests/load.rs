@@ -1,0 +1,117 @@
+//! The client of the measurements: every query that it sends is accounted for,
+//! and every reply that comes back is a reply.
+
+mod program_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dns_glue::bench::contender::Contender;
+use dns_glue::bench::contest::Contest;
+use dns_glue::bench::load::messages;
+use dns_glue::bench::load::programs::{Rate, Reflector};
+use dns_glue::bench::load::queries::PreparedQueries;
+use dns_glue::bench::round::Round;
+use dns_glue::bench::site::Serving;
+use dns_glue::zone::cuts::find_cuts;
+use dns_glue::zone::source::{self, ZoneSource};
+use program_support::is_root;
+
+const TURN: Duration = Duration::from_millis(100);
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What was sent came back, or was lost at one of the two ends, which count it.
+#[track_caller]
+fn assert_whole(round: &Round, what: &str) {
+    let wire = &round.wire;
+    assert!(round.queries > 100, "{what}: {round:?}");
+    assert_eq!(
+        round.queries,
+        wire.sent + wire.lost_before,
+        "{what}: {round:?}"
+    );
+    assert_eq!(wire.sent, wire.received, "{what}: {round:?}");
+    assert_eq!(
+        wire.received,
+        round.replies() + wire.lost_behind,
+        "{what}: {round:?}"
+    );
+}
+
+#[test]
+fn every_query_is_accounted_for() {
+    if !is_root() {
+        eprintln!("skipped: network namespaces and XDP need root");
+        return;
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example-signed.zone");
+    let zone: ZoneSource = format!("signed.example={}", file.display())
+        .parse()
+        .expect("a zone argument");
+    let zones = [source::load(&zone).expect("the zone is good")];
+    let cuts = find_cuts(&zones, &[]);
+    let messages = messages::queries(&zones[0], &cuts, 0, true).expect("names are short");
+    // Which of them the kernel answers is the matter of other tests.
+    let answered: Vec<&[u8]> = messages
+        .iter()
+        .map(Vec::as_slice)
+        .filter(|message| kernel_answers(&zones, message))
+        .collect();
+    let queries = PreparedQueries::new(answered.iter().copied()).expect("there are some");
+
+    let folder = Folder(std::env::temp_dir().join(format!("dns-glue-load-{}", std::process::id())));
+    let binary = Path::new(env!("CARGO_BIN_EXE_dns-glue"));
+    let serving = Serving {
+        zones: &[zone],
+        max_udp: 1232,
+        folder: &folder.0,
+        binaries: binary.parent().expect("a folder"),
+        processor: 0,
+    };
+    let contenders = [
+        Contender::Reflector(Reflector::Bare),
+        Contender::Reflector(Reflector::Growing),
+        Contender::DnsGlue,
+    ];
+    let contest = Contest::start(&contenders, &serving, 0).expect("all of them start");
+    let mut asker = contest.asker(&queries).expect("the client's programs load");
+    for site in contest.sites() {
+        for rate in [Rate::Paced(20_000.0), Rate::Unlimited] {
+            let what = format!("{} {rate:?}", site.contender());
+            let before = site
+                .daemon()
+                .map(|daemon| daemon.counters().unwrap().answered());
+            let round = asker.ask(site, rate, TURN).expect(&what);
+            assert_whole(&round, &what);
+            let rcodes = &round.returned.rcodes;
+            let Some(daemon) = site.daemon() else {
+                assert_eq!(rcodes.iter().sum::<u64>(), 0, "{what}: {round:?}");
+                continue;
+            };
+            assert_eq!(rcodes[0], round.replies(), "{what}: {round:?}");
+            assert_eq!(round.returned.reflected, 0, "{what}: {round:?}");
+            let after = daemon.counters().unwrap().answered();
+            assert_eq!(
+                before.map(|before| after - before),
+                Some(round.wire.received),
+                "{what}"
+            );
+        }
+    }
+}
+
+fn kernel_answers(zones: &[dns_glue::zone::records::Zone], message: &[u8]) -> bool {
+    let cuts = find_cuts(zones, &[]);
+    let compilation = dns_glue::compile::compile(zones, &cuts, &()).expect("it compiles");
+    let policy = dns_glue_common::policy::Policy::DEFAULT;
+    dns_glue::host::answer(&compilation.generation, &policy, message).is_ok()
+}
