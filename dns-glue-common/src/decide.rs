@@ -184,6 +184,10 @@ impl Plan {
 ///
 /// The reason why the query passes.
 #[inline(always)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a struct of references would lie on the stack, of which there are 512 octets"
+)]
 pub fn decide<G: Generation, K: KeptBodies>(
     message: &Message<'_>,
     starts: &LabelStarts,

@@ -49,10 +49,6 @@ macro_rules! outcomes {
                 ACTIONS.get(place).copied().unwrap_or(Action::Pass)
             }
 
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "evaluated by the compiler, where a panic is an error"
-            )]
             const fn actions() -> [Action; COUNTER_SLOTS] {
                 let mut actions = [Action::Pass; COUNTER_SLOTS];
                 $(actions[$index] = Action::$action;)+
