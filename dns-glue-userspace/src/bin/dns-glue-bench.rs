@@ -22,6 +22,7 @@ use dns_glue::bench::load::programs::Reflector;
 use dns_glue::bench::load::queries::PreparedQueries;
 use dns_glue::bench::measure::Plan;
 use dns_glue::bench::results::{Measurement, Spread};
+use dns_glue::bench::round::Senders;
 use dns_glue::bench::site::Serving;
 use dns_glue::compile;
 use dns_glue::host::{self, SERVER};
@@ -97,9 +98,13 @@ struct Load {
     /// The processor that the contenders run on
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     processor: usize,
-    /// The processor that queries are sent by
+    /// The processor that sends queries to servers
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     sender: usize,
+    /// The one that sends queries to programs in the kernel; theirs if none is
+    /// named
+    #[arg(long, value_name = "NUMBER")]
+    kernel_sender: Option<usize>,
 }
 
 fn load(arguments: &Load) -> Result<()> {
@@ -131,7 +136,11 @@ fn load(arguments: &Load) -> Result<()> {
         turn: Duration::from_millis(arguments.turn),
         lossless: arguments.lossless,
     };
-    let contest = Contest::start(contenders, &serving, arguments.sender)
+    let senders = Senders {
+        to_kernel: arguments.kernel_sender.unwrap_or(arguments.processor),
+        to_servers: arguments.sender,
+    };
+    let contest = Contest::start(contenders, &serving, senders)
         .and_then(|mut contest| contest.hold("www below delegations", &queries, &plan));
     std::fs::remove_dir_all(&folder)?;
     print(&contest?);
