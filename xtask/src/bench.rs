@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{build, command, packages, workspace};
 
 /// The measurement, and what it starts, which lies beside it.
-const BINARY: &str = "dns-glue-bench-run";
+const BINARY: &str = "dns-glue-bench";
 const STARTED: [&str; 2] = ["dns-glue", "dns-glue-lab"];
 /// Real zones and names, below the folder of the workspace, where they are at
 /// hand.
@@ -28,6 +28,10 @@ pub struct Arguments {
     /// One part only: load, zone or cases
     #[arg(long, value_name = "PART")]
     only: Option<String>,
+    /// Who takes part under load: reflector, growing-reflector, dns-glue,
+    /// dns-glue+knot, knot-xdp, nsd, knot, bind [default: all]
+    #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
+    contenders: Vec<String>,
     /// The zone beside the synthetic ones [default: the root zone if it is at
     /// hand, or the signed example zone]
     #[arg(long, value_name = "ORIGIN=FILE")]
@@ -77,6 +81,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         if let Some(value) = value {
             bench.args([option, value]);
         }
+    }
+    for contender in &arguments.contenders {
+        bench.args(["--contender", contender]);
     }
     command::run(&mut bench)
 }

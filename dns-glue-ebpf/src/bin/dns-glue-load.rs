@@ -50,7 +50,7 @@ const ETHERNET_OCTETS: usize = 14;
 
 /// Turns any frame into the next query, when it is due.
 #[xdp]
-pub fn send_query(ctx: XdpContext) -> u32 {
+pub fn send_query(mut ctx: XdpContext) -> u32 {
     let (Some(course), Some(progress)) = (COURSE.get_ptr(0), PROGRESS.get_ptr_mut(0)) else {
         return xdp_action::XDP_ABORTED;
     };
@@ -63,7 +63,7 @@ pub fn send_query(ctx: XdpContext) -> u32 {
     if !is_due(course, progress) {
         return xdp_action::XDP_DROP;
     }
-    match send(&ctx, course, progress) {
+    match send(&mut ctx, course, progress) {
         Some(()) => xdp_action::XDP_TX,
         None => xdp_action::XDP_ABORTED,
     }
@@ -86,7 +86,7 @@ fn is_due(course: &Course, progress: &mut Progress) -> bool {
 }
 
 #[inline(always)]
-fn send(ctx: &XdpContext, course: &Course, progress: &mut Progress) -> Option<()> {
+fn send(ctx: &mut XdpContext, course: &Course, progress: &mut Progress) -> Option<()> {
     let (head, message) = next_message(course, progress)?;
     let ipv6 = head.family != 0;
     let front_octets = if ipv6 {
@@ -225,7 +225,7 @@ impl Query {
 }
 
 #[inline(always)]
-fn write_ipv4(ctx: &XdpContext, front: &Front, query: &Query) -> Option<()> {
+fn write_ipv4(ctx: &mut XdpContext, front: &Front, query: &Query) -> Option<()> {
     const IP: usize = ETHERNET_OCTETS;
     let packet: &mut [u8; IPV4_FRONT_OCTETS + 2] = packet(ctx)?;
     packet[..IPV4_FRONT_OCTETS].copy_from_slice(&front.octets[..IPV4_FRONT_OCTETS]);
@@ -238,7 +238,7 @@ fn write_ipv4(ctx: &XdpContext, front: &Front, query: &Query) -> Option<()> {
 }
 
 #[inline(always)]
-fn write_ipv6(ctx: &XdpContext, front: &Front, query: &Query) -> Option<()> {
+fn write_ipv6(ctx: &mut XdpContext, front: &Front, query: &Query) -> Option<()> {
     const IP: usize = ETHERNET_OCTETS;
     let packet: &mut [u8; IPV6_FRONT_OCTETS + 2] = packet(ctx)?;
     packet[..IPV6_FRONT_OCTETS].copy_from_slice(&front.octets[..IPV6_FRONT_OCTETS]);
@@ -249,16 +249,11 @@ fn write_ipv6(ctx: &XdpContext, front: &Front, query: &Query) -> Option<()> {
 
 /// The first octets of the packet.
 #[inline(always)]
-#[expect(
-    clippy::mut_from_ref,
-    reason = "the packet is not part of the context, which only says where it is"
-)]
-fn packet<const N: usize>(ctx: &XdpContext) -> Option<&mut [u8; N]> {
+fn packet<const N: usize>(ctx: &mut XdpContext) -> Option<&mut [u8; N]> {
     if ctx.data() + N > ctx.data_end() {
         return None;
     }
-    // SAFETY: that many octets are in the packet, octets have no alignment,
-    // and each caller holds one such reference at a time.
+    // SAFETY: that many octets are in the packet, and octets have no alignment.
     Some(unsafe { &mut *(ctx.data() as *mut [u8; N]) })
 }
 
@@ -295,20 +290,20 @@ fn now() -> u64 {
 
 /// Counts a reply, and drops it.
 #[xdp(frags)]
-pub fn count_reply(ctx: XdpContext) -> u32 {
+pub fn count_reply(mut ctx: XdpContext) -> u32 {
     let Some(returned) = RETURNED.get_ptr_mut(0) else {
         return xdp_action::XDP_ABORTED;
     };
     // SAFETY: this processor's own value; it is read when nothing arrives.
     let returned = unsafe { &mut *returned };
-    if count(&ctx, returned).is_none() {
+    if count(&mut ctx, returned).is_none() {
         returned.others += 1;
     }
     xdp_action::XDP_DROP
 }
 
 #[inline(always)]
-fn count(ctx: &XdpContext, returned: &mut Returned) -> Option<()> {
+fn count(ctx: &mut XdpContext, returned: &mut Returned) -> Option<()> {
     const IPV4: u16 = 0x0800_u16.to_be();
     const IPV6: u16 = 0x86dd_u16.to_be();
     const UDP: u8 = 17;

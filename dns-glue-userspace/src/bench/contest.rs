@@ -7,7 +7,7 @@ use super::load::programs::Client;
 use super::load::queries::PreparedQueries;
 use super::measure::{self, Plan};
 use super::results::Measurement;
-use super::round::Asker;
+use super::round::{Asker, Senders};
 use super::site::{Serving, Site};
 use crate::testbed::network::Namespace;
 
@@ -16,25 +16,28 @@ pub struct Contest {
     // Dropped first: their wires begin in the namespace.
     sites: Vec<Site>,
     client: Namespace,
-    /// The processor that the client sends on.
-    sender: usize,
+    /// Who sends.
+    senders: Senders,
 }
 
 impl Contest {
-    /// Starts all of them; queries will be sent by the processor `sender`, which
-    /// must be another than theirs.
+    /// Starts all of them.
     ///
     /// # Errors
     ///
     /// One does not start.
-    pub fn start(contenders: &[Contender], serving: &Serving<'_>, sender: usize) -> Result<Self> {
+    pub fn start(
+        contenders: &[Contender],
+        serving: &Serving<'_>,
+        senders: Senders,
+    ) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
         let start = |contender: &Contender| Site::start(*contender, serving, &client);
         let sites = contenders.iter().map(start).collect::<Result<_>>()?;
         Ok(Self {
             sites,
             client,
-            sender,
+            senders,
         })
     }
 
@@ -69,7 +72,7 @@ impl Contest {
         Ok(Asker {
             client,
             namespace: &self.client,
-            processor: self.sender,
+            senders: self.senders,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::kernel::run_time::{Timing, timed_runs};
 
 /// So often a turn is tried in which queries get lost for no known reason: other
 /// work of the machine may have been in the way.
-const ATTEMPTS: usize = 15;
+const ATTEMPTS: usize = 6;
 /// A server is at its best a little below the highest rate without loss.
 const BEST: f64 = 0.95;
 
@@ -109,13 +109,21 @@ impl<'s> Course<'s> {
             if round.is_whole() {
                 break;
             }
-            if attempt.is_multiple_of(3) {
+            if attempt.is_multiple_of(2) {
                 self.slow_down();
             }
             round = asker.ask(self.site, self.rate, plan.turn)?;
             replied += round.wire.replied;
         }
-        ensure!(round.is_whole(), "queries get lost: {round:?}");
+        if !round.is_whole() {
+            // Told beside the numbers: to end here would take them all away.
+            eprintln!(
+                "{}: {} of {} queries got no reply",
+                self.site.contender(),
+                round.unanswered(),
+                round.wire.received
+            );
+        }
         if let (Some(before), Some(after)) = (answered, self.answered()?) {
             let by_kernel = after - before;
             ensure!(
@@ -176,16 +184,20 @@ impl<'s> Course<'s> {
     fn finish(self, workload: &str) -> Result<Measurement> {
         let core_ns: Vec<f64> = self.rounds.iter().map(Round::core_ns).collect();
         let core_ns_per_reply = spread(&core_ns).context("no rounds")?;
+        let rates: Vec<f64> = self.rounds.iter().map(Round::replies_per_second).collect();
+        let replies_per_second = spread(&rates).context("no rounds")?;
+        // As fast as it can is as much as it can be asked.
+        let flooded = match self.site.contender().is_in_kernel() {
+            true => Some(replies_per_second),
+            false => spread(&self.flooded),
+        };
+        let unanswered = self.rounds.iter().map(Round::share_unanswered);
         let replies: u64 = self.rounds.iter().map(Round::replies).sum();
         let message_octets: u64 = self.rounds.iter().map(|round| round.returned.octets).sum();
         let mut measurement = Measurement {
             contender: self.site.contender().to_string(),
             workload: workload.to_owned(),
-            replies_per_second: Spread {
-                median: 1e9 / core_ns_per_reply.median,
-                min: 1e9 / core_ns_per_reply.max,
-                max: 1e9 / core_ns_per_reply.min,
-            },
+            replies_per_second,
             lossless_rate: self.lossless,
             core_ns_per_reply,
             program_ns: spread(&self.program_ns),
@@ -197,7 +209,8 @@ impl<'s> Course<'s> {
                 .sum(),
             reply_octets_mean: message_octets as f64 / replies as f64,
             latency: self.latency,
-            flooded_replies_per_second: spread(&self.flooded).map(|spread| spread.median),
+            flooded_replies_per_second: flooded.map(|spread| spread.median),
+            unanswered: unanswered.fold(0.0, f64::max),
         };
         for round in &self.rounds {
             for (rcode, count) in (0_u8..).zip(round.returned.rcodes) {

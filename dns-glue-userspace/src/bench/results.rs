@@ -66,7 +66,8 @@ pub struct Measurement {
     pub contender: String,
     /// What is asked: the name of a workload.
     pub workload: String,
-    /// Replies per second of one core, at its best.
+    /// Replies per second, as observed: at the highest rate at which the
+    /// contender loses nothing, or, in the kernel, as fast as it can.
     pub replies_per_second: Spread,
     /// The highest rate of queries, per second, at which less than one in a
     /// thousand is lost.
@@ -87,6 +88,9 @@ pub struct Measurement {
     pub latency: Option<Latency>,
     /// Replies per second when far more is asked than can be answered.
     pub flooded_replies_per_second: Option<f64>,
+    /// Queries that arrived and were not answered, as a share of those that
+    /// arrived, in the worst round.
+    pub unanswered: f64,
 }
 
 /// What it takes to serve a zone: one program, one zone.

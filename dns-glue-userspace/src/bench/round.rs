@@ -13,14 +13,28 @@ use crate::testbed::network::Namespace;
 /// What is waited until nothing is under way.
 const SETTLING: Duration = Duration::from_millis(30);
 
+/// The processors that send queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Senders {
+    /// To contenders that are in the kernel only. Best is their own processor:
+    /// it makes a batch of queries, and then they have their turn, so that they
+    /// always have work and nothing is lost. From another processor every query
+    /// costs them the way from its cache, which on a virtual machine is short or
+    /// three times as long from one minute to the next.
+    pub to_kernel: usize,
+    /// To servers: another than theirs, because they do not take turns with the
+    /// sender.
+    pub to_servers: usize,
+}
+
 /// Who asks, and from where.
 pub struct Asker<'n> {
     /// The client's programs.
     pub client: Client,
     /// Where the wires begin.
     pub namespace: &'n Namespace,
-    /// The processor that sends.
-    pub processor: usize,
+    /// Who sends.
+    pub senders: Senders,
 }
 
 /// What one round came to.
@@ -66,6 +80,16 @@ impl Round {
         self.queries.saturating_sub(known)
     }
 
+    /// Replies a second.
+    pub fn replies_per_second(&self) -> f64 {
+        self.replies() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Unanswered queries as a share of those that arrived.
+    pub fn share_unanswered(&self) -> f64 {
+        self.unanswered() as f64 / self.wire.received.max(1) as f64
+    }
+
     /// Whether nearly all queries that arrived were answered: all but one in a
     /// thousand.
     pub fn is_whole(&self) -> bool {
@@ -85,7 +109,11 @@ impl Asker<'_> {
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
         let time = site.processor_time()?;
-        let (client, processor) = (&mut self.client, self.processor);
+        let processor = match site.contender().is_in_kernel() {
+            true => self.senders.to_kernel,
+            false => self.senders.to_servers,
+        };
+        let client = &mut self.client;
         let (queries, elapsed) = self.namespace.within(|| {
             let interface = index_of(wire.client_end())?;
             client.send(interface, processor, &wire::ends(), rate, duration)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::contender::Contender;
 use super::report::{self, goals, plot};
 use super::results::{Measurement, Run, contender};
 use super::workload::zone::Names;
@@ -69,6 +70,9 @@ pub struct Choices {
     /// One part only
     #[arg(long, value_enum)]
     pub only: Option<Part>,
+    /// Who takes part under load; all who are installed if nobody is named
+    #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
+    pub contenders: Vec<Contender>,
     /// The zone beside the synthetic ones; without it the root zone if it is
     /// at hand
     #[arg(long, value_name = "ORIGIN=FILE")]
@@ -311,6 +315,7 @@ mod tests {
             sign_largest: false,
             quick: true,
             only: Some(Part::Load),
+            contenders: Vec::new(),
             zone: None,
             queries: None,
             out: folder.join("out"),

@@ -13,6 +13,7 @@ use super::load::programs::Reflector;
 use super::load::queries::PreparedQueries;
 use super::measure::Plan;
 use super::results::Measurement;
+use super::round::Senders;
 use super::run::Measure;
 use super::site::Serving;
 use super::workload::Workload;
@@ -22,9 +23,13 @@ use crate::testbed::interrupt;
 
 /// The longest reply, octets.
 const MAX_UDP: u16 = 1232;
-/// The processor that sends, and the one that the contenders run on.
-const SENDER: usize = 0;
+/// The processor that the contenders run on.
 const ANSWERER: usize = 1;
+/// Those that send to them.
+const SENDERS: Senders = Senders {
+    to_kernel: ANSWERER,
+    to_servers: 0,
+};
 /// How long a contender has its turn.
 const TURN: Duration = Duration::from_millis(300);
 /// Delegations beyond which the memory of a machine is not enough for all
@@ -38,15 +43,18 @@ pub struct UnderLoad {
     binaries: PathBuf,
     /// Rounds in which each contender has its turn.
     rounds: usize,
+    /// Who takes part; all if nobody is named.
+    chosen: Vec<Contender>,
 }
 
 impl UnderLoad {
     /// `binaries` is the folder of `dns-glue`; a quick one takes fewer rounds.
     #[must_use]
-    pub fn new(binaries: &Path, is_quick: bool) -> Self {
+    pub fn new(binaries: &Path, is_quick: bool, chosen: &[Contender]) -> Self {
         Self {
             binaries: binaries.to_owned(),
             rounds: if is_quick { 3 } else { 7 },
+            chosen: chosen.to_owned(),
         }
     }
 }
@@ -73,7 +81,8 @@ impl Measure for UnderLoad {
                 .iter()
                 .filter(|one| one.is_all_referrals == is_all_referrals);
             let of_set: Vec<&Workload> = of_set.collect();
-            let contenders = contenders(zone, is_all_referrals);
+            let mut contenders = contenders(zone, is_all_referrals);
+            contenders.retain(|one| self.chosen.is_empty() || self.chosen.contains(one));
             measurements.extend(self.set(&serving, &contenders, &of_set)?);
         }
         let place = |one: &Measurement| {
@@ -102,7 +111,7 @@ impl UnderLoad {
         if workloads.is_empty() {
             return Ok(measurements);
         }
-        let mut contest = Contest::start(contenders, serving, SENDER)?;
+        let mut contest = Contest::start(contenders, serving, SENDERS)?;
         for workload in workloads {
             interrupt::check()?;
             eprintln!("{}", workload.name);

@@ -117,6 +117,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
                 .unwrap_or_default(),
             latency(|latency| latency.p50_us),
             latency(|latency| latency.p99_us),
+            share(one.unanswered),
             format!("{:.0}", one.reply_octets_mean),
             rcodes(one),
         ]
@@ -135,6 +136,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
             "program ns",
             "p50 us",
             "p99 us",
+            "lost",
             "octets",
             "replies",
         ],
@@ -157,6 +159,14 @@ fn spread(spread: Spread, form: impl Fn(f64) -> String) -> String {
     } else {
         form(median)
     }
+}
+
+/// Hundredths; nothing of nothing.
+fn share(part: f64) -> String {
+    if part == 0.0 {
+        return String::from("0");
+    }
+    format!("{:.2} %", 100.0 * part)
 }
 
 /// `NOERROR`, or `NOERROR 45 %, NXDOMAIN 55 %`, and TC=1 if there is any.
