@@ -115,7 +115,12 @@ impl<'s> Course<'s> {
             round = asker.ask(self.site, self.rate, plan.turn)?;
             replied += round.wire.replied;
         }
-        ensure!(round.is_whole(), "queries get lost: {round:?}");
+        ensure!(
+            round.is_whole(),
+            "{} of {} queries got no reply",
+            round.unanswered(),
+            round.queries
+        );
         if let (Some(before), Some(after)) = (answered, self.answered()?) {
             let by_kernel = after - before;
             ensure!(
