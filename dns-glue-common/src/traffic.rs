@@ -104,8 +104,10 @@ pub struct Progress {
     /// When the first frame came, in nanoseconds of the monotonic clock; 0: none
     /// has.
     pub started: u64,
+    /// When a frame came last; of unpaced queries, when the last timed one did.
+    pub latest: u64,
 }
-const _: () = assert!(size_of::<Progress>() == 40);
+const _: () = assert!(size_of::<Progress>() == 48);
 
 /// One in so many queries is timed.
 pub const TIMED_ONE_IN: u64 = 256;

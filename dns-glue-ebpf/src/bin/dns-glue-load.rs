@@ -75,7 +75,8 @@ fn is_due(course: &Course, progress: &mut Progress) -> bool {
     if interval == 0 {
         return true;
     }
-    let now = now() << 8;
+    progress.latest = now();
+    let now = progress.latest << 8;
     if now < progress.due {
         return false;
     }
@@ -168,9 +169,10 @@ fn entry(progress: &Progress) -> Option<(MessageHead, *const u8)> {
 fn identity(progress: &mut Progress) -> (u16, u16) {
     if progress.sent.is_multiple_of(TIMED_ONE_IN) {
         let slot = (progress.sent / TIMED_ONE_IN) as u16;
+        progress.latest = now();
         if let Some(time) = SEND_TIMES.get_ptr_mut(slot.into()) {
             // SAFETY: a map value; the other program may read it at any time.
-            unsafe { time.write_volatile(now()) };
+            unsafe { time.write_volatile(progress.latest) };
         }
         return (TIMED_PORT.to_be(), slot);
     }

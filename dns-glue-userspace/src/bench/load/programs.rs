@@ -142,10 +142,9 @@ impl Client {
             send_frames(program, interface).context("send queries")
         });
         sending.context("run a thread")??;
-        let ended = monotonic_time()?;
         let after = self.progress()?;
-        ensure!(after.started > 0, "nothing was sent");
-        let elapsed = ended.saturating_sub(Duration::from_nanos(after.started));
+        ensure!(after.latest > after.started, "nothing was sent");
+        let elapsed = Duration::from_nanos(after.latest - after.started);
         Ok((after.sent - before.sent, elapsed))
     }
 
@@ -300,19 +299,4 @@ fn send_frames(program: &Xdp, interface: u32) -> Result<(), ProgramError> {
         }
         other => other.map(|_| ()),
     }
-}
-
-/// The clock that programs read.
-fn monotonic_time() -> io::Result<Duration> {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer leads to a timespec.
-    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let seconds = u64::try_from(time.tv_sec).map_err(io::Error::other)?;
-    let nanoseconds = u32::try_from(time.tv_nsec).map_err(io::Error::other)?;
-    Ok(Duration::new(seconds, nanoseconds))
 }

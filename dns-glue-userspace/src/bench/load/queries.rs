@@ -76,8 +76,10 @@ impl PreparedQueries {
             "a query of {} octets; {HEADER_OCTETS} to {MAX_MESSAGE_OCTETS} can be sent",
             message.len()
         );
-        // A place is left for the head of zeros that ends a slab.
-        if self.taken + MESSAGE_ALIGNMENT >= SLAB_OCTETS {
+        let octets = (MESSAGE_HEAD_OCTETS + message.len()).next_multiple_of(MESSAGE_ALIGNMENT);
+        // Behind it there must be a place for the head of zeros that ends a
+        // slab, at an offset that the program can tell from the slab's start.
+        if self.taken + octets + MESSAGE_HEAD_OCTETS > SLAB_OCTETS {
             self.slabs.push(MessageSlab::zeroed());
             self.taken = 0;
         }
@@ -92,7 +94,7 @@ impl PreparedQueries {
         place.copy_from_slice(bytemuck::bytes_of(&head));
         rest[..message.len()].copy_from_slice(message);
         rest[..2].fill(0);
-        self.taken += (MESSAGE_HEAD_OCTETS + message.len()).next_multiple_of(MESSAGE_ALIGNMENT);
+        self.taken += octets;
         self.count += 1;
         Ok(())
     }
@@ -174,12 +176,12 @@ mod tests {
         for slab in queries.slabs() {
             let mut offset = 0;
             loop {
+                assert!(offset < SLAB_OCTETS);
                 let head = &slab.0[offset..offset + MESSAGE_HEAD_OCTETS];
                 let head: MessageHead = bytemuck::pod_read_unaligned(head);
                 if head.octets == 0 {
                     break;
                 }
-                assert!(offset < SLAB_OCTETS);
                 let octets = usize::from(head.octets);
                 let start = offset + MESSAGE_HEAD_OCTETS;
                 let message = &slab.0[start..start + octets];
