@@ -52,7 +52,7 @@ pub const MAX_RELOCATIONS: usize = 128;
 pub const MAX_CUT_POINTS: usize = 127;
 
 /// Bodies that each CPU keeps, a power of two: see [`kept`](crate::kept).
-pub const KEPT_BODIES: usize = 1024;
+pub const KEPT_BODIES: usize = 256;
 /// Compression pointers from which on a body is worth keeping: fewer are
 /// shifted in the time that it takes to look for it.
 pub const WORTH_RELOCATIONS: usize = 12;

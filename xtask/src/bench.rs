@@ -28,8 +28,8 @@ pub struct Arguments {
     /// One part only: load, zone or cases
     #[arg(long, value_name = "PART")]
     only: Option<String>,
-    /// Who takes part under load: reflector, growing-reflector, dns-glue,
-    /// dns-glue+knot, knot-xdp, nsd, knot, bind [default: all]
+    /// Who takes part under load: reflector, growing-reflector,
+    /// writing-reflector, dns-glue, dns-glue+knot, knot-xdp, nsd, knot, bind [default: all]
     #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
     contenders: Vec<String>,
     /// The zone beside the synthetic ones [default: the root zone if it is at

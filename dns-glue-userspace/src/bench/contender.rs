@@ -23,9 +23,10 @@ pub enum Contender {
 
 impl Contender {
     /// All, the fastest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reflector(Reflector::Bare),
         Self::Reflector(Reflector::Growing),
+        Self::Reflector(Reflector::Writing),
         Self::DnsGlue,
         Self::DnsGlueBefore(Server::Knot),
         Self::KnotXdp,
@@ -46,6 +47,7 @@ impl fmt::Display for Contender {
         match self {
             Self::Reflector(Reflector::Bare) => f.write_str("reflector"),
             Self::Reflector(Reflector::Growing) => f.write_str("growing-reflector"),
+            Self::Reflector(Reflector::Writing) => f.write_str("writing-reflector"),
             Self::DnsGlue => f.write_str("dns-glue"),
             Self::DnsGlueBefore(server) => {
                 write!(f, "dns-glue+{}", server.to_string().to_lowercase())

@@ -11,6 +11,9 @@ pub mod contender {
     pub const BARE: &str = "reflector";
     /// The same, and grows the frame by 64 octets.
     pub const GROWING: &str = "growing-reflector";
+    /// Sends each frame back with as many octets behind it as a referral has,
+    /// written by one call.
+    pub const WRITING: &str = "writing-reflector";
     /// dns-glue, with nothing behind it that answers.
     pub const DNS_GLUE: &str = "dns-glue";
     /// dns-glue with knotd behind it.
@@ -218,6 +221,7 @@ mod tests {
         for (contender, name) in [
             (Contender::Reflector(Reflector::Bare), contender::BARE),
             (Contender::Reflector(Reflector::Growing), contender::GROWING),
+            (Contender::Reflector(Reflector::Writing), contender::WRITING),
             (Contender::DnsGlue, contender::DNS_GLUE),
             (
                 Contender::DnsGlueBefore(Server::Knot),

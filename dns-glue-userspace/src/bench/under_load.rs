@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::contender::Contender;
 use super::contest::Contest;
-use super::load::programs::Reflector;
 use super::load::queries::PreparedQueries;
 use super::measure::Plan;
 use super::results::Measurement;
@@ -127,7 +126,7 @@ impl UnderLoad {
 /// in the kernel.
 fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
     let can = |one: &Contender| match one {
-        Contender::Reflector(Reflector::Bare | Reflector::Growing) => true,
+        Contender::Reflector(_) => true,
         Contender::DnsGlue => is_all_referrals,
         Contender::DnsGlueBefore(server) | Contender::Server(server) => {
             zone.delegations <= MANY && Program::Server(*server).is_installed()

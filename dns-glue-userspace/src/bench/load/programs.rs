@@ -209,6 +209,8 @@ pub enum Reflector {
     Bare,
     /// Grows the tail by 64 octets before.
     Growing,
+    /// It grows as much as a referral does, and fills that by one call.
+    Writing,
 }
 
 impl Reflectors {
@@ -220,7 +222,7 @@ impl Reflectors {
     pub fn load() -> Result<Self> {
         ensure_built(REFLECTORS)?;
         let mut ebpf = EbpfLoader::new().load(REFLECTORS)?;
-        for reflector in [Reflector::Bare, Reflector::Growing] {
+        for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
             load_program(&mut ebpf, reflector.program())?;
         }
         Ok(Self(ebpf))
@@ -242,6 +244,7 @@ impl Reflector {
         match self {
             Self::Bare => "reflect",
             Self::Growing => "reflect_longer",
+            Self::Writing => "reflect_written",
         }
     }
 }

@@ -130,7 +130,7 @@ fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64)
     let ns = measurement.core_ns_per_reply.median;
     let colour = match measurement.contender.as_str() {
         contender::DNS_GLUE | contender::DNS_GLUE_BEFORE_KNOT => OURS,
-        contender::BARE | contender::GROWING => REFLECTOR,
+        contender::BARE | contender::GROWING | contender::WRITING => REFLECTOR,
         _ => SERVER,
     };
     let weight = if colour == OURS { "bold" } else { "normal" };
