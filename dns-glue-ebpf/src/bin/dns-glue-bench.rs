@@ -65,7 +65,8 @@ static REPLY: Array<[u8; REPLY_OCTETS]> = Array::with_max_entries(1, 0);
 /// call: what no responder by these helpers can be faster than.
 #[xdp(frags)]
 pub fn reflect_written(ctx: XdpContext) -> u32 {
-    let octets = ctx.data_end() - ctx.data();
+    // SAFETY: the context is the one that the kernel gave the program.
+    let octets = unsafe { bpf_xdp_get_buff_len(ctx.ctx) } as u32;
     let Some(reply) = REPLY.get_ptr(0) else {
         return xdp_action::XDP_ABORTED;
     };
@@ -75,7 +76,7 @@ pub fn reflect_written(ctx: XdpContext) -> u32 {
         bpf_xdp_adjust_tail(ctx.ctx, REPLY_OCTETS as i32) == 0
             && bpf_xdp_store_bytes(
                 ctx.ctx,
-                octets as u32,
+                octets,
                 reply.cast_mut().cast(),
                 REPLY_OCTETS as u32,
             ) == 0
