@@ -126,10 +126,13 @@ impl<'s> Course<'s> {
         }
         if let (Some(before), Some(after)) = (answered, self.answered()?) {
             let by_kernel = after - before;
-            ensure!(
-                by_kernel == replied,
-                "the kernel answered {by_kernel} queries, and {replied} replies left"
-            );
+            // Some may get lost on the wire, none may be sent by anybody else.
+            if by_kernel < replied || (by_kernel - replied) * 1000 > by_kernel {
+                eprintln!(
+                    "{}: the kernel answered {by_kernel} queries, and {replied} replies left",
+                    self.site.contender()
+                );
+            }
         }
         self.rounds.push(round);
         if let Some(program) = self.site.program()? {
