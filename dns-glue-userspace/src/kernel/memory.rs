@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn what_does_not_grow_with_the_zones_stays_small() {
-        // One and a half mebioctets a processor, most of it kept bodies.
+        // Less than half a mebioctet a processor, most of it kept bodies.
         let memory = MapMemory::of(&generation(1), 64);
-        assert!(memory.fixed < 64 * 3 << 19, "{memory:?}");
+        assert!(memory.fixed < 64 << 19, "{memory:?}");
     }
 
     #[test]
