@@ -85,7 +85,7 @@ pub struct Measurement {
     pub rcodes: BTreeMap<String, u64>,
     /// Replies with TC=1.
     pub truncated: u64,
-    /// Mean octets of DNS message of a reply.
+    /// Mean octets of the frame of a reply.
     pub reply_octets_mean: f64,
     /// How long replies take at a rate that the contender can answer.
     pub latency: Option<Latency>,
