@@ -299,8 +299,8 @@ mod tests {
         );
         assert_eq!(
             line_after("Load: root, referrals\n", "nsd  "),
-            "nsd 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 400 \
-             NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
+            "nsd 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 0.04 % \
+             400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
         );
         let zone = "Zone: TLD 1 M, 1000000 delegations, a file of 100.0 MiB\n";
         assert!(text.contains(zone), "{text}");
