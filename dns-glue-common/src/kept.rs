@@ -9,8 +9,9 @@
 //! for its key. The key holds everything that the body depends on within one
 //! generation; each generation has bodies of its own, each CPU too.
 //!
-//! A body is kept when it comes up twice at its place with no other between:
-//! names drawn at random (a flood, say) do not push out what is asked often.
+//! A body is kept when it comes up twice at its place, and no other that is not
+//! kept there comes up between: names drawn at random (a flood, say) seldom push
+//! out what is asked often.
 
 use crate::frame::checksum::Sum;
 use crate::limits::{KEPT_BODIES, MAX_UDP_OCTETS};

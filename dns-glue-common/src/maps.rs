@@ -3,8 +3,9 @@
 //! Everything is octets or numbers without padding, in the byte order that each
 //! item states. Maps that belong to one generation of the zones ([`INDEX`],
 //! [`PIECES`] and the globals) are filled before the program runs and never
-//! change; the others belong to the host: its counters, and what
-//! [`host`](crate::host) says.
+//! change, and [`KEPT`] holds what they were last put together to; [`SCRATCH`] is
+//! of no meaning between packets; the others belong to the host: its counters,
+//! and what [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
 use crate::policy::Policy;

@@ -54,13 +54,14 @@ static DEPTHS: Global<Depths> = Global::new(Depths([0; MAX_LABELS + 1]));
 
 /// This CPU's scratch.
 ///
-/// XDP programs run with preemption off and do not nest on a CPU, so there is
-/// one user at a time.
+/// XDP programs do not nest on a CPU and are not interrupted by each other, so
+/// there is one user at a time. Before Linux 6.3 a run by `BPF_PROG_TEST_RUN`
+/// is no such run: the daemon's commands do not run a program there that serves.
 #[inline(always)]
 pub fn scratch() -> Option<&'static mut Scratch> {
     let scratch = SCRATCH.get_ptr_mut(0)?;
     // SAFETY: the value lives as long as the program and has one user at a
-    // time; any bit pattern is valid.
+    // time; zeros are valid, and only this program writes.
     Some(unsafe { &mut *scratch })
 }
 

@@ -295,10 +295,15 @@ impl Validator<'_> {
                     if self.model.exists(name) {
                         closer.opt_out
                     } else {
+                        // The wildcard that says so may be an empty
+                        // non-terminal itself, and below others that opt-out
+                        // left out: then it is not that of the encloser.
+                        let exists = |name: &&str| self.model.exists(name);
+                        let nearest = up_to_apex(name).find(exists);
+                        let source = nearest.map(|nearest| format!("*.{nearest}"));
                         self.lacks_types(&wildcard, &absent)
-                        // An empty non-terminal itself.
-                        || closer.opt_out && self.model.exists(&wildcard)
-                        || self.covering(&wildcard).is_some_and(|proof| proof.opt_out)
+                            || closer.opt_out && source.is_some_and(|name| self.model.exists(&name))
+                            || self.covering(&wildcard).is_some_and(|proof| proof.opt_out)
                     }
                 })
     }

@@ -1,7 +1,6 @@
 //! `dns-glue check`: what compiling the zones comes to.
 
 use std::io::IsTerminal as _;
-use std::num::NonZero;
 
 use anyhow::bail;
 use clap::Args;
@@ -9,6 +8,7 @@ use clap::Args;
 use super::progress_bar::ProgressBar;
 use super::{ReplyArgs, ZoneArgs, print};
 use crate::compile;
+use crate::kernel::memory::possible_cpus;
 use crate::progress::Progress;
 use crate::report::check::{Check, Choices};
 use crate::serve::compiled::read_zones;
@@ -54,7 +54,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
     let faults = inspect(&zones, &cuts, now());
     let choices = Choices {
         policy: args.replies.policy(),
-        cpus: std::thread::available_parallelism().map_or(1, NonZero::get) as u64,
+        cpus: possible_cpus(),
         bound: if args.all { usize::MAX } else { SHOWN },
     };
     let check = Check::of(&zones, &cuts, &compilation, &faults, choices);

@@ -2,7 +2,7 @@
 //!
 //! They may change at any time; a packet sees all of a change or nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -161,7 +161,9 @@ fn table(
             served
                 .iter()
                 .filter(|address| !address.is_unspecified())
-                .map(|address| AddressKey::from(*address)),
+                .map(|address| AddressKey::from(*address))
+                // An IPv4 address has another form.
+                .collect::<HashSet<_>>(),
         );
         if filled {
             return Ok(table);

@@ -217,8 +217,7 @@ pub fn load(
 }
 
 fn check_memory(generation: &Generation) -> Result<MapMemory, LoadError> {
-    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64);
-    let needed = MapMemory::of(generation, cpus);
+    let needed = MapMemory::of(generation, memory::possible_cpus());
     match memory::available() {
         Some(available) if needed.total() > available => {
             Err(LoadError::Memory { needed, available })

@@ -51,6 +51,12 @@ impl MapMemory {
     }
 }
 
+/// Processors that the machine can have: the kernel makes the maps with a value
+/// for each processor for all of them, running or not.
+pub fn possible_cpus() -> u64 {
+    aya::util::nr_cpus().map_or(1, |cpus| cpus as u64)
+}
+
 /// Entries of the maps `INDEX` and `PIECES`: at least one, because the kernel
 /// makes no empty arrays.
 pub(super) fn entries(generation: &Generation) -> (u32, u32) {

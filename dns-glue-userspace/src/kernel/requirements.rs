@@ -8,6 +8,12 @@ use std::{ffi::CStr, fmt, fs, io, mem::MaybeUninit};
 /// it.
 pub const MIN_KERNEL: (u32, u32) = (5, 18);
 
+/// The oldest kernel on which a program that serves may be run on a frame.
+///
+/// Before, the kernel lets packets in between: they would share the memory of
+/// that run.
+pub const MIN_KERNEL_FOR_TEST_RUNS: (u32, u32) = (6, 3);
+
 /// Capabilities, by their number in linux/capability.h.
 const CAP_NET_ADMIN: u32 = 12;
 const CAP_SYS_ADMIN: u32 = 21;
@@ -75,6 +81,11 @@ fn check_release(release: &str) -> Result<(), RequirementError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the running kernel is older than that; not if it does not tell.
+pub fn is_kernel_before(version: (u32, u32)) -> bool {
+    parse_release(&kernel_release()).is_some_and(|running| running < version)
 }
 
 /// The first two numbers of a release such as `6.1.0-18-amd64`.

@@ -9,6 +9,7 @@ use aya::programs::{ProgramError, ProgramInfo, TestRun as _, TestRunOptions, Xdp
 use aya_obj::programs::XdpAttachType;
 use dns_glue_common::maps::PROGRAM;
 
+use super::requirements::{MIN_KERNEL_FOR_TEST_RUNS, is_kernel_before, kernel_release};
 use super::{LoadError, Loaded};
 
 /// Octets by which a run can make a frame longer: more than the longest reply.
@@ -57,6 +58,16 @@ pub struct RunningProgram {
 /// Why a running program cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RunningError {
+    /// The kernel would let packets in between.
+    #[error(
+        "kernel {release}: before Linux {}.{} a run of the program on a frame can meet a packet \
+         on the way, and both would be wrong",
+        MIN_KERNEL_FOR_TEST_RUNS.0, MIN_KERNEL_FOR_TEST_RUNS.1
+    )]
+    KernelTooOld {
+        /// The running kernel.
+        release: String,
+    },
     /// It is gone, or this process may not see it.
     #[error("program {id}: {cause}; reaching a running program takes root or CAP_SYS_ADMIN")]
     Open {
@@ -84,8 +95,12 @@ impl RunningProgram {
     ///
     /// # Errors
     ///
-    /// [`RunningError::Open`].
+    /// [`RunningError::KernelTooOld`], [`RunningError::Open`].
     pub fn open(id: u32, interface: u32) -> Result<Self, RunningError> {
+        if is_kernel_before(MIN_KERNEL_FOR_TEST_RUNS) {
+            let release = kernel_release();
+            return Err(RunningError::KernelTooOld { release });
+        }
         let open = || {
             let info = find(id)?;
             Xdp::from_program_info(info, Cow::Borrowed(PROGRAM), XdpAttachType::Interface)
