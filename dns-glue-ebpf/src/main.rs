@@ -6,7 +6,6 @@
 //! the maps.
 #![no_std]
 #![no_main]
-#![feature(asm_experimental_arch)]
 #![expect(
     missing_docs,
     reason = "the xdp macro gives its entry point no documentation"
@@ -57,15 +56,4 @@ fn log_faults(ctx: &XdpContext, reason: Reason) {
     }
 }
 
-/// Never reached: a panic that could be would be refused by the verifier, as
-/// an endless loop, when the program is loaded.
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-/// The kernel gives its tracing helpers to GPL-compatible programs only.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+dns_glue_ebpf::object!();

@@ -10,13 +10,13 @@ use aya_ebpf::helpers::generated::{
     bpf_xdp_store_bytes,
 };
 use aya_ebpf::programs::XdpContext;
-use core::arch::asm;
 use core::ptr;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::{Frame, Unfit, WireHeader};
 use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
 use dns_glue_common::wire::MessageBuffer;
+use dns_glue_ebpf::opaque;
 
 /// Offsets in a packet, masked by this: larger than any reply's frame.
 const OFFSET_MASK: usize = 0x0fff;
@@ -121,15 +121,6 @@ impl Packet<'_> {
                 && bpf_xdp_store_bytes(self.ctx.ctx, 0, buffer, octets) == 0
         }
     }
-}
-
-/// Makes a value something that the optimiser knows nothing of, so that the
-/// checks and masks that follow stay in the program for the verifier to see.
-#[inline(always)]
-pub fn opaque(mut value: usize) -> usize {
-    // SAFETY: a register is moved to itself.
-    unsafe { asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
-    value
 }
 
 /// A length from 1 to `mask` + 1, as the verifier wants to see it.

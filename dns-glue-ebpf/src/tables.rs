@@ -1,7 +1,6 @@
 //! The maps and globals of the program; their meaning is in
 //! `dns_glue_common::maps`.
 
-use crate::packet::opaque;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
@@ -16,6 +15,7 @@ use dns_glue_common::maps::Settings;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{COUNTER_SLOTS, Reason};
 use dns_glue_common::referral::{Pieces, Slab};
+use dns_glue_ebpf::opaque;
 
 /// The number of buckets is set when the program is loaded.
 #[map]

@@ -7,7 +7,6 @@
 //! that costs by itself is measured in the same run.
 #![no_std]
 #![no_main]
-#![feature(asm_experimental_arch)]
 #![expect(
     missing_docs,
     reason = "the macros give their entry points no documentation"
@@ -20,7 +19,7 @@ use aya_ebpf::{
     maps::{Array, ProgramArray},
     programs::XdpContext,
 };
-use core::arch::asm;
+use dns_glue_ebpf::opaque;
 
 /// Octets of the longest frame that is put back, less one: a mask.
 const FRAME_MASK: usize = 0x3ff;
@@ -119,8 +118,7 @@ fn restore(ctx: &XdpContext) -> Option<()> {
     // SAFETY: the value is longer than the four octets of the length, and the
     // mask bounds the length below the rest; the helpers check the packet.
     unsafe {
-        let mut octets = query.cast::<u32>().read_unaligned() as usize;
-        asm!("{0} = {0}", inout(reg) octets, options(pure, nomem, nostack));
+        let octets = opaque(query.cast::<u32>().read_unaligned() as usize);
         let octets = (octets & FRAME_MASK) + 1;
         let now = bpf_xdp_get_buff_len(ctx.ctx) as i32;
         if bpf_xdp_adjust_tail(ctx.ctx, octets as i32 - now) != 0 {
@@ -131,14 +129,4 @@ fn restore(ctx: &XdpContext) -> Option<()> {
     }
 }
 
-/// Never reached: the programs have no panicking path.
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-/// The kernel gives its tracing helpers to GPL-compatible programs only.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+dns_glue_ebpf::object!();

@@ -84,14 +84,4 @@ fn number(ctx: &TcContext, offset: usize) -> Option<u16> {
     ctx.load(offset).ok().map(u16::from_be)
 }
 
-/// Never reached: a panic that could be would be refused by the verifier.
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-/// The kernel gives some of its helpers to GPL-compatible programs only.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+dns_glue_ebpf::object!();

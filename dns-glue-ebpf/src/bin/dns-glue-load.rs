@@ -6,7 +6,6 @@
 //! pair gets frames with the room of a page, as a network card gives them.
 #![no_std]
 #![no_main]
-#![feature(asm_experimental_arch)]
 #![expect(
     missing_docs,
     reason = "the macros give their entry points no documentation"
@@ -21,13 +20,13 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray},
     programs::XdpContext,
 };
-use core::arch::asm;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::traffic::{
     Course, Front, IPV4_FRONT_OCTETS, IPV6_FRONT_OCTETS, LATENCY_CLASSES, MAX_MESSAGE_OCTETS,
     MESSAGE_ALIGNMENT, MESSAGE_HEAD_OCTETS, MessageHead, MessageSlab, Progress, Returned,
     SLAB_OCTETS, TIMED_ONE_IN, TIMED_PORT, latency_class,
 };
+use dns_glue_ebpf::opaque;
 
 #[map]
 static MESSAGES: Array<MessageSlab> = Array::with_max_entries(1, 0);
@@ -95,11 +94,9 @@ fn send(ctx: &mut XdpContext, course: &Course, progress: &mut Progress) -> Optio
     } else {
         IPV4_FRONT_OCTETS
     };
-    let mut octets = u64::from(head.octets) - 1;
     // Keeps the bound on the very register that the helper is given.
-    // SAFETY: it does nothing.
-    unsafe { asm!("{0} = {0}", inout(reg) octets, options(pure, nomem, nostack)) };
-    let octets = (octets & (MAX_MESSAGE_OCTETS as u64 - 1)) as u32 + 1;
+    let octets = opaque(usize::from(head.octets) - 1);
+    let octets = (octets & (MAX_MESSAGE_OCTETS - 1)) as u32 + 1;
     let growth = front_octets as i32 + octets as i32 - (ctx.data_end() - ctx.data()) as i32;
     // SAFETY: packet pointers are taken afterwards.
     if growth != 0 && unsafe { bpf_xdp_adjust_tail(ctx.ctx, growth) } != 0 {
@@ -148,10 +145,7 @@ fn next_message(course: &Course, progress: &mut Progress) -> Option<(MessageHead
 #[inline(always)]
 fn entry(progress: &Progress) -> Option<(MessageHead, *const u8)> {
     let slab = MESSAGES.get_ptr(progress.slab)?.cast::<u8>();
-    let mut offset = u64::from(progress.offset);
-    // SAFETY: it does nothing; see `send`.
-    unsafe { asm!("{0} = {0}", inout(reg) offset, options(pure, nomem, nostack)) };
-    let offset = offset as usize & (SLAB_OCTETS - MESSAGE_ALIGNMENT);
+    let offset = opaque(progress.offset as usize) & (SLAB_OCTETS - MESSAGE_ALIGNMENT);
     // SAFETY: the offset is below `SLAB_OCTETS`, and a slab is longer than that
     // by a head and the longest message.
     unsafe {
@@ -367,14 +361,4 @@ fn count_latency(id: u16) -> Option<()> {
     Some(())
 }
 
-/// Never reached: the programs have no panicking path.
-#[cfg(not(test))]
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-/// The kernel gives its tracing helpers to GPL-compatible programs only.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+dns_glue_ebpf::object!();
