@@ -15,6 +15,8 @@ pub enum Contender {
     DnsGlue,
     /// dns-glue with a server behind it.
     DnsGlueBefore(Server),
+    /// A program that passes every frame, with a server behind it.
+    PassingBefore(Server),
     /// A server over sockets.
     Server(Server),
     /// Knot DNS over `AF_XDP`.
@@ -23,12 +25,13 @@ pub enum Contender {
 
 impl Contender {
     /// All, the fastest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Reflector(Reflector::Bare),
         Self::Reflector(Reflector::Growing),
         Self::Reflector(Reflector::Writing),
         Self::DnsGlue,
         Self::DnsGlueBefore(Server::Knot),
+        Self::PassingBefore(Server::Knot),
         Self::KnotXdp,
         Self::Server(Server::Nsd),
         Self::Server(Server::Knot),
@@ -51,6 +54,9 @@ impl fmt::Display for Contender {
             Self::DnsGlue => f.write_str("dns-glue"),
             Self::DnsGlueBefore(server) => {
                 write!(f, "dns-glue+{}", server.to_string().to_lowercase())
+            }
+            Self::PassingBefore(server) => {
+                write!(f, "pass+{}", server.to_string().to_lowercase())
             }
             Self::Server(server) => f.write_str(&server.to_string().to_lowercase()),
             Self::KnotXdp => f.write_str("knot-xdp"),

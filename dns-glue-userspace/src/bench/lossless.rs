@@ -13,7 +13,7 @@ const START: f64 = 20_000.0;
 /// Queries a second that everybody answers.
 const LEAST: f64 = 200.0;
 /// The search ends when it knows the rate to this part.
-const PRECISION: f64 = 0.02;
+const PRECISION: f64 = 0.05;
 /// Less than this part of the queries may be lost.
 const LOSS: f64 = 0.001;
 /// So often a rate is tried before it counts as too high: the machine has

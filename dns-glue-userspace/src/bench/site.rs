@@ -54,7 +54,7 @@ fn moderation(contender: Contender) -> Option<Moderation> {
     let (server, client) = match contender {
         Contender::Reflector(_) | Contender::DnsGlue => return None,
         Contender::DnsGlueBefore(_) => (50, 100),
-        Contender::Server(_) | Contender::KnotXdp => (100, 250),
+        Contender::PassingBefore(_) | Contender::Server(_) | Contender::KnotXdp => (100, 250),
     };
     Some(Moderation {
         server: Duration::from_micros(server),
@@ -131,6 +131,14 @@ impl Site {
             Contender::DnsGlueBefore(server) => {
                 self.start_server(server, None, serving, &folder)?;
                 self.start_dns_glue(serving, &folder)?;
+            }
+            Contender::PassingBefore(server) => {
+                self.start_server(server, None, serving, &folder)?;
+                let mut reflectors = Reflectors::load()?;
+                self.wire
+                    .host()
+                    .within(|| reflectors.attach_passing(&end))??;
+                self._reflectors = Some(reflectors);
             }
             Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
             Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,

@@ -52,7 +52,7 @@ impl UnderLoad {
     pub fn new(binaries: &Path, is_quick: bool, chosen: &[Contender]) -> Self {
         Self {
             binaries: binaries.to_owned(),
-            rounds: if is_quick { 3 } else { 7 },
+            rounds: if is_quick { 3 } else { 5 },
             chosen: chosen.to_owned(),
         }
     }
@@ -130,6 +130,12 @@ fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
         Contender::DnsGlue => is_all_referrals,
         Contender::DnsGlueBefore(server) | Contender::Server(server) => {
             zone.delegations <= MANY && Program::Server(*server).is_installed()
+        }
+        // What passing takes is of interest where queries pass.
+        Contender::PassingBefore(server) => {
+            !is_all_referrals
+                && zone.delegations <= MANY
+                && Program::Server(*server).is_installed()
         }
         Contender::KnotXdp => {
             let knot = Program::Server(crate::compare::Server::Knot);

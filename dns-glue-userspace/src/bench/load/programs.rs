@@ -199,7 +199,8 @@ impl Client {
     }
 }
 
-/// What no responder can be faster than: programs that send every frame back.
+/// What no responder can be faster than: programs that send every frame back,
+/// or pass it.
 pub struct Reflectors(Ebpf);
 
 /// One of them.
@@ -213,8 +214,11 @@ pub enum Reflector {
     Writing,
 }
 
+/// The program that passes every frame.
+const PASSING: &str = "pass";
+
 impl Reflectors {
-    /// Loads both.
+    /// Loads all.
     ///
     /// # Errors
     ///
@@ -225,6 +229,7 @@ impl Reflectors {
         for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
             load_program(&mut ebpf, reflector.program())?;
         }
+        load_program(&mut ebpf, PASSING)?;
         Ok(Self(ebpf))
     }
 
@@ -236,6 +241,15 @@ impl Reflectors {
     /// The kernel does not.
     pub fn attach(&mut self, reflector: Reflector, interface: &str) -> Result<()> {
         attach(&mut self.0, reflector.program(), interface)
+    }
+
+    /// Attaches the program that passes every frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach`](Self::attach).
+    pub fn attach_passing(&mut self, interface: &str) -> Result<()> {
+        attach(&mut self.0, PASSING, interface)
     }
 }
 
