@@ -5,6 +5,8 @@ use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 
+use crate::testbed::process;
+
 /// How a thread comes by its processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
@@ -22,17 +24,8 @@ pub enum Schedule {
 ///
 /// It is gone, or the caller may not.
 pub fn pin(id: u32, processor: usize) -> io::Result<()> {
-    // SAFETY: a set of processors is bits, for which zeros are valid.
-    let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: sets a bit of the set, or none if there are not so many.
-    unsafe { libc::CPU_SET(processor, &mut processors) };
-    let pid = libc::pid_t::try_from(id).map_err(io::Error::other)?;
-    let octets = size_of_val(&processors);
-    // SAFETY: the set is as long as is said, and lives through the call.
-    match unsafe { libc::sched_setaffinity(pid, octets, &raw const processors) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let id = libc::pid_t::try_from(id).map_err(io::Error::other)?;
+    process::pin_thread(id, processor)
 }
 
 /// Sets how a thread is scheduled, and those that it starts.
