@@ -35,9 +35,6 @@ const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-/// The loopback interface of the own network namespace, which test runs are
-/// said to come in on.
-const LOOPBACK: u32 = 1;
 
 /// A frame and what has to become of it.
 struct Case {
@@ -97,14 +94,11 @@ impl Program {
             verifier_log: None,
         };
         let (loaded, mut host_maps, counters) = kernel::load::load(&generation, &options)?;
-        host_maps.set_interface(
-            LOOPBACK,
-            Interface {
-                mac: MAC,
-                mtu: 1500,
-            },
-        )?;
-        host_maps.set_addresses(&[SERVER.into()].into())?;
+        let interface = Interface {
+            mac: MAC,
+            mtu: 1500,
+        };
+        host_maps.set_loopback(interface, [SERVER.into()])?;
         Ok(Self {
             loaded,
             _host_maps: host_maps,
