@@ -17,7 +17,7 @@ use super::{LoadError, Loaded};
 pub const LOOPBACK: u32 = 1;
 /// Octets by which a run can make a frame longer: more than the longest reply.
 const GROWTH_OCTETS: usize = 4096;
-/// Octets of `struct xdp_md` (linux/bpf.h): six numbers of 32 bits.
+/// Octets of `struct xdp_md`: six numbers of 32 bits.
 const CONTEXT_OCTETS: usize = 24;
 
 /// What the program did with a frame.
@@ -155,8 +155,13 @@ fn run(program: &Xdp, frame: &[u8], interface: Option<u32>) -> Result<TestRun, P
     })
 }
 
-/// A `struct xdp_md` of a frame of `octets` from queue 0 of an interface.
-fn context(octets: usize, interface: u32) -> [u8; CONTEXT_OCTETS] {
+/// A `struct xdp_md` (linux/bpf.h) of a frame of `octets` from queue 0 of an
+/// interface.
+///
+/// # Panics
+///
+/// If the frame has 4 GiB or more.
+pub(crate) fn context(octets: usize, interface: u32) -> [u8; CONTEXT_OCTETS] {
     let data_end = u32::try_from(octets).expect("a frame is shorter than 4 GiB");
     // data, data_end, data_meta, ingress_ifindex, rx_queue_index,
     // egress_ifindex.
