@@ -6,15 +6,16 @@
 //! machine at this moment: the ratios are what can be compared.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use aya::Ebpf;
 use aya::maps::{Array, ProgramArray};
 use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
-use aya::{Ebpf, EbpfLoader};
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
+use super::load::programs;
 use super::results::ProgramCase;
 use super::workload::{Edns, Messages};
 use crate::compile;
@@ -23,9 +24,6 @@ use crate::kernel::{self, Counters, HostMaps, LoadOptions, Loaded};
 use crate::testbed::interrupt;
 use crate::zone::cuts::find_cuts;
 use crate::zone::source::{self, ZoneSource};
-
-/// The object that the build script made.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
 
 /// Runs of a case in one measurement.
 const REPEAT: u32 = 200_000;
@@ -205,14 +203,9 @@ struct Bench {
 
 impl Bench {
     fn load() -> Result<Self> {
-        ensure!(
-            !OBJECT.is_empty(),
-            "built with AYA_BUILD_SKIP: there is no program inside"
-        );
-        let mut ebpf = EbpfLoader::new().load(OBJECT).context("load the object")?;
+        let mut ebpf = programs::open_reflectors()?;
         for name in ["reflect", "reflect_longer", "again"] {
-            let program: &mut Xdp = ebpf.program_mut(name).context(name)?.try_into()?;
-            program.load().with_context(|| format!("load {name}"))?;
+            programs::load_program(&mut ebpf, name)?;
         }
         Ok(Self { ebpf, bare: 0.0 })
     }

@@ -219,8 +219,7 @@ impl Reflectors {
     ///
     /// The kernel refuses them.
     pub fn load() -> Result<Self> {
-        ensure_built(REFLECTORS)?;
-        let mut ebpf = EbpfLoader::new().load(REFLECTORS)?;
+        let mut ebpf = open_reflectors()?;
         for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
             load_program(&mut ebpf, reflector.program())?;
         }
@@ -248,6 +247,19 @@ impl Reflector {
     }
 }
 
+/// The object of the reflectors with its maps, and none of its programs in the
+/// kernel so far.
+///
+/// # Errors
+///
+/// The build left it out, or the kernel does not make its maps.
+pub(in crate::bench) fn open_reflectors() -> Result<Ebpf> {
+    ensure_built(REFLECTORS)?;
+    EbpfLoader::new()
+        .load(REFLECTORS)
+        .context("load the object")
+}
+
 fn ensure_built(object: &[u8]) -> Result<()> {
     ensure!(
         !object.is_empty(),
@@ -256,7 +268,12 @@ fn ensure_built(object: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<()> {
+/// Loads a program of an object.
+///
+/// # Errors
+///
+/// It is not in the object, or the kernel refuses it.
+pub(in crate::bench) fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<()> {
     let program: &mut Xdp = ebpf
         .program_mut(name)
         .context("it is not in the object")?
