@@ -230,7 +230,7 @@ fn find_kept<K: KeptBodies>(
     if query.nsids != 0 {
         return false;
     }
-    let signed = query.dnssec && entry.has(Slot::SIGNED);
+    let signed = entry.is_signed_for(query);
     plan.key = BodyKey {
         ns: entry.ns,
         glue: entry.glue,
@@ -315,6 +315,12 @@ impl Entry {
     const fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
+
+    /// Whether the reply to a query has what DNSSEC adds (RFC 4035 3.1.4).
+    #[inline(always)]
+    const fn is_signed_for(&self, query: &Query) -> bool {
+        query.dnssec && self.has(Slot::SIGNED)
+    }
 }
 
 /// Looks up the entry nearest to QNAME: the longest suffix that is one.
@@ -370,7 +376,7 @@ fn compose<G: Generation>(
         .checked_sub(query.question_end() + opt_octets)
         .ok_or(Reason::Inconsistent)?;
 
-    let signed = query.dnssec && entry.has(Slot::SIGNED);
+    let signed = entry.is_signed_for(query);
     let mut body = Body {
         plan,
         room,

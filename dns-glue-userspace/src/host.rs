@@ -338,7 +338,8 @@ fn write_ipv6(frame: &mut Vec<u8>, client: Ipv6Addr, server: Ipv6Addr, udp_octet
     frame.extend(server.octets());
 }
 
-fn sum(octets: &[u8]) -> Sum {
+/// The sum of octets of which the first is at an even offset.
+pub(crate) fn sum(octets: &[u8]) -> Sum {
     octets
         .chunks(2)
         .map(|pair| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]))

@@ -6,25 +6,24 @@
 //! machine at this moment: the ratios are what can be compared.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use aya::Ebpf;
 use aya::maps::{Array, ProgramArray};
 use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
-use aya::{Ebpf, EbpfLoader};
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
+use domain::base::Name;
 use domain::base::iana::Rtype;
-use domain::base::{MessageBuilder, Name};
 
+use super::load::programs;
 use super::results::ProgramCase;
+use super::workload::{Edns, Messages};
 use crate::compile;
 use crate::host::{self, SERVER};
 use crate::kernel::{self, Counters, HostMaps, LoadOptions, Loaded};
 use crate::testbed::interrupt;
 use crate::zone::cuts::find_cuts;
 use crate::zone::source::{self, ZoneSource};
-
-/// The object that the build script made.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dns-glue-bench"));
 
 /// Runs of a case in one measurement.
 const REPEAT: u32 = 200_000;
@@ -35,9 +34,6 @@ const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-/// The loopback interface of the own network namespace, which test runs are
-/// said to come in on.
-const LOOPBACK: u32 = 1;
 
 /// A frame and what has to become of it.
 struct Case {
@@ -97,14 +93,11 @@ impl Program {
             verifier_log: None,
         };
         let (loaded, mut host_maps, counters) = kernel::load::load(&generation, &options)?;
-        host_maps.set_interface(
-            LOOPBACK,
-            Interface {
-                mac: MAC,
-                mtu: 1500,
-            },
-        )?;
-        host_maps.set_addresses(&[SERVER.into()].into())?;
+        let interface = Interface {
+            mac: MAC,
+            mtu: 1500,
+        };
+        host_maps.set_loopback(interface, [SERVER.into()])?;
         Ok(Self {
             loaded,
             _host_maps: host_maps,
@@ -152,12 +145,12 @@ fn cases(apex: &Name<Vec<u8>>, delegation: &Name<Vec<u8>>, policy: &Policy) -> R
         false => format!("no-such-name.{}", apex.fmt_with_dot()).parse()?,
     };
     let frame = |name: &Name<Vec<u8>>, rtype, edns| -> Result<Vec<u8>> {
-        let message = query(name, rtype, edns)?;
-        Ok(host::frame_ipv6(MAC, policy.port, &message))
+        let mut messages = Messages::new();
+        messages.push(name.as_slice(), rtype, Some(edns));
+        let message = messages.get(0).context("there is one query")?;
+        Ok(host::frame_ipv6(MAC, policy.port, message))
     };
-    let plain = Some((1232, false));
-    let signed = Some((1232, true));
-    let mut other_port = frame(delegation, Rtype::A, plain)?;
+    let mut other_port = frame(delegation, Rtype::A, Edns::PLAIN)?;
     // The port is not 53 any more; that is looked at before the checksum.
     let port = 14 + 40 + 3;
     *other_port.get_mut(port).context("a whole frame")? = 54;
@@ -169,50 +162,36 @@ fn cases(apex: &Name<Vec<u8>>, delegation: &Name<Vec<u8>>, policy: &Policy) -> R
     Ok(vec![
         case(
             "referral, bare name, EDNS",
-            frame(delegation, Rtype::NS, plain)?,
+            frame(delegation, Rtype::NS, Edns::PLAIN)?,
             Reason::Referral,
         ),
         case(
             "referral, www below it, EDNS",
-            frame(&below("www")?, Rtype::A, plain)?,
+            frame(&below("www")?, Rtype::A, Edns::PLAIN)?,
             Reason::Referral,
         ),
         case(
             "referral, four labels below it, EDNS",
-            frame(&below("some.longer.name.here")?, Rtype::A, plain)?,
+            frame(&below("some.longer.name.here")?, Rtype::A, Edns::PLAIN)?,
             Reason::Referral,
         ),
         case(
             "referral, www below it, DO",
-            frame(&below("www")?, Rtype::A, signed)?,
+            frame(&below("www")?, Rtype::A, Edns::DNSSEC)?,
             Reason::Referral,
         ),
         case(
             "miss: a name that no delegation has",
-            frame(&absent, Rtype::A, plain)?,
+            frame(&absent, Rtype::A, Edns::PLAIN)?,
             Reason::NoCut,
         ),
         case(
             "miss: DS at the cut",
-            frame(delegation, Rtype::DS, plain)?,
+            frame(delegation, Rtype::DS, Edns::PLAIN)?,
             Reason::TypeDs,
         ),
         case("not a query: another port", other_port, Reason::OtherPort),
     ])
-}
-
-fn query(name: &Name<Vec<u8>>, rtype: Rtype, edns: Option<(u16, bool)>) -> Result<Vec<u8>> {
-    let mut question = MessageBuilder::new_vec().question();
-    question.push((name, rtype))?;
-    let mut additional = question.additional();
-    if let Some((octets, dnssec)) = edns {
-        additional.opt(|opt| {
-            opt.set_udp_payload_size(octets);
-            opt.set_dnssec_ok(dnssec);
-            Ok(())
-        })?;
-    }
-    Ok(additional.finish())
 }
 
 /// The programs beside the one that is measured.
@@ -224,14 +203,9 @@ struct Bench {
 
 impl Bench {
     fn load() -> Result<Self> {
-        ensure!(
-            !OBJECT.is_empty(),
-            "built with AYA_BUILD_SKIP: there is no program inside"
-        );
-        let mut ebpf = EbpfLoader::new().load(OBJECT).context("load the object")?;
+        let mut ebpf = programs::open_reflectors()?;
         for name in ["reflect", "reflect_longer", "again"] {
-            let program: &mut Xdp = ebpf.program_mut(name).context(name)?.try_into()?;
-            program.load().with_context(|| format!("load {name}"))?;
+            programs::load_program(&mut ebpf, name)?;
         }
         Ok(Self { ebpf, bare: 0.0 })
     }

@@ -184,15 +184,15 @@ impl<'s> Course<'s> {
         Ok(round.replies() as f64 / round.elapsed.as_secs_f64())
     }
 
-    fn finish(self, workload: &str) -> Result<Measurement> {
-        let core_ns: Vec<f64> = self.rounds.iter().map(Round::core_ns).collect();
-        let core_ns_per_reply = spread(&core_ns).context("no rounds")?;
-        let rates: Vec<f64> = self.rounds.iter().map(Round::replies_per_second).collect();
-        let replies_per_second = spread(&rates).context("no rounds")?;
+    fn finish(mut self, workload: &str) -> Result<Measurement> {
+        let mut core_ns: Vec<f64> = self.rounds.iter().map(Round::core_ns).collect();
+        let core_ns_per_reply = Spread::of(&mut core_ns).context("no rounds")?;
+        let mut rates: Vec<f64> = self.rounds.iter().map(Round::replies_per_second).collect();
+        let replies_per_second = Spread::of(&mut rates).context("no rounds")?;
         // As fast as it can is as much as it can be asked.
         let flooded = match self.site.contender().is_in_kernel() {
             true => Some(replies_per_second),
-            false => spread(&self.flooded),
+            false => Spread::of(&mut self.flooded),
         };
         let unanswered = self.rounds.iter().map(Round::share_unanswered);
         let replies: u64 = self.rounds.iter().map(Round::replies).sum();
@@ -203,7 +203,7 @@ impl<'s> Course<'s> {
             replies_per_second,
             lossless_rate: self.lossless,
             core_ns_per_reply,
-            program_ns: spread(&self.program_ns),
+            program_ns: Spread::of(&mut self.program_ns),
             rcodes: [].into(),
             truncated: self
                 .rounds
@@ -225,17 +225,6 @@ impl<'s> Course<'s> {
         }
         Ok(measurement)
     }
-}
-
-/// Median, least and greatest; nothing of nothing.
-fn spread(numbers: &[f64]) -> Option<Spread> {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    Some(Spread {
-        median: *sorted.get(sorted.len() / 2)?,
-        min: *sorted.first()?,
-        max: *sorted.last()?,
-    })
 }
 
 fn latency_of_round(round: &Round) -> Option<Latency> {

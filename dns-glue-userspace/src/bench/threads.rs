@@ -5,6 +5,8 @@ use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 
+use crate::testbed::process;
+
 /// How a thread comes by its processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
@@ -22,17 +24,8 @@ pub enum Schedule {
 ///
 /// It is gone, or the caller may not.
 pub fn pin(id: u32, processor: usize) -> io::Result<()> {
-    // SAFETY: a set of processors is bits, for which zeros are valid.
-    let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: sets a bit of the set, or none if there are not so many.
-    unsafe { libc::CPU_SET(processor, &mut processors) };
-    let pid = libc::pid_t::try_from(id).map_err(io::Error::other)?;
-    let octets = size_of_val(&processors);
-    // SAFETY: the set is as long as is said, and lives through the call.
-    match unsafe { libc::sched_setaffinity(pid, octets, &raw const processors) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let id = libc::pid_t::try_from(id).map_err(io::Error::other)?;
+    process::pin_thread(id, processor)
 }
 
 /// Sets how a thread is scheduled, and those that it starts.
@@ -133,7 +126,7 @@ fn numbered(folder: &str) -> Result<Vec<u32>> {
     Ok(found)
 }
 
-/// A process and all that it has started.
+/// A process, and all that it has started and that have not ended.
 ///
 /// # Errors
 ///
@@ -141,22 +134,45 @@ fn numbered(folder: &str) -> Result<Vec<u32>> {
 pub fn family(id: u32) -> Result<Vec<u32>> {
     let mut parents = Vec::new();
     for (process, _) in processes()? {
-        // "PID (NAME) STATE PPID ...", and a name may hold anything.
+        // One that has ended since has no parent.
         let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else {
             continue;
         };
-        let after_name = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        let parent = after_name.split_whitespace().nth(1);
-        if let Some(parent) = parent.and_then(|parent| parent.parse::<u32>().ok()) {
+        if let Some(parent) = stat_number(&stat, 4) {
             parents.push((process, parent));
         }
     }
     let mut family = vec![id];
     let mut next = 0;
     while let Some(&member) = family.get(next) {
-        let children = parents.iter().filter(|(_, parent)| *parent == member);
+        let children = parents
+            .iter()
+            .filter(|(_, parent)| *parent == u64::from(member));
         family.extend(children.map(|(child, _)| *child));
         next += 1;
     }
     Ok(family)
+}
+
+/// A number of /proc/PID/stat: `field` is at least 4, as proc_pid_stat(5)
+/// counts them.
+pub fn stat_number(stat: &str, field: usize) -> Option<u64> {
+    // "PID (NAME) STATE PPID ...", and a name may hold anything.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace();
+    fields.nth(field.checked_sub(3)?)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let text = "42 (a) R 1 (x) S 7 1 1 0 -1 4 0 0 0 0 100 20 3 4 20 0 1 0 5";
+        let numbers = [4, 14, 15, 16, 17].map(|field| stat_number(text, field));
+        assert_eq!(numbers, [7, 100, 20, 3, 4].map(Some));
+        assert_eq!(stat_number(text, 26), None);
+        assert_eq!(stat_number("42 (a", 4), None);
+    }
 }

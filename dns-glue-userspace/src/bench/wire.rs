@@ -12,6 +12,7 @@ use super::load::queries::Ends;
 use super::threads::{self, Schedule};
 use crate::conform::frame::{CLIENT_MAC, SERVER_MAC, SERVER_V4, SERVER_V6};
 use crate::ethtool;
+use crate::serve::status::mac_text;
 use crate::testbed::network::Namespace;
 
 /// Where queries come from.
@@ -207,10 +208,6 @@ pub fn ends() -> Ends {
         ipv4: [CLIENT_V4, SERVER_V4],
         ipv6: [CLIENT_V6, SERVER_V6],
     }
-}
-
-fn mac_text(mac: [u8; 6]) -> String {
-    mac.map(|octet| format!("{octet:02x}")).join(":")
 }
 
 fn poll_in_threads(namespace: &Namespace, interface: &str) -> Result<()> {

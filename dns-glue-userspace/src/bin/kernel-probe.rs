@@ -27,8 +27,6 @@ const DELEGATION: &str = "in-domain.signed.example";
 
 const POLICY: Policy = Policy::DEFAULT;
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-/// The interface that test runs are said to come in on.
-const LOOPBACK: u32 = 1;
 /// Of `enum xdp_action`.
 const XDP_TX: u32 = 3;
 
@@ -79,14 +77,11 @@ fn probe(load_only: bool) -> Result<()> {
     if load_only {
         return Ok(());
     }
-    host_maps.set_interface(
-        LOOPBACK,
-        Interface {
-            mac: MAC,
-            mtu: 1500,
-        },
-    )?;
-    host_maps.set_addresses(&[SERVER.into()].into())?;
+    let interface = Interface {
+        mac: MAC,
+        mtu: 1500,
+    };
+    host_maps.set_loopback(interface, [SERVER.into()])?;
     let answered = answers(&loaded);
     println!(
         "kernel-probe: answered {}",

@@ -9,9 +9,6 @@ use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 use crate::compile::Generation;
 use crate::kernel::{HostMaps, LoadOptions, Loaded, load};
 
-/// The loopback interface, which every run comes in on.
-const LOOPBACK: u32 = 1;
-
 /// A loaded program; its interface and addresses are those of
 /// [`super::frame`].
 pub struct Program {
@@ -37,8 +34,7 @@ impl Program {
             mac: SERVER_MAC,
             mtu: 1500,
         };
-        maps.set_interface(LOOPBACK, interface)?;
-        maps.set_addresses(&[SERVER_V4.into(), SERVER_V6.into()].into())?;
+        maps.set_loopback(interface, [SERVER_V4.into(), SERVER_V6.into()])?;
         Ok(Self {
             loaded,
             _maps: maps,

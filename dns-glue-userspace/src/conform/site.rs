@@ -1,23 +1,18 @@
 //! A name server and its client, each in a network namespace of its own, and
 //! dns-glue between them when it is wanted.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
-use super::frame::{SERVER_V4, SERVER_V6};
 use super::zones::Group;
 use crate::compare::Server;
 use crate::testbed::daemon::{Counters, Daemon};
+use crate::testbed::hosts::{Hosts, SERVER_INTERFACE};
 use crate::testbed::network::Namespace;
 use crate::testbed::process::Process;
 use crate::testbed::server::{self, Setting};
 
-/// The interface that dns-glue is attached to.
-const SERVER_INTERFACE: &str = "dgserver";
-const CLIENT_INTERFACE: &str = "dgclient";
 /// Everything that is started for one server; dropped, it is gone, in this
 /// order.
 #[derive(Debug)]
@@ -25,8 +20,7 @@ pub struct Site {
     daemon: Option<Daemon>,
     wire: Option<Process>,
     _process: Process,
-    client: Namespace,
-    host: Namespace,
+    hosts: Hosts,
     server: Server,
     folder: PathBuf,
     /// The folder of `dns-glue` and `dns-glue-lab`.
@@ -42,7 +36,7 @@ impl Site {
     /// The server is not installed, does not take the zones, or there can be no
     /// namespaces.
     pub fn start(server: Server, group: &Group, folder: &Path, binaries: &Path) -> Result<Self> {
-        let (host, client) = link(server)?;
+        let hosts = Hosts::new(&format!("conform-{server}").to_lowercase())?;
         let setting = Setting {
             zones: &group.zones,
             max_udp: group.max_udp,
@@ -50,13 +44,12 @@ impl Site {
             xdp_interface: None,
             processor: None,
         };
-        let process = server::start(server, &setting, &host)?;
+        let process = server::start(server, &setting, hosts.server())?;
         Ok(Self {
             daemon: None,
             wire: None,
             _process: process,
-            client,
-            host,
+            hosts,
             server,
             folder: folder.to_owned(),
             binaries: binaries.to_owned(),
@@ -70,12 +63,12 @@ impl Site {
 
     /// Where the client is: queries from there come in on the interface.
     pub fn client(&self) -> &Namespace {
-        &self.client
+        self.hosts.client()
     }
 
     /// Where the server is: queries from there reach it without the interface.
     pub fn host(&self) -> &Namespace {
-        &self.host
+        self.hosts.server()
     }
 
     /// Makes the client's end behave like a wire, and starts dns-glue with the
@@ -85,14 +78,14 @@ impl Site {
     ///
     /// One of the two does not start.
     pub fn start_dns_glue(&mut self, group: &Group) -> Result<()> {
-        self.wire = Some(self.make_wire()?);
+        self.wire = Some(self.hosts.make_wire(&self.binaries)?);
         let octets = group.max_udp.to_string();
         let mut options = vec!["--max-udp", &octets];
         if self.server == Server::Bind {
             options.extend(["--cookies", "pass", "--pass-ecs", "--copy-cd"]);
         }
         let daemon = Daemon::start(
-            &self.host,
+            self.hosts.server(),
             SERVER_INTERFACE,
             &group.zones,
             &options,
@@ -112,48 +105,4 @@ impl Site {
         let daemon = self.daemon.as_ref().context("dns-glue was not started")?;
         daemon.counters()
     }
-
-    fn make_wire(&self) -> Result<Process> {
-        let mut command = Command::new(self.binaries.join("dns-glue-lab"));
-        command
-            .arg(CLIENT_INTERFACE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut wire = Process::spawn(&mut command, &self.client)?;
-        let stdout = wire.child().stdout.take().context("it has a pipe")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        ensure!(line == "ready\n", "dns-glue-lab: {line:?}");
-        Ok(wire)
-    }
-}
-
-/// Namespaces of a host and a client, joined by a veth pair.
-fn link(server: Server) -> Result<(Namespace, Namespace)> {
-    let name = format!("conform-{server}-{}", std::process::id()).to_lowercase();
-    let host = Namespace::new(name.clone())?;
-    let client = Namespace::new(format!("{name}-client"))?;
-    host.ip(&format!(
-        "link add {SERVER_INTERFACE} type veth peer name {CLIENT_INTERFACE} netns {}",
-        client.name()
-    ))?;
-    for (namespace, interface, addresses) in [
-        (
-            &host,
-            SERVER_INTERFACE,
-            [format!("{SERVER_V4}/24"), format!("{SERVER_V6}/64")],
-        ),
-        (
-            &client,
-            CLIENT_INTERFACE,
-            ["192.0.2.100/24".into(), "2001:db8::100/64".into()],
-        ),
-    ] {
-        let [v4, v6] = addresses;
-        namespace.ip(&format!("addr add {v4} dev {interface}"))?;
-        namespace.ip(&format!("addr add {v6} dev {interface} nodad"))?;
-        namespace.ip("link set lo up")?;
-        namespace.ip(&format!("link set {interface} up"))?;
-    }
-    Ok((host, client))
 }

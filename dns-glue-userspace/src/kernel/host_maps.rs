@@ -18,6 +18,7 @@ use dns_glue_common::maps::{
 };
 
 use super::LoadError;
+use super::test_run::LOOPBACK;
 use super::value::Value;
 
 /// How long a table that went out of sight is left alone: longer by far than
@@ -78,6 +79,25 @@ impl HostMaps {
             });
         }
         self.publish(interfaces, self.served.clone())
+    }
+
+    /// Makes the loopback interface, which test runs come in on
+    /// ([`Loaded::test_run`]), the only interface, with these service
+    /// addresses: for a program that is attached to none.
+    ///
+    /// # Errors
+    ///
+    /// There are too many addresses, or a system call failed. The program sees
+    /// what it saw.
+    ///
+    /// [`Loaded::test_run`]: super::Loaded::test_run
+    pub fn set_loopback(
+        &mut self,
+        interface: Interface,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<(), MapError> {
+        let interfaces = BTreeMap::from([(LOOPBACK, interface)]);
+        self.publish(interfaces, addresses.into_iter().collect())
     }
 
     /// Makes the program pass everything that comes in on an interface.

@@ -12,9 +12,12 @@ use dns_glue_common::maps::PROGRAM;
 use super::requirements::{MIN_KERNEL_FOR_TEST_RUNS, is_kernel_before, kernel_release};
 use super::{LoadError, Loaded};
 
+/// The loopback interface of any network namespace, which a run comes in on
+/// unless another one is named.
+pub const LOOPBACK: u32 = 1;
 /// Octets by which a run can make a frame longer: more than the longest reply.
 const GROWTH_OCTETS: usize = 4096;
-/// Octets of `struct xdp_md` (linux/bpf.h): six numbers of 32 bits.
+/// Octets of `struct xdp_md`: six numbers of 32 bits.
 const CONTEXT_OCTETS: usize = 24;
 
 /// What the program did with a frame.
@@ -30,7 +33,7 @@ pub struct TestRun {
 
 impl Loaded {
     /// Runs the program once on `frame`, as if it came in on the loopback
-    /// interface (index 1) of this thread's network namespace.
+    /// interface ([`LOOPBACK`]) of this thread's network namespace.
     ///
     /// The frame has the tail room of a page. It must have at least 14 octets;
     /// one that is longer than about 3,500 lies in several buffers.
@@ -152,8 +155,13 @@ fn run(program: &Xdp, frame: &[u8], interface: Option<u32>) -> Result<TestRun, P
     })
 }
 
-/// A `struct xdp_md` of a frame of `octets` from queue 0 of an interface.
-fn context(octets: usize, interface: u32) -> [u8; CONTEXT_OCTETS] {
+/// A `struct xdp_md` (linux/bpf.h) of a frame of `octets` from queue 0 of an
+/// interface.
+///
+/// # Panics
+///
+/// If the frame has 4 GiB or more.
+pub(crate) fn context(octets: usize, interface: u32) -> [u8; CONTEXT_OCTETS] {
     let data_end = u32::try_from(octets).expect("a frame is shorter than 4 GiB");
     // data, data_end, data_meta, ingress_ifindex, rx_queue_index,
     // egress_ifindex.

@@ -4,11 +4,13 @@
 //! ```text
 //! network (namespaces) -> process (in a namespace) -> server (Knot DNS, NSD, BIND)
 //!                                                  \-> daemon (dns-glue)
+//!                                                  \-> hosts (two, and a wire)
 //! ```
 //!
 //! Nothing of it is part of dns-glue; `conform`, `bench` and the tests use it.
 
 pub mod daemon;
+pub mod hosts;
 pub mod interrupt;
 pub mod network;
 pub mod process;

@@ -1,6 +1,7 @@
 //! Processes that do not outlive whoever started them.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -94,19 +95,27 @@ impl Drop for Process {
 
 /// Lets a command run on one processor only.
 pub fn pin(command: &mut Command, processor: usize) {
+    // SAFETY: between fork and exec only a place on the stack is filled in and
+    // sched_setaffinity(2) called, a plain system call.
+    unsafe { command.pre_exec(move || pin_thread(0, processor)) };
+}
+
+/// Lets the thread of that number run on one processor only, and those that it
+/// starts; 0 is the calling thread.
+///
+/// # Errors
+///
+/// It is gone, or the caller may not, or there is no such processor.
+pub fn pin_thread(id: libc::pid_t, processor: usize) -> io::Result<()> {
     // SAFETY: a set of processors is bits, for which zeros are valid.
     let mut processors: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: sets a bit of the set, or none if there are not so many.
     unsafe { libc::CPU_SET(processor, &mut processors) };
-    // SAFETY: sched_setaffinity is a plain system call.
-    unsafe {
-        command.pre_exec(move || {
-            let octets = size_of_val(&processors);
-            match libc::sched_setaffinity(0, octets, &raw const processors) {
-                0 => Ok(()),
-                _ => Err(std::io::Error::last_os_error()),
-            }
-        });
+    let octets = size_of_val(&processors);
+    // SAFETY: the set is as long as is said, and lives through the call.
+    match unsafe { libc::sched_setaffinity(id, octets, &raw const processors) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
 use dns_glue::host::{MemoryFrame, MemoryHost, MemoryKept};
+use dns_glue::kernel::test_run::LOOPBACK;
 use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
@@ -15,8 +16,6 @@ use dns_glue_common::respond::respond;
 
 use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 
-/// The loopback interface, which every run comes in on.
-const LOOPBACK: u32 = 1;
 /// Octets that the kernel gives a test run in one buffer: a page without room
 /// in front and the bookkeeping behind.
 pub const BUFFER_OCTETS: usize = 4096 - 256 - 320;
@@ -125,12 +124,11 @@ impl Program {
         };
         let (loaded, mut maps, counters) =
             load::load(&memory.generation, &options).unwrap_or_else(|error| panic!("{error}"));
-        if memory.host.index == LOOPBACK {
-            maps.set_interface(LOOPBACK, memory.host.interface)
-                .expect("a free entry");
+        match memory.host.index {
+            LOOPBACK => maps.set_loopback(memory.host.interface, service_addresses()),
+            _ => maps.set_addresses(&service_addresses()).map(|_| ()),
         }
-        maps.set_addresses(&service_addresses())
-            .expect("free entries");
+        .expect("free entries");
         Self {
             memory,
             loaded,

@@ -17,6 +17,7 @@ use dns_glue_common::traffic::{
 use super::interruption::end_after;
 use super::queries::{Ends, PreparedQueries};
 use crate::bench::threads::{self, Schedule};
+use crate::kernel::test_run;
 use crate::kernel::value::Value;
 
 /// The objects that the build script made.
@@ -36,8 +37,6 @@ const STARTING: Duration = Duration::from_millis(20);
 /// Octets of the empty frame that queries are made of: long enough that most
 /// queries shrink it.
 const FRAME_OCTETS: usize = 96;
-/// Octets of `struct xdp_md` (linux/bpf.h): six numbers of 32 bits.
-const CONTEXT_OCTETS: usize = 24;
 
 /// How the thread that ends the sending is scheduled.
 const WATCH: Schedule = Schedule::First(20);
@@ -224,8 +223,7 @@ impl Reflectors {
     ///
     /// The kernel refuses them.
     pub fn load() -> Result<Self> {
-        ensure_built(REFLECTORS)?;
-        let mut ebpf = EbpfLoader::new().load(REFLECTORS)?;
+        let mut ebpf = open_reflectors()?;
         for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
             load_program(&mut ebpf, reflector.program())?;
         }
@@ -263,6 +261,19 @@ impl Reflector {
     }
 }
 
+/// The object of the reflectors with its maps, and none of its programs in the
+/// kernel so far.
+///
+/// # Errors
+///
+/// The build left it out, or the kernel does not make its maps.
+pub(in crate::bench) fn open_reflectors() -> Result<Ebpf> {
+    ensure_built(REFLECTORS)?;
+    EbpfLoader::new()
+        .load(REFLECTORS)
+        .context("load the object")
+}
+
 fn ensure_built(object: &[u8]) -> Result<()> {
     ensure!(
         !object.is_empty(),
@@ -271,7 +282,12 @@ fn ensure_built(object: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<()> {
+/// Loads a program of an object.
+///
+/// # Errors
+///
+/// It is not in the object, or the kernel refuses it.
+pub(in crate::bench) fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<()> {
     let program: &mut Xdp = ebpf
         .program_mut(name)
         .context("it is not in the object")?
@@ -293,14 +309,9 @@ fn attach(ebpf: &mut Ebpf, name: &str, interface: &str) -> Result<()> {
 /// Sends frames out of an interface until a signal comes.
 fn send_frames(program: &Xdp, interface: u32) -> Result<(), ProgramError> {
     let frame = [0; FRAME_OCTETS];
-    let mut context = [0; CONTEXT_OCTETS];
-    // data, data_end, data_meta, ingress_ifindex, rx_queue_index,
-    // egress_ifindex. What a live frame sends back by XDP_TX leaves by the
-    // interface that it is said to come from.
-    let fields = [0, FRAME_OCTETS as u32, 0, interface, 0, 0];
-    for (place, field) in context.chunks_exact_mut(4).zip(fields) {
-        place.copy_from_slice(&field.to_ne_bytes());
-    }
+    // What a live frame sends back by XDP_TX leaves by the interface that it is
+    // said to come from.
+    let context = test_run::context(FRAME_OCTETS, interface);
     let result = program.test_run(TestRunOptions {
         data_in: Some(&frame),
         ctx_in: Some(&context),

@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Result, ensure};
 use bytemuck::Zeroable as _;
-use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::traffic::{
     Front, IPV4_FRONT_OCTETS, IPV6_FRONT_OCTETS, MAX_MESSAGE_OCTETS, MESSAGE_ALIGNMENT,
     MESSAGE_HEAD_OCTETS, MessageHead, MessageSlab, SLAB_OCTETS,
 };
+
+use crate::host::sum;
 
 /// Octets of a DNS header (RFC 1035 4.1.1).
 const HEADER_OCTETS: usize = 12;
@@ -151,12 +152,6 @@ impl Ends {
 const UDP: u8 = 17;
 /// The port of DNS, in the low octet of the number.
 const DNS_PORT: u8 = 53;
-
-/// The sum of octets of which the first is at an even offset.
-fn sum(octets: &[u8]) -> Sum {
-    let number = |pair: &[u8]| u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]);
-    octets.chunks(2).map(number).fold(Sum::ZERO, Sum::number)
-}
 
 #[cfg(test)]
 mod tests {

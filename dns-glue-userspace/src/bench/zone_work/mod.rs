@@ -2,14 +2,13 @@
 //! servers, each as its users start it.
 //!
 //! ```text
-//! host (two namespaces and a wire) -> server (a process that serves the zone)
+//! server (a process that serves the zone, on a host of the testbed)
 //!   probe (asks for a delegation until it is answered)
 //!   processes (time and memory of a process and of those that it started)
 //! check (`dns-glue check`), phases (the parts of the work, in this process)
 //! ```
 
 pub mod check;
-pub mod host;
 pub mod phases;
 pub mod probe;
 pub mod processes;
@@ -24,8 +23,8 @@ use anyhow::{Context as _, Result, ensure};
 use domain::base::Name;
 
 use super::results::{Spread, ZoneWork};
+use crate::testbed::hosts::Hosts;
 use crate::zone::source::ZoneSource;
-use host::Hosts;
 use probe::Probe;
 use processes::Usage;
 use server::Program;
@@ -108,7 +107,8 @@ fn start(
 ) -> Result<Start> {
     let folder = &setting.folder.join(program.name());
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    let hosts = Hosts::new(setting.binaries)?;
+    let hosts = Hosts::new("zonework")?;
+    let _wire = hosts.make_wire(setting.binaries)?;
     let from = Instant::now();
     let mut process = program.start(&zone.source, &hosts, folder, setting.binaries)?;
     let probe = Probe::new(&zone.delegation);

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
-use super::host::{Hosts, SERVICE};
 use super::server::Serving;
 use crate::bench::workload::{Edns, Messages};
+use crate::conform::frame::SERVER_V4;
+use crate::testbed::hosts::Hosts;
 use crate::testbed::interrupt;
 
 /// How often it asks.
@@ -46,7 +47,7 @@ impl Probe {
     ) -> Result<Duration> {
         hosts.client().within(|| {
             let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-            socket.connect((SERVICE, 53))?;
+            socket.connect((SERVER_V4, 53))?;
             socket.set_read_timeout(Some(INTERVAL))?;
             while !self.is_answered(&socket)? {
                 ensure!(from.elapsed() < patience, "no referral in {patience:?}");

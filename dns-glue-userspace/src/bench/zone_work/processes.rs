@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::bench::threads;
+
 /// What processes have taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -25,19 +27,19 @@ impl Usage {
     ///
     /// The process is gone, or /proc cannot be read.
     pub fn of(root: u32) -> Result<Self> {
-        let ticks = clock_ticks()?;
+        let ticks_of_a_second = clock_ticks()?;
         let mut usage = Self {
             cpu: Duration::ZERO,
             peak_octets: 0,
             octets: 0,
         };
-        for process in family(root)? {
-            let cpu = process.ticks as f64 / ticks;
-            usage.cpu += Duration::from_secs_f64(cpu);
+        for id in threads::family(root)? {
             let read = |file: &str| {
-                let path = format!("/proc/{}/{file}", process.id);
+                let path = format!("/proc/{id}/{file}");
                 fs::read_to_string(&path).with_context(|| format!("read {path}"))
             };
+            let ticks = ticks(&read("stat")?).context("no times in /proc")?;
+            usage.cpu += Duration::from_secs_f64(ticks as f64 / ticks_of_a_second);
             let status = read("status")?;
             let peak = octets(&status, "VmHWM:").context("no VmHWM in /proc")?;
             usage.peak_octets = usage.peak_octets.max(peak);
@@ -56,51 +58,11 @@ pub fn peak_of(id: u32) -> Option<u64> {
     octets(&status, "VmHWM:")
 }
 
-/// What /proc/PID/stat says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stat {
-    id: u32,
-    parent: u32,
-    /// User and system time, and that of children waited for.
-    ticks: u64,
-}
-
-/// A process and its descendants.
-fn family(root: u32) -> Result<Vec<Stat>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir("/proc").context("list /proc")? {
-        let name = entry.context("list /proc")?.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        // It may have ended since.
-        if let Ok(text) = fs::read_to_string(format!("/proc/{id}/stat")) {
-            all.push(parse_stat(id, &text).with_context(|| format!("/proc/{id}/stat"))?);
-        }
-    }
-    let first = all.iter().find(|stat| stat.id == root);
-    let mut family = vec![*first.with_context(|| format!("process {root} is gone"))?];
-    let mut place = 0;
-    while let Some(parent) = family.get(place).map(|stat| stat.id) {
-        family.extend(all.iter().filter(|stat| stat.parent == parent));
-        place += 1;
-    }
-    Ok(family)
-}
-
-/// Fields 4 and 14 to 17 of proc_pid_stat(5), counted behind the name, which
-/// may hold anything.
-fn parse_stat(id: u32, text: &str) -> Option<Stat> {
-    let (_, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
-    let ticks = [14, 15, 16, 17].map(number);
-    let [user, system, user_of_children, system_of_children] = ticks;
-    Some(Stat {
-        id,
-        parent: u32::try_from(number(4)?).ok()?,
-        ticks: user? + system? + user_of_children? + system_of_children?,
-    })
+/// User and system time of a process, and of its children that it has waited
+/// for, by its /proc/PID/stat.
+fn ticks(stat: &str) -> Option<u64> {
+    let numbers = [14, 15, 16, 17].map(|field| threads::stat_number(stat, field));
+    numbers.into_iter().sum()
 }
 
 /// The value of a line such as `VmHWM:     1234 kB`.
@@ -125,15 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_anything() {
-        let text = "42 (a) R 1 (x) S 7 1 1 0 -1 4 0 0 0 0 100 20 3 4 20 0 1 0 5";
-        let stat = Stat {
-            id: 42,
-            parent: 7,
-            ticks: 127,
-        };
-        assert_eq!(parse_stat(42, text), Some(stat));
-        assert_eq!(parse_stat(42, "42 (a"), None);
+    fn times_are_added_up() {
+        let stat = "42 (a) S 7 1 1 0 -1 4 0 0 0 0 100 20 3 4 20 0 1 0 5";
+        assert_eq!(ticks(stat), Some(127));
+        assert_eq!(ticks("42 (a) S 7 1 1 0 -1 4 0 0 0 0 100 20 3"), None);
     }
 
     #[test]
@@ -154,15 +111,15 @@ mod tests {
         let mut line = [0];
         let mut stdout = child.stdout.take().unwrap();
         std::io::Read::read_exact(&mut stdout, &mut line).unwrap();
-        let found = family(child.id()).unwrap();
+        let found = threads::family(child.id()).unwrap();
         let usage = Usage::of(child.id()).unwrap();
-        for stat in found.iter().rev() {
+        for id in found.iter().rev() {
             // SAFETY: our own child and its child.
-            unsafe { libc::kill(stat.id.cast_signed(), libc::SIGKILL) };
+            unsafe { libc::kill(id.cast_signed(), libc::SIGKILL) };
         }
         child.wait().unwrap();
         assert_eq!(found.len(), 2, "{found:?}");
-        assert_eq!(found[1].parent, child.id());
+        assert_eq!(found[0], child.id());
         assert!(usage.octets > 0 && usage.peak_octets >= usage.octets);
     }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::host::{Hosts, SERVER_INTERFACE};
 use crate::bench::results::contender;
 use crate::compare::Server;
 use crate::serve::control::{Client, Reply, Request};
+use crate::testbed::hosts::{Hosts, SERVER_INTERFACE};
 use crate::testbed::process::Process;
 use crate::testbed::server::installed;
 use crate::zone::source::ZoneSource;
