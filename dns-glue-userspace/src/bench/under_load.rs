@@ -133,9 +133,7 @@ fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
         }
         // What passing takes is of interest where queries pass.
         Contender::PassingBefore(server) => {
-            !is_all_referrals
-                && zone.delegations <= MANY
-                && Program::Server(*server).is_installed()
+            !is_all_referrals && zone.delegations <= MANY && Program::Server(*server).is_installed()
         }
         Contender::KnotXdp => {
             let knot = Program::Server(crate::compare::Server::Knot);
