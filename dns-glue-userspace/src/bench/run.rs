@@ -67,6 +67,10 @@ pub struct Choices {
     /// Small zones and few rounds, for a first look
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
+    /// Unsigned synthetic zones of so many delegations, instead of the usual
+    /// ones
+    #[arg(long = "tld", value_name = "NUMBER", num_args = 1..)]
+    pub tlds: Vec<u64>,
     /// One part only
     #[arg(long, value_enum)]
     pub only: Option<Part>,
@@ -108,6 +112,10 @@ impl Choices {
 
     /// The synthetic zones: delegations and how they are signed.
     fn synthetic(&self) -> Vec<(u64, Signing)> {
+        if !self.tlds.is_empty() {
+            let plain = |delegations: &u64| (*delegations, Signing::None);
+            return self.tlds.iter().map(plain).collect();
+        }
         let mut zones = vec![(SMALL, Signing::None)];
         if !self.quick {
             zones.push((LARGE, Signing::None));
@@ -314,6 +322,7 @@ mod tests {
             full: false,
             sign_largest: false,
             quick: true,
+            tlds: Vec::new(),
             only: Some(Part::Load),
             contenders: Vec::new(),
             zone: None,
@@ -380,5 +389,10 @@ mod tests {
             ..full
         };
         assert_eq!(sizes(&signed).last(), Some(&(LARGEST, opt_out)));
+        let chosen = Choices {
+            tlds: vec![5000, LARGEST],
+            ..signed
+        };
+        assert_eq!(sizes(&chosen), [(5000, plain), (LARGEST, plain)]);
     }
 }
