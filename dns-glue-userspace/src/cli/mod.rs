@@ -1,5 +1,7 @@
 //! The command line: one module a subcommand.
 
+pub mod behind_args;
+pub mod behind_status;
 mod check;
 mod completions;
 mod explain;

@@ -179,7 +179,10 @@ fn counter_row(counter: &CounterStatus) -> [String; 4] {
 }
 
 /// Columns as wide as their widest cell; numbers are not aligned apart.
-fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(
+    heads: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
     let mut lines = vec![heads.map(String::from)];
     lines.extend(rows);
     let width = |column: usize| {

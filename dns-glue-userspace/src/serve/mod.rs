@@ -9,6 +9,7 @@
 //! interface is known to be free, and the fallback's sockets are bound.
 
 pub mod addresses;
+pub mod behind;
 pub mod compiled;
 pub mod control;
 pub mod daemon;

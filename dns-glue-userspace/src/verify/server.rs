@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use domain::base::Message;
 use domain::base::iana::Rtype;
-use domain::rdata::Soa;
 
 use crate::compare::Reply;
 use crate::report::query::write_query;
+use crate::serve::behind::reply;
 use crate::zone::records::NameRef;
 
 /// How often a query over UDP is sent before the server counts as silent.
@@ -143,7 +143,8 @@ impl Server {
         let mut query = Vec::new();
         write_query(&mut query, apex, Rtype::SOA, None);
         let reply = self.ask_udp(&query)?;
-        Ok(soa_serial(&reply))
+        let reply = Message::from_slice(&reply).ok();
+        Ok(reply.and_then(|reply| reply::serial(reply, apex).ok()))
     }
 
     fn exchange(&self, query: &[u8]) -> io::Result<Vec<u8>> {
@@ -172,17 +173,6 @@ impl Server {
             cause,
         }
     }
-}
-
-/// The serial in an authoritative answer.
-fn soa_serial(reply: &[u8]) -> Option<u32> {
-    let reply = Message::from_slice(reply).ok()?;
-    if !reply.header().aa() {
-        return None;
-    }
-    let mut records = reply.answer().ok()?.limit_to::<Soa<_>>();
-    let soa = records.next()?.ok()?;
-    Some(soa.data().serial().into_int())
 }
 
 /// Whether a message has the ID of the query. IDs differ from query to query,

@@ -1,0 +1,198 @@
+//! What was seen of the server behind, over time, and what follows from it.
+
+mod entry;
+mod event;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use domain::base::Name;
+
+use super::probe::Answers;
+use super::status::BehindStatus;
+pub use super::steady::Turn;
+use super::{Policy, ProbedZone};
+use entry::Entry;
+pub use event::{Event, Question};
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Zones whose referrals are to be withheld: their queries pass.
+    pub withheld: BTreeMap<Name<Vec<u8>>, Withheld>,
+    /// Service addresses at which no zone is answered; none without
+    /// `--require-fallback`. They are better left to nobody.
+    pub unanswered: BTreeSet<IpAddr>,
+    /// Whether the program is to leave the interfaces: no zone is answered at
+    /// any service address, and `--require-fallback` is given.
+    pub detach: bool,
+    /// Whether each zone was asked for at each address. Until then nothing is
+    /// withheld that was not seen to be, and who must not attach before the
+    /// server behind answers has to wait.
+    pub complete: bool,
+}
+
+/// Why the referrals of a zone are withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// Its serial has differed for longer than `--max-lag`.
+    Lag,
+    /// The server behind answers for it at no address, and `--require-fallback`
+    /// is given.
+    Unanswered,
+}
+
+impl Withheld {
+    /// A word that does not change.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Lag => "lag",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Ledger {
+    policy: Policy,
+    entries: Vec<Entry>,
+    addresses: BTreeSet<IpAddr>,
+    /// Whether no zone is answered at any address. Stays what it was while an
+    /// address that has come was not asked yet.
+    is_unanswered: bool,
+}
+
+impl Ledger {
+    /// Nothing was seen yet, and nothing is asked.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            entries: Vec::new(),
+            addresses: BTreeSet::new(),
+            is_unanswered: false,
+        }
+    }
+
+    /// From now on these are the zones. What was seen of those that were there
+    /// before is kept; a serial of ours that is new has its own lag.
+    pub fn set_zones(&mut self, zones: &[ProbedZone], now: Instant) -> Vec<Event> {
+        let mut before = std::mem::take(&mut self.entries);
+        let mut events = Vec::new();
+        for zone in zones {
+            let known = before.iter().position(|one| one.zone().apex == zone.apex);
+            let entry = match known.map(|place| before.swap_remove(place)) {
+                Some(mut entry) => {
+                    events.extend(entry.set_zone(zone.clone(), now));
+                    entry
+                }
+                None => Entry::new(zone.clone()),
+            };
+            self.entries.push(entry);
+        }
+        self.settle();
+        events
+    }
+
+    /// From now on these are the service addresses.
+    pub fn set_addresses(&mut self, addresses: BTreeSet<IpAddr>, now: Instant) -> Vec<Event> {
+        self.addresses = addresses;
+        let mut events = Vec::new();
+        for entry in &mut self.entries {
+            events.extend(entry.keep_addresses(&self.addresses, now));
+        }
+        self.settle();
+        events
+    }
+
+    /// Notes what was said at a service address, in the order of the zones;
+    /// what somebody should know of.
+    pub fn note(&mut self, address: IpAddr, answers: &[Answers], now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (entry, answers) in self.entries.iter_mut().zip(answers) {
+            for event in entry.note(address, answers, now) {
+                event::add(&mut events, event);
+            }
+        }
+        self.settle();
+        events
+    }
+
+    /// Draws the conclusions that hold until something else is sure.
+    fn settle(&mut self) {
+        for entry in &mut self.entries {
+            entry.settle(&self.addresses);
+        }
+        let is_answered = |address: &IpAddr| self.is_answered_at(*address);
+        let addresses: Vec<_> = self.addresses.iter().map(is_answered).collect();
+        self.is_unanswered = settled(self.is_unanswered, &addresses);
+    }
+
+    /// Whether any zone is answered at an address; `None` if none was asked for
+    /// yet.
+    fn is_answered_at(&self, address: IpAddr) -> Option<bool> {
+        let entries = self.entries.iter();
+        entries
+            .filter_map(|entry| entry.is_answered_at(address))
+            .reduce(|one, other| one || other)
+    }
+
+    /// What follows from it at a moment.
+    pub fn judgement(&self, now: Instant) -> Judgement {
+        let mut judgement = Judgement {
+            complete: self.is_complete(),
+            ..Judgement::default()
+        };
+        for entry in &self.entries {
+            if let Some(why) = self.withheld(entry, now) {
+                judgement.withheld.insert(entry.zone().apex.clone(), why);
+            }
+        }
+        if self.policy.require_fallback {
+            let addresses = self.addresses.iter().copied();
+            judgement.unanswered = addresses
+                .filter(|address| self.is_answered_at(*address) == Some(false))
+                .collect();
+            judgement.detach = self.is_unanswered;
+        }
+        judgement
+    }
+
+    fn withheld(&self, entry: &Entry, now: Instant) -> Option<Withheld> {
+        if entry.lags_longer_than(self.policy.max_lag, now) {
+            return Some(Withheld::Lag);
+        }
+        (self.policy.require_fallback && entry.is_unanswered()).then_some(Withheld::Unanswered)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.entries.iter().all(|entry| {
+            let mut addresses = self.addresses.iter();
+            addresses.all(|address| entry.is_answered_at(*address).is_some())
+        })
+    }
+
+    /// What `dns-glue status` tells at a moment.
+    pub fn status(&self, now: Instant) -> BehindStatus {
+        let entries = self.entries.iter();
+        BehindStatus {
+            detached: self.judgement(now).detach,
+            zones: entries
+                .map(|entry| entry.status(&self.addresses, self.withheld(entry, now), now))
+                .collect(),
+        }
+    }
+}
+
+/// Whether nothing is answered, as far as the addresses tell; what it was
+/// before, if one that was not asked yet may tell otherwise.
+fn settled(before: bool, addresses: &[Option<bool>]) -> bool {
+    if addresses.is_empty() || addresses.contains(&Some(true)) {
+        return false;
+    }
+    before || !addresses.contains(&None)
+}
+
+#[cfg(test)]
+mod tests;
