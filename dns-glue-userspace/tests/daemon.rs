@@ -1,6 +1,14 @@
-//! `dns-glue run`, `status` and `stop` on a host of their own.
+//! `dns-glue run`, `status`, `reload` and `stop` on a host of their own.
 
 mod daemon_support;
+#[path = "daemon/load.rs"]
+mod load;
+#[path = "daemon/pins.rs"]
+mod pins;
+#[path = "daemon/reload.rs"]
+mod reload;
+#[path = "daemon/replace.rs"]
+mod replace;
 
 use std::net::{TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
@@ -93,12 +101,14 @@ fn sigint_and_stop_detach() {
 }
 
 #[test]
-fn a_killed_daemon_leaves_no_program() {
+fn a_killed_daemon_with_the_fallback_leaves_no_program() {
     if !is_root() {
         return;
     }
     let host = Host::new();
-    let mut daemon = host.start(&format!("--iface {SERVER} lo --mode auto"));
+    let mut daemon = host.start(&format!(
+        "--iface {SERVER} lo --mode auto --fallback embedded"
+    ));
     assert!(host.program_on(SERVER).is_some());
     assert!(host.program_on("lo").is_some());
     daemon.signal(libc::SIGKILL);
@@ -112,6 +122,7 @@ fn a_killed_daemon_leaves_no_program() {
     // What it left behind does not stop the next one.
     assert!(host.path("control.sock").exists());
     drop(daemon);
+    assert!(!host.pins().exists());
     let daemon = host.start(&format!("--iface {SERVER}"));
     assert_eq!(
         host.program_on(SERVER),
@@ -125,7 +136,7 @@ fn referred_query() -> Vec<u8> {
 }
 
 #[test]
-fn referrals_come_from_the_kernel_until_the_daemon_is_killed() {
+fn referrals_come_from_the_kernel_until_the_daemon_is_stopped() {
     if !is_root() {
         return;
     }
@@ -149,11 +160,9 @@ fn referrals_come_from_the_kernel_until_the_daemon_is_killed() {
         .recv(&mut [0; 4096])
         .expect_err("the server behind saw nothing");
 
-    daemon.signal(libc::SIGKILL);
-    let killed = Instant::now();
-    wait_for("answers stop", || ask().is_err());
-    assert!(killed.elapsed() < Duration::from_secs(5));
+    assert!(daemon.command("stop").status.success());
     assert_eq!(host.program_on(SERVER), None);
+    ask().expect_err("answers have stopped");
     let mut octets = [0; 4096];
     let length = server.recv(&mut octets).expect("the query passes");
     assert_eq!(octets[..length], referred_query());
@@ -416,7 +425,13 @@ fn foreign_programs_are_never_replaced() {
     let first = host.start(&format!("--iface {SERVER}"));
     let id = host.program_on(SERVER).expect("a program");
     let other = host.path("other.sock");
-    let error = host.refusal(&format!("--iface {SERVER} --control {}", other.display()));
+    let pins = host.pins().with_file_name("other");
+    let error = host.refusal(&format!(
+        "--iface {SERVER} --control {} --pins {}",
+        other.display(),
+        pins.display()
+    ));
+    assert!(!pins.exists());
     assert!(
         error.contains(&format!(
             "{SERVER} has an XDP program already: number {id} (dns_glue)"
@@ -442,6 +457,14 @@ fn a_second_daemon_is_refused() {
         "{error}"
     );
     assert!(first.command("status").status.success());
+
+    let other = host.path("other.sock");
+    let error = host.refusal(&format!("--iface lo --control {}", other.display()));
+    assert!(
+        error.contains("another dns-glue uses this folder"),
+        "{error}"
+    );
+    assert!(error.contains("--pins"), "{error}");
 }
 
 #[test]
@@ -572,30 +595,6 @@ fn faults_of_zones_are_told_before_it_is_ready() {
     for part in ["DENIAL", "REFUSED", "TOO DEEP"] {
         assert!(text.contains(part), "{text}");
     }
-}
-
-#[test]
-fn sighup_is_no_end() {
-    if !is_root() {
-        return;
-    }
-    let host = Host::new();
-    let mut daemon = host.start(&format!("--iface {SERVER}"));
-    let program = host.program_on(SERVER).expect("a program");
-    daemon.signal(libc::SIGHUP);
-    wait_for("it says what it cannot do", || {
-        daemon.log().contains("SIGHUP: reloading is not supported")
-    });
-    assert_eq!(daemon.status()["program"]["id"], program);
-    assert_eq!(host.program_on(SERVER), Some(program));
-    // Neither does the next one, and the others still do.
-    daemon.signal(libc::SIGHUP);
-    wait_for("it says so again", || {
-        daemon.log().matches("SIGHUP: ").count() == 2
-    });
-    daemon.signal(libc::SIGTERM);
-    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
-    assert_eq!(host.program_on(SERVER), None);
 }
 
 #[test]

@@ -7,10 +7,12 @@ mod completions;
 mod explain;
 mod man;
 mod progress_bar;
+mod reload;
 mod reply_args;
 mod run;
 mod status;
 mod stop;
+mod unattended;
 mod verify;
 mod zone_args;
 
@@ -23,6 +25,7 @@ use clap::{Args, Parser, Subcommand};
 pub use reply_args::ReplyArgs;
 pub use zone_args::ZoneArgs;
 
+use crate::kernel::pins;
 use crate::serve::control;
 
 /// Answers the referrals of delegation zones in the kernel.
@@ -44,6 +47,7 @@ enum Command {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Reload(reload::ReloadArgs),
     Stop(stop::StopArgs),
     Verify(verify::VerifyArgs),
     #[command(hide = true)]
@@ -60,6 +64,14 @@ struct ControlArgs {
     control: PathBuf,
 }
 
+/// Where a program that answers without a daemon is to be found.
+#[derive(Debug, Args)]
+struct PinsArgs {
+    /// The pin folder of a daemon that is gone
+    #[arg(long, value_name = "DIR", default_value = pins::DEFAULT_PATH)]
+    pins: PathBuf,
+}
+
 /// Does what the command line says; the exit status.
 ///
 /// # Errors
@@ -71,7 +83,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args)?,
         Command::Check(args) => check::run(&args)?,
         Command::Explain(args) => explain::run(&args)?,
-        Command::Status(args) => status::run(&args)?,
+        Command::Status(args) => return status::run(&args),
+        Command::Reload(args) => reload::run(&args)?,
         Command::Stop(args) => stop::run(&args)?,
         Command::Completions(args) => completions::run(&args)?,
         Command::Man(args) => man::run(&args)?,
@@ -113,7 +126,7 @@ mod tests {
         parse(
             "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
              --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
-             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict",
+             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict --watch --pins /sys/fs/bpf/x",
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
@@ -123,6 +136,8 @@ mod tests {
         )
         .expect("explain");
         parse("dns-glue status --json").expect("status");
+        parse("dns-glue status --pins /sys/fs/bpf/x").expect("status");
+        parse("dns-glue reload --force --diff --dry-run --json").expect("reload");
         parse("dns-glue stop").expect("stop");
         parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
         parse("dns-glue verify --against [::1]:5353 --all").expect("verify");

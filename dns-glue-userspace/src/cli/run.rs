@@ -12,14 +12,17 @@ use log::LevelFilter;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ReplyArgs, ZoneArgs};
 use crate::kernel::attach::{AttachMode, ModeChoice};
-use crate::serve::compiled::compile_zones;
+use crate::progress::Progress;
 use crate::serve::daemon::{self, Config, FallbackChoice};
 
 /// Compile zones, attach the program, and stay until stopped
 ///
 /// Runs in the foreground; SIGINT, SIGTERM and `dns-glue stop` detach the
-/// program. It is detached by the kernel when this process dies in any other
-/// way. SIGHUP does not reload yet: restart to take a new zone. Needs CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and Linux 5.18 or later.
+/// program. SIGHUP and `dns-glue reload` read the zones' files again. At SIGUSR2
+/// this process ends and the program answers on, as it does when this process
+/// is killed, until the next `run` takes it over or `dns-glue stop` detaches it;
+/// but with --fallback embedded the kernel detaches it with the process. Needs
+/// CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON, and Linux 5.18 or later.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// An interface to answer on; for VLANs the one that carries them
@@ -63,6 +66,18 @@ pub struct RunArgs {
     /// Who answers what passes
     #[arg(long, value_enum, default_value_t = Fallback::None)]
     fallback: Fallback,
+
+    /// Reload when a file of the zones changes
+    #[arg(long)]
+    watch: bool,
+
+    /// The folder that keeps the program on the interfaces without a process
+    ///
+    /// On a BPF file system; this daemon's alone. By default
+    /// /sys/fs/bpf/dns-glue; with --fallback embedded nothing is kept, and a
+    /// folder is only needed where the process lacks CAP_SYS_ADMIN.
+    #[arg(long, value_name = "DIR")]
+    pins: Option<PathBuf>,
 
     /// Turn off offloads that hide VLAN tags, and on again at the end
     #[arg(long)]
@@ -149,20 +164,17 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
         .format_target(false)
         .try_init()
         .context("start the log")?;
-    let choice = args.zones.choice();
     let config = args.config(level);
-    let compile = move || {
-        let bar = std::io::stderr().is_terminal().then(ProgressBar::new);
-        match &bar {
-            Some(bar) => compile_zones(&choice, bar),
-            None => compile_zones(&choice, &()),
-        }
+    let progress: Box<dyn Progress + Send> = if std::io::stderr().is_terminal() {
+        Box::new(ProgressBar::new())
+    } else {
+        Box::new(())
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the runtime")?;
-    let result = runtime.block_on(daemon::run(config, compile));
+    let result = runtime.block_on(daemon::run(config, progress));
     // A compile that a signal interrupted is not waited for.
     runtime.shutdown_background();
     Ok(result?)
@@ -183,7 +195,8 @@ impl RunArgs {
         Config {
             interfaces: self.interfaces,
             addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
-            also_served: self.zones.choice().also_served,
+            zones: self.zones.choice(),
+            watch: self.watch,
             mode: match self.mode {
                 Mode::Auto => ModeChoice::Auto,
                 Mode::Native => ModeChoice::Only(AttachMode::Native),
@@ -199,6 +212,7 @@ impl RunArgs {
                 Fallback::Embedded => FallbackChoice::Embedded,
             },
             control: self.control.control,
+            pins: self.pins,
             log_level,
             verifier_log: self.verifier_log,
             fix_offload: self.fix_offload,

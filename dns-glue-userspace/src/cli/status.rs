@@ -1,20 +1,29 @@
 //! `dns-glue status`: the state of the daemon.
 
 use std::fmt::Write as _;
+use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
 
-use super::{ControlArgs, print};
+use super::{ControlArgs, PinsArgs, print, unattended};
 use crate::kernel::requirements::Octets;
-use crate::serve::control::{Client, Reply, Request};
-use crate::serve::status::{CounterStatus, InterfaceStatus, Status, ZoneStatus};
+use crate::serve::control::{Client, ClientError, Reply, Request};
+use crate::serve::status::{
+    CounterStatus, GenerationStatus, InterfaceStatus, ReloadStatus, Status, ZoneStatus,
+    unix_seconds,
+};
 
 /// Show interfaces, zones and counters of the running daemon
+///
+/// Without a daemon: what the program that one has left still answers; then the
+/// exit status is 1.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]
     control: ControlArgs,
+    #[command(flatten)]
+    pins: PinsArgs,
     /// Print JSON, with every counter
     #[arg(long)]
     json: bool,
@@ -23,8 +32,14 @@ pub struct StatusArgs {
     all: bool,
 }
 
-pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
-    let (reply, _client) = Client::call(&args.control.control, Request::Status)?;
+pub fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let (reply, _client) = match Client::call(&args.control.control, Request::Status) {
+        Err(error @ ClientError::NotRunning { .. }) => {
+            unattended::status(&args.pins.pins, args.json, args.all, error)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        answer => answer?,
+    };
     let Reply::Status(status) = reply else {
         bail!("the daemon answered something else");
     };
@@ -34,11 +49,11 @@ pub fn run(args: &StatusArgs) -> anyhow::Result<()> {
         describe(&status, args.all)
     };
     print(&text)?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The state in words.
-fn describe(status: &Status, all: bool) -> String {
+pub(super) fn describe(status: &Status, all: bool) -> String {
     let Status {
         version,
         pid,
@@ -48,6 +63,8 @@ fn describe(status: &Status, all: bool) -> String {
         zones,
         settings,
         program,
+        generation,
+        last_reload,
         counters,
     } = status;
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -68,12 +85,13 @@ fn describe(status: &Status, all: bool) -> String {
     let mut text = format!(
         "dns-glue {version}, process {pid}, up {}\n\
          program {}{verified}, {} octets of machine code, {} of maps\n\
-         port {}, replies up to {} octets, cookies {}{}{}{nsid}, fallback {}\n\
+         {}port {}, replies up to {} octets, cookies {}{}{}{nsid}, fallback {}\n\
          addresses {}\n",
         uptime(*uptime_seconds),
         program.id,
         program.jited_octets,
         Octets(program.map_octets),
+        generations(generation, last_reload.as_ref(), settings.watch),
         settings.port,
         settings.max_udp,
         settings.cookies,
@@ -116,6 +134,39 @@ fn describe(status: &Status, all: bool) -> String {
         text.push_str(&table(["COUNTER", "PACKETS", "", "MEANING"], rows));
     }
     text
+}
+
+/// Which generation of the zones answers, and what became of the last reload:
+/// a line each.
+fn generations(
+    generation: &GenerationStatus,
+    last_reload: Option<&ReloadStatus>,
+    watch: bool,
+) -> String {
+    let GenerationStatus { number, since } = generation;
+    let watched = if watch { ", files watched" } else { "" };
+    let mut text = format!(
+        "generation {number} of the zones, from {}{watched}\n",
+        ago(*since)
+    );
+    if let Some(reload) = last_reload {
+        let ReloadStatus {
+            at,
+            asked_by,
+            ok,
+            outcome,
+        } = reload;
+        let failed = if *ok { "" } else { "FAILED: " };
+        let at = ago(*at);
+        writeln!(text, "last reload {at} ({asked_by}): {failed}{outcome}")
+            .expect("a String takes everything");
+    }
+    text
+}
+
+/// How long ago a moment of Unix time was.
+pub(super) fn ago(seconds: u64) -> String {
+    uptime(unix_seconds().saturating_sub(seconds)) + " ago"
 }
 
 fn interface_row(interface: &InterfaceStatus) -> [String; 5] {

@@ -1,15 +1,12 @@
 //! Attaching the program to interfaces.
 
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::{fmt, io, str::FromStr};
 
-use aya::programs::{
-    Link as _, ProgramError, XdpMode,
-    links::{FdLink, LinkError},
-    loaded_programs,
-    xdp::{XdpError, XdpLink},
-};
+use aya::programs::loaded_programs;
 
-use super::{LoadError, Loaded, load::program_of};
+use super::link::{XdpLink, program_by_id};
+use super::{LoadError, Loaded};
 
 /// Up to this MTU every driver takes a program that does not know fragments:
 /// a frame fits a page with the room in front of it and the kernel's
@@ -23,15 +20,6 @@ pub enum AttachMode {
     Native,
     /// By the network stack: any interface, slower.
     Generic,
-}
-
-impl AttachMode {
-    fn of_aya(self) -> XdpMode {
-        match self {
-            Self::Native => XdpMode::Driver,
-            Self::Generic => XdpMode::Skb,
-        }
-    }
 }
 
 impl fmt::Display for AttachMode {
@@ -116,16 +104,13 @@ pub enum AttachError {
         /// What could be done about it.
         hint: String,
     },
-    /// The kernel knows no links for XDP programs.
-    #[error(
-        "cannot attach to {interface} in {mode} mode: the kernel makes no BPF link for it, and \
-         without one the program would outlive this process"
-    )]
-    NoLink {
+    /// An interface does not take the next generation's program.
+    #[error("cannot replace the program on {interface}: {cause}; all interfaces keep theirs")]
+    NotReplaced {
         /// The interface.
         interface: String,
-        /// The mode that was tried.
-        mode: AttachMode,
+        /// What the kernel said.
+        cause: io::Error,
     },
     /// Native mode failed, and so did generic mode.
     #[error("{native}; and {generic}")]
@@ -140,7 +125,7 @@ pub enum AttachError {
     Load(#[from] LoadError),
 }
 
-/// The program on one interface; dropping it detaches.
+/// The program on one interface; dropping it detaches, if it is not pinned.
 #[derive(Debug)]
 pub struct Attachment {
     /// The number of the interface.
@@ -151,8 +136,85 @@ pub struct Attachment {
     pub fallback_cause: Option<String>,
     /// Holds the program on the interface; the next generation replaces the
     /// program behind it.
-    #[expect(dead_code, reason = "held for its drop, which detaches")]
-    link: FdLink,
+    pub link: XdpLink,
+}
+
+impl Attachment {
+    /// Takes the program off the interface, pinned or not.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: as when the interface is gone.
+    pub fn detach(self) -> io::Result<()> {
+        self.link.detach()
+    }
+}
+
+/// A link that is to get another program.
+pub struct Move<'a> {
+    /// The name of its interface, for messages.
+    pub interface: &'a str,
+    /// The link.
+    pub link: &'a XdpLink,
+    /// The program behind it; `None` if this process may not have it, and
+    /// then there is no way back.
+    pub from: Option<BorrowedFd<'a>>,
+}
+
+/// Puts another program behind all of the links. If one refuses, those before
+/// it get theirs back. A link whose interface is gone counts as done.
+///
+/// # Errors
+///
+/// [`AttachError::NotReplaced`].
+pub fn replace(moves: &[Move<'_>], to: &Loaded) -> Result<(), AttachError> {
+    let to = to.program_fd()?.as_fd();
+    for (
+        done,
+        Move {
+            interface,
+            link,
+            from,
+        },
+    ) in moves.iter().enumerate()
+    {
+        let Err(cause) = link.replace(to, *from) else {
+            continue;
+        };
+        if cause.raw_os_error() == Some(libc::ENOLINK) {
+            log::debug!("{interface}: it is gone");
+            continue;
+        }
+        for moved in moves.iter().take(done) {
+            move_back(moved, to);
+        }
+        return Err(AttachError::NotReplaced {
+            interface: (*interface).to_owned(),
+            cause,
+        });
+    }
+    Ok(())
+}
+
+fn move_back(moved: &Move<'_>, now: BorrowedFd<'_>) {
+    let Move {
+        interface,
+        link,
+        from,
+    } = moved;
+    let back = match from {
+        Some(from) => link.replace(*from, Some(now)),
+        None => Err(io::ErrorKind::PermissionDenied.into()),
+    };
+    match back.as_ref().map_err(io::Error::raw_os_error) {
+        Ok(()) | Err(Some(libc::ENOLINK)) => {}
+        Err(_) => log::error!("{interface} does not get its program back: {back:?}"),
+    }
+}
+
+/// The program of that number, if this process may have it (CAP_SYS_ADMIN).
+pub fn running_program(id: u32) -> Option<OwnedFd> {
+    program_by_id(id).ok()
 }
 
 /// Checks that no XDP program is on an interface.
@@ -177,7 +239,7 @@ pub fn check_free(target: &Target) -> Result<(), AttachError> {
 ///
 /// See [`AttachError`]; the interface is as it was then.
 pub fn attach(
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     target: &Target,
     choice: ModeChoice,
 ) -> Result<Attachment, AttachError> {
@@ -204,20 +266,14 @@ pub fn attach(
 }
 
 fn attach_in_mode(
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     target: &Target,
     mode: AttachMode,
     fallback_cause: Option<String>,
 ) -> Result<Attachment, AttachError> {
-    let program = program_of(&mut loaded.ebpf)?;
-    let link = program
-        .attach_to_if_index(target.index, mode.of_aya())
-        .and_then(|id| program.take_link(id))
-        .map_err(|error| refused(error, target, mode))?;
-    let link = into_fd_link(link).map_err(|_: LinkError| AttachError::NoLink {
-        interface: target.name.clone(),
-        mode,
-    })?;
+    let program = loaded.program_fd()?.as_fd();
+    let link = XdpLink::create(program, target.index, mode)
+        .map_err(|cause| refused(cause, target, mode))?;
     Ok(Attachment {
         index: target.index,
         mode,
@@ -226,30 +282,7 @@ fn attach_in_mode(
     })
 }
 
-/// The link's file descriptor.
-///
-/// When the kernel answers `EINVAL`, aya attaches through netlink instead,
-/// and such a program stays when the process dies. Converting that kind of
-/// link would forget it without detaching, and nothing tells the kinds apart
-/// before but their `Debug` form. If that ever changes, every attachment is
-/// refused, and the tests say so.
-fn into_fd_link(link: XdpLink) -> Result<FdLink, LinkError> {
-    if !format!("{:?}", link.id()).contains("FdLinkId") {
-        drop(link); // Detaches.
-        return Err(LinkError::InvalidLink);
-    }
-    FdLink::try_from(link)
-}
-
-fn refused(error: ProgramError, target: &Target, mode: AttachMode) -> AttachError {
-    let cause = match error {
-        ProgramError::SyscallError(error) => error.io_error,
-        ProgramError::XdpError(XdpError::NetlinkError(error)) => match error.raw_os_error() {
-            Some(number) => io::Error::from_raw_os_error(number),
-            None => io::Error::other(error),
-        },
-        other => io::Error::other(other),
-    };
+fn refused(cause: io::Error, target: &Target, mode: AttachMode) -> AttachError {
     let hint = hint(&cause, target, mode);
     AttachError::Refused {
         interface: target.name.clone(),

@@ -2,17 +2,32 @@
 
 use aya::{
     Ebpf,
-    maps::{MapData, MapError, PerCpuArray},
+    maps::{Map, MapData, MapError, PerCpuArray},
 };
 use dns_glue_common::maps::COUNTERS;
 use dns_glue_common::reason::Reason;
 
-use super::LoadError;
+use super::pins::{PinFolder, PinsError};
+use super::{LoadError, shared};
 
 /// The counter map.
 pub struct Counters(PerCpuArray<MapData, u64>);
 
 impl Counters {
+    /// Those of all generations that share a pin folder.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be made or opened.
+    pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
+        Ok(Self(shared::per_cpu_array(&shared::COUNTERS, folder)?))
+    }
+
+    /// Those of a map that was found; `None` if it is of another kind.
+    pub(super) fn of(data: MapData) -> Option<Self> {
+        Map::PerCpuArray(data).try_into().ok().map(Self)
+    }
+
     pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, LoadError> {
         let map = ebpf
             .take_map(COUNTERS)
@@ -20,7 +35,7 @@ impl Counters {
         Ok(Self(map.try_into()?))
     }
 
-    /// Packets since loading, by outcome, in the order of [`Reason::ALL`].
+    /// Packets since the map was made, by outcome, in the order of [`Reason::ALL`].
     ///
     /// The numbers are read one after the other while packets come in, so
     /// their sum is not a number of packets at one moment.

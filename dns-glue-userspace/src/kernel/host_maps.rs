@@ -17,9 +17,10 @@ use dns_glue_common::maps::{
     AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES,
 };
 
-use super::LoadError;
+use super::pins::{PinFolder, PinsError};
 use super::test_run::LOOPBACK;
 use super::value::Value;
+use super::{LoadError, shared};
 
 /// How long a table that went out of sight is left alone: longer by far than
 /// the program takes for a packet that it has begun with.
@@ -63,6 +64,60 @@ impl HostMaps {
         })
     }
 
+    /// Those of all generations that share a pin folder. The program sees what
+    /// it saw until the first change.
+    ///
+    /// # Errors
+    ///
+    /// The maps cannot be made or opened.
+    pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
+        let tables = shared::array(&shared::HOST, folder)?;
+        let selector: Array<MapData, u32> = shared::array(&shared::HOST_SELECTOR, folder)?;
+        let selected = selector.get(&0, 0).map_err(|cause| PinsError::Map {
+            path: folder.layout(),
+            map: HOST_SELECTOR,
+            cause,
+        })?;
+        Ok(Self {
+            tables,
+            selector,
+            // Of two: the program sees nothing under any other number.
+            selected: selected.min(1),
+            // Another daemon may have written the other table just now.
+            since: Some(Instant::now()),
+            interfaces: BTreeMap::new(),
+            served: BTreeSet::new(),
+        })
+    }
+
+    /// Makes these all the interfaces, and `wanted` the service addresses, as
+    /// many as there may be, in one change.
+    ///
+    /// # Errors
+    ///
+    /// There are too many interfaces, or a system call failed. The program sees
+    /// what it saw.
+    pub fn set_all(
+        &mut self,
+        interfaces: BTreeMap<u32, Interface>,
+        wanted: &BTreeSet<IpAddr>,
+    ) -> Result<AddressChanges, MapError> {
+        check_number(&interfaces)?;
+        let (changes, served) = self.changes(wanted);
+        self.publish(interfaces, served)?;
+        Ok(changes)
+    }
+
+    /// Takes the last change back, for a daemon that does not serve after all:
+    /// the program sees what it saw before.
+    ///
+    /// # Errors
+    ///
+    /// A system call failed.
+    pub fn take_back(mut self) -> Result<(), MapError> {
+        self.selector.set(0, 1 - self.selected, 0)
+    }
+
     /// Tells the program the MAC address and MTU of an interface.
     ///
     /// # Errors
@@ -72,12 +127,7 @@ impl HostMaps {
     pub fn set_interface(&mut self, index: u32, interface: Interface) -> Result<(), MapError> {
         let mut interfaces = self.interfaces.clone();
         interfaces.insert(index, interface);
-        if interfaces.len() > MAX_INTERFACES as usize {
-            return Err(MapError::OutOfBounds {
-                index: MAX_INTERFACES,
-                max_entries: MAX_INTERFACES,
-            });
-        }
+        check_number(&interfaces)?;
         self.publish(interfaces, self.served.clone())
     }
 
@@ -120,20 +170,28 @@ impl HostMaps {
     ///
     /// A system call failed: the addresses are what they were.
     pub fn set_addresses(&mut self, wanted: &BTreeSet<IpAddr>) -> Result<AddressChanges, MapError> {
+        let (changes, served) = self.changes(wanted);
+        if served != self.served {
+            self.publish(self.interfaces.clone(), served)?;
+        }
+        Ok(changes)
+    }
+
+    /// What making `wanted` the service addresses changes, and what they are
+    /// then.
+    fn changes(&self, wanted: &BTreeSet<IpAddr>) -> (AddressChanges, BTreeSet<IpAddr>) {
         let removed: Vec<IpAddr> = self.served.difference(wanted).copied().collect();
         let mut added: Vec<IpAddr> = wanted.difference(&self.served).copied().collect();
         let kept = self.served.len() - removed.len();
         let beyond = added.split_off(added.len().min(MAX_ADDRESSES as usize - kept));
-        if !removed.is_empty() || !added.is_empty() {
-            let kept = self.served.intersection(wanted);
-            let served = kept.chain(&added).copied().collect();
-            self.publish(self.interfaces.clone(), served)?;
-        }
-        Ok(AddressChanges {
+        let kept = self.served.intersection(wanted);
+        let served = kept.chain(&added).copied().collect();
+        let changes = AddressChanges {
             added,
             removed,
             beyond,
-        })
+        };
+        (changes, served)
     }
 
     /// The service addresses.
@@ -160,6 +218,16 @@ impl HostMaps {
         self.served = served;
         Ok(())
     }
+}
+
+fn check_number(interfaces: &BTreeMap<u32, Interface>) -> Result<(), MapError> {
+    if interfaces.len() > MAX_INTERFACES as usize {
+        return Err(MapError::OutOfBounds {
+            index: MAX_INTERFACES,
+            max_entries: MAX_INTERFACES,
+        });
+    }
+    Ok(())
 }
 
 /// The table of these interfaces and addresses, not more than there may be.

@@ -15,9 +15,10 @@ use dns_glue_common::policy::Policy;
 
 use super::fill::fill_array;
 use super::memory::{self, MapMemory};
+use super::pins::{PinFolder, map_path};
 use super::requirements::{self, MIN_KERNEL, Octets};
 use super::value::Value;
-use super::{Counters, HostMaps};
+use super::{Counters, HostMaps, shared};
 use crate::compile::Generation;
 
 /// The program as the build script made it.
@@ -189,7 +190,8 @@ pub struct ProgramFacts {
     pub jited_octets: u32,
 }
 
-/// Makes the maps of `generation`, fills them, and has the program verified.
+/// Makes the maps of `generation`, fills them, and has the program verified: a
+/// program of its own, that shares no map with another.
 ///
 /// # Errors
 ///
@@ -198,22 +200,44 @@ pub fn load(
     generation: &Generation,
     options: &LoadOptions,
 ) -> Result<(Loaded, HostMaps, Counters), LoadError> {
+    let mut loaded = load_with(generation, options, None)?;
+    let host_maps = HostMaps::take(&mut loaded.ebpf)?;
+    let counters = Counters::take(&mut loaded.ebpf)?;
+    Ok((loaded, host_maps, counters))
+}
+
+/// As [`load`], beside other generations that share the maps of the host
+/// through `folder`: those of [`HostMaps::open`] and [`Counters::open`].
+///
+/// # Errors
+///
+/// See [`LoadError`]; nothing but those maps is left in the kernel then.
+pub fn load_beside(
+    generation: &Generation,
+    options: &LoadOptions,
+    folder: &PinFolder,
+) -> Result<Loaded, LoadError> {
+    load_with(generation, options, Some(folder))
+}
+
+fn load_with(
+    generation: &Generation,
+    options: &LoadOptions,
+    folder: Option<&PinFolder>,
+) -> Result<Loaded, LoadError> {
     if OBJECT.is_empty() {
         return Err(LoadError::NoProgram);
     }
     let memory = check_memory(generation)?;
-    let mut ebpf = make_maps(generation, options, memory)?;
+    let mut ebpf = make_maps(generation, options, memory, folder)?;
     fill(&ebpf, maps::INDEX, &generation.buckets)?;
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
     let program = verify(&mut ebpf, options)?;
-    let host_maps = HostMaps::take(&mut ebpf)?;
-    let counters = Counters::take(&mut ebpf)?;
-    let loaded = Loaded {
+    Ok(Loaded {
         ebpf,
         memory,
         program,
-    };
-    Ok((loaded, host_maps, counters))
+    })
 }
 
 fn check_memory(generation: &Generation) -> Result<MapMemory, LoadError> {
@@ -230,6 +254,7 @@ fn make_maps(
     generation: &Generation,
     options: &LoadOptions,
     needed: MapMemory,
+    folder: Option<&PinFolder>,
 ) -> Result<Ebpf, LoadError> {
     let (buckets, slabs) = memory::entries(generation);
     let settings = Value(maps::Settings {
@@ -243,7 +268,16 @@ fn make_maps(
     let depths = Value(generation.depths);
     // Levels of `log` and of aya-log are the same numbers, from 1 for errors.
     let log_level = options.log_level as u8;
-    EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    if let Some(folder) = folder {
+        let layout = folder.layout();
+        for map in &shared::OF_THE_PROGRAM {
+            // aya looks at nothing but the path: what is there has the right
+            // shape, or else it was put aside when the folder was claimed.
+            loader.map_pin_path(map.name, map_path(&layout, map));
+        }
+    }
+    loader
         // The program reads no kernel structures: parsing the kernel's BTF
         // would cost a tenth of a second for nothing.
         .btf(None)

@@ -1,34 +1,49 @@
-//! The kernel side of userspace: loading, filling, attaching, reading counters.
+//! The kernel side of userspace: loading, filling, attaching, replacing, reading
+//! counters.
 //!
 //! ```text
 //! Generation -> requirements (may we, can we) -> load (maps, fill, verifier) -> attach (a link an interface)
-//!                                                  \-> host_maps (interfaces, addresses), counters
+//!                                                 |                              ^
+//!                      host_maps, counters <- pins (shared maps, pinned links) --/ replace (the next generation)
 //! ```
 //!
 //! *Invariant:* nothing outside this folder knows aya, but the client of
 //! `bench`, which has programs of its own (`bench::load::programs`).
 //!
 //! What lives how long is kept apart: [`Loaded`] is the program of one
-//! generation with its maps; [`HostMaps`] and [`Counters`] belong to the host
-//! and change while it runs; an [`Attachment`] is the link to one interface,
-//! whose program can be replaced. All of them are held by file descriptors
-//! alone, so the kernel detaches the program when the process ends, however it
-//! ends. Held by the test `a_killed_daemon_leaves_no_program`.
+//! generation with its maps; [`HostMaps`] and [`Counters`] belong to the host,
+//! change while it runs, and are shared by all generations; an [`Attachment`]
+//! is the link to one interface, whose program is replaced by the next
+//! generation's. A packet runs one program, so it sees one whole generation.
+//!
+//! Everything is held by file descriptors, so the kernel detaches the program
+//! when the process ends, however it ends; but what is pinned in a
+//! [`PinFolder`] stays, and the next daemon takes it over. Held by the tests
+//! `a_killed_daemon_with_the_fallback_leaves_no_program` and
+//! `a_killed_daemon_goes_on_answering_and_the_next_takes_over`.
 
+pub mod about;
 pub mod attach;
 pub mod counters;
 mod fill;
 pub mod host_maps;
+pub mod link;
 pub mod load;
 pub mod log_records;
 pub mod memory;
+pub mod pins;
 pub mod requirements;
 pub mod run_time;
+mod shared;
 pub mod test_run;
+pub mod unattended;
 pub(crate) mod value;
 
+pub use about::About;
 pub use attach::{AttachError, AttachMode, Attachment, Target};
 pub use counters::Counters;
 pub use host_maps::HostMaps;
+pub use link::XdpLink;
 pub use load::{LoadError, LoadOptions, Loaded};
+pub use pins::{PinFolder, PinnedLink, PinsError};
 pub use test_run::{RunningError, RunningProgram};

@@ -1,9 +1,9 @@
 //! Lists that may be long: how many there are, and the first of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Items of which perhaps only the first are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing<T> {
     /// How many there are.
     pub total: usize,

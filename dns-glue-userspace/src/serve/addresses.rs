@@ -5,14 +5,16 @@
 //! end there. So an address is bound before the program is told of it, and
 //! taken from the program before its sockets are closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use dns_glue_common::maps::MAX_ADDRESSES;
+use dns_glue_common::maps::{Interface, MAX_ADDRESSES};
 
+use super::fallback::FallbackZones;
 use super::fallback::server::Fallback;
 use super::network::Snapshot;
+use crate::kernel::host_maps::AddressChanges;
 use crate::kernel::{HostMaps, LoadError};
 
 /// Why the service addresses cannot be served.
@@ -66,7 +68,8 @@ impl ServiceAddresses {
         }
     }
 
-    /// Serves the addresses for the first time.
+    /// Serves the addresses for the first time, on interfaces of which the
+    /// program gets to know in the same moment.
     ///
     /// # Errors
     ///
@@ -74,13 +77,14 @@ impl ServiceAddresses {
     pub async fn start(
         &mut self,
         snapshot: &Snapshot,
-        interfaces: &[u32],
+        interfaces: BTreeMap<u32, Interface>,
         host_maps: &mut HostMaps,
     ) -> Result<(), AddressError> {
         if self.fallback.is_none() {
             self.warn_of_foreign_addresses(snapshot);
         }
-        let wanted = self.wanted(snapshot, interfaces);
+        let indices: Vec<u32> = interfaces.keys().copied().collect();
+        let wanted = self.wanted(snapshot, &indices);
         if let Some(fallback) = &mut self.fallback {
             for address in &wanted {
                 let address = SocketAddr::new(*address, self.port);
@@ -90,7 +94,11 @@ impl ServiceAddresses {
                     .map_err(|cause| AddressError::Bind { address, cause })?;
             }
         }
-        set_addresses(host_maps, &wanted)?;
+        log_changes(
+            &host_maps
+                .set_all(interfaces, &wanted)
+                .map_err(LoadError::from)?,
+        );
         if wanted.is_empty() {
             log::warn!("no service address: everything passes");
         }
@@ -126,7 +134,7 @@ impl ServiceAddresses {
             wanted.retain(|address| !unbound.contains(address));
             self.unbound = unbound;
         }
-        set_addresses(host_maps, &wanted)?;
+        log_changes(&host_maps.set_addresses(&wanted).map_err(LoadError::from)?);
         if let Some(fallback) = &mut self.fallback {
             let gone: Vec<SocketAddr> = fallback
                 .addresses()
@@ -148,6 +156,13 @@ impl ServiceAddresses {
     /// Whether the operator gave them.
     pub fn are_given(&self) -> bool {
         self.given.is_some()
+    }
+
+    /// Lets the fallback, if there is one, answer from other zones.
+    pub fn replace_zones(&self, zones: FallbackZones) {
+        if let Some(fallback) = &self.fallback {
+            fallback.replace_zones(zones);
+        }
     }
 
     /// The fallback, for its end.
@@ -175,8 +190,7 @@ impl ServiceAddresses {
     }
 }
 
-fn set_addresses(host_maps: &mut HostMaps, wanted: &BTreeSet<IpAddr>) -> Result<(), LoadError> {
-    let changes = host_maps.set_addresses(wanted)?;
+fn log_changes(changes: &AddressChanges) {
     for address in &changes.removed {
         log::info!("no longer served: {address}");
     }
@@ -189,5 +203,4 @@ fn set_addresses(host_maps: &mut HostMaps, wanted: &BTreeSet<IpAddr>) -> Result<
             changes.beyond.len()
         );
     }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! From the zones of the command line to what is loaded and served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::base::Name;
 
+use super::changes::{Roll, ZoneRoll};
 use super::status::ZoneStatus;
 use crate::compile::{self, Generation, Loss, Report, Watch};
 use crate::progress::Progress;
@@ -46,6 +48,16 @@ pub struct Compiled {
     pub warnings: Vec<String>,
     /// Octets of the longest referral body.
     pub largest_body: usize,
+    /// What the next generation is compared with, zone by zone.
+    pub rolls: Vec<ZoneRoll>,
+}
+
+impl Compiled {
+    /// The files that the zones were read from.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let files = self.zones.iter().flat_map(|zone| zone.files());
+        files.cloned().collect()
+    }
 }
 
 /// Why the zones are not served.
@@ -85,6 +97,7 @@ pub fn compile_zones(
         summaries,
         warnings,
         largest_body,
+        rolls,
     } = compile_read(choice, &zones, progress)?;
     Ok(Compiled {
         generation,
@@ -92,7 +105,19 @@ pub fn compile_zones(
         summaries,
         warnings,
         largest_body,
+        rolls,
     })
+}
+
+/// The files that a failed compile has read; none if it got so far.
+pub fn files_of(error: &CompileError) -> Vec<PathBuf> {
+    match error {
+        CompileError::Zones(zones) => zones
+            .iter()
+            .flat_map(|errors| errors.files().map(Path::to_path_buf))
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Gives memory that was freed back to the system.
@@ -113,6 +138,7 @@ struct Made {
     summaries: Vec<ZoneStatus>,
     warnings: Vec<String>,
     largest_body: usize,
+    rolls: Vec<ZoneRoll>,
 }
 
 /// Compiles the zones that were read from the sources of `choice`.
@@ -135,6 +161,15 @@ fn compile_read(
         refuse_faults(&faults)?;
     }
     let summaries = summaries(choice, zones, &tallies, &faults);
+    let rolls = zones
+        .iter()
+        .zip(&mut tallies)
+        .map(|(zone, tally)| ZoneRoll {
+            apex: Name::from_octets(zone.apex().as_slice().to_vec()).expect("it is a name"),
+            serial: zone.serial(),
+            delegations: std::mem::take(&mut tally.roll),
+        });
+    let rolls = rolls.collect();
     progress.begin("looking for faults", 0);
     inspection.finish(&mut faults);
     let total = tallies.into_iter().reduce(|mut total, tally| {
@@ -147,6 +182,7 @@ fn compile_read(
         summaries,
         warnings: warnings(&faults, &total),
         largest_body: total.largest_body,
+        rolls,
     })
 }
 
@@ -187,11 +223,13 @@ struct Tally<'z> {
     losses: BTreeMap<Loss, Listing<&'z NameRef>>,
     /// Octets of the longest referral body.
     largest_body: usize,
+    roll: Roll,
 }
 
 impl<'z> Tally<'z> {
     fn add(&mut self, delegation: &Delegation<'z>, report: &Report<'z>) {
         self.delegations += 1;
+        self.roll.add(delegation);
         self.proofs.add(delegation.proof);
         self.largest_body = self.largest_body.max(report.octets.largest());
         if report.too_deep {
@@ -207,6 +245,7 @@ impl<'z> Tally<'z> {
     fn append(&mut self, later: Self) {
         self.delegations += later.delegations;
         self.proofs.append(&later.proofs);
+        self.roll.append(&later.roll);
         self.largest_body = self.largest_body.max(later.largest_body);
         self.too_deep.append(later.too_deep, NAMES_SHOWN);
         for (loss, names) in later.losses {

@@ -1,4 +1,4 @@
-//! The control socket: how `dns-glue status` and `dns-glue stop` speak to the
+//! The control socket: how `dns-glue status`, `reload` and `stop` speak to the
 //! daemon.
 //!
 //! A Unix socket that only its owner may open. A client sends one line of JSON,
@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 
+use super::changes::ZoneChanges;
 use super::status::Status;
 
 /// Where the socket is when `--control` does not say.
@@ -36,8 +37,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Request {
     /// Tell your state.
     Status,
+    /// Compile the zones' files again, and answer from them.
+    Reload(ReloadOptions),
     /// Detach and exit.
     Stop,
+}
+
+/// How to reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadOptions {
+    /// Even if a serial goes backwards, or nothing seems to have changed.
+    pub force: bool,
+    /// Tell the names of the delegations that change.
+    pub diff: bool,
+    /// Tell what would change, and change nothing.
+    pub dry_run: bool,
+}
+
+/// What a reload did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reloaded {
+    /// The zones of the files answer now.
+    Done,
+    /// Nothing: the files hold what answers already.
+    Unchanged,
+    /// Nothing: it was a dry run.
+    DryRun,
 }
 
 /// What the daemon replies.
@@ -46,6 +72,17 @@ pub enum Request {
 pub enum Reply {
     /// Its state.
     Status(Box<Status>),
+    /// It has reloaded, or would.
+    Reload {
+        /// What it did.
+        outcome: Reloaded,
+        /// The number of the generation that answers now.
+        generation: u64,
+        /// What is to be known of the zones, a line each.
+        warnings: Vec<String>,
+        /// What changes, zone by zone.
+        zones: Vec<ZoneChanges>,
+    },
     /// It will exit.
     Stopping {
         /// The process.
@@ -326,7 +363,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Sends a request to the daemon and waits for its reply.
+    /// Sends a request to the daemon and waits for its reply: for that of a
+    /// reload as long as it takes, or until the daemon is gone.
     ///
     /// # Errors
     ///
@@ -339,7 +377,11 @@ impl Client {
                 _ => ClientError::NotRunning { path, cause },
             }
         })?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let patience = match request {
+            Request::Reload(_) => None,
+            Request::Status | Request::Stop => Some(PATIENCE),
+        };
+        stream.set_read_timeout(patience)?;
         let mut line = serde_json::to_string(&request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;

@@ -1,12 +1,14 @@
 //! The interfaces that the daemon serves: from names to attached programs.
 
+use std::collections::BTreeMap;
+
 use dns_glue_common::maps::{Interface, MAX_INTERFACES};
 
 use super::network::{Link, LinkKind, Snapshot};
 use super::offloads::{self, TagOffload};
 use super::status::{InterfaceStatus, mac_text};
 use crate::kernel::attach::{self, AttachError, AttachMode, ModeChoice};
-use crate::kernel::{Attachment, HostMaps, Loaded, Target};
+use crate::kernel::{Attachment, HostMaps, Loaded, Target, XdpLink};
 
 /// Octets that a frame without tail room can always grow by, into its head
 /// room (256 octets, of which the frame's bookkeeping takes 40).
@@ -97,12 +99,17 @@ pub enum InterfaceError {
     Attach(#[from] AttachError),
 }
 
-/// Finds the interfaces of these names and checks that they can be served.
+/// Finds the interfaces of these names and checks that they can be served:
+/// among others that no program is on them, unless `is_ours` says whose it is.
 ///
 /// # Errors
 ///
 /// The first that cannot.
-pub fn choose(names: &[String], snapshot: &Snapshot) -> Result<Vec<Link>, InterfaceError> {
+pub fn choose(
+    names: &[String],
+    snapshot: &Snapshot,
+    is_ours: impl Fn(&Link) -> bool,
+) -> Result<Vec<Link>, InterfaceError> {
     if names.len() > MAX_INTERFACES as usize {
         return Err(InterfaceError::TooMany);
     }
@@ -141,7 +148,9 @@ pub fn choose(names: &[String], snapshot: &Snapshot) -> Result<Vec<Link>, Interf
                     .collect(),
             });
         }
-        attach::check_free(&target(link))?;
+        if !is_ours(link) {
+            attach::check_free(&target(link))?;
+        }
         chosen.push(link.clone());
     }
     Ok(chosen)
@@ -188,6 +197,12 @@ fn target(link: &Link) -> Target {
     }
 }
 
+/// What the program needs to know of the interfaces, by their numbers.
+pub fn entries(links: &[Link]) -> BTreeMap<u32, Interface> {
+    let entries = links.iter().map(|link| Some((link.index, entry(link)?)));
+    entries.flatten().collect()
+}
+
 /// What the program needs to know of an interface.
 fn entry(link: &Link) -> Option<Interface> {
     Some(Interface {
@@ -203,13 +218,25 @@ pub struct FixedOffloads {
     offloads: Vec<TagOffload>,
 }
 
+impl FixedOffloads {
+    /// Leaves them off: a program that goes on answering needs them so.
+    pub fn keep(mut self) {
+        if !self.offloads.is_empty() {
+            log::info!("{}: VLAN tag offloads stay off", self.interface);
+            self.offloads.clear();
+        }
+    }
+}
+
 impl Drop for FixedOffloads {
     fn drop(&mut self) {
         let Self {
             interface,
             offloads,
         } = self;
-        if let Err(error) = offloads::set_tag_offloads(interface, offloads, true) {
+        if !offloads.is_empty()
+            && let Err(error) = offloads::set_tag_offloads(interface, offloads, true)
+        {
             log::warn!("{interface}: cannot turn VLAN offloads on again: {error}");
         }
     }
@@ -309,22 +336,12 @@ pub struct Served {
 }
 
 impl Served {
-    /// Tells the program of the interface, then attaches it there.
+    /// Attaches the program, which knows of the interface already.
     ///
     /// # Errors
     ///
     /// See [`AttachError`].
-    pub fn attach(
-        loaded: &mut Loaded,
-        host_maps: &mut HostMaps,
-        link: Link,
-        choice: ModeChoice,
-    ) -> Result<Self, AttachError> {
-        if let Some(entry) = entry(&link) {
-            host_maps
-                .set_interface(link.index, entry)
-                .map_err(crate::kernel::LoadError::from)?;
-        }
+    pub fn attach(loaded: &Loaded, link: Link, choice: ModeChoice) -> Result<Self, AttachError> {
         let attachment = attach::attach(loaded, &target(&link), choice)?;
         let mode = attachment.mode;
         match &attachment.fallback_cause {
@@ -337,6 +354,38 @@ impl Served {
             mode,
             has_program: true,
         })
+    }
+
+    /// Takes over an interface on which a program is already, behind
+    /// `program_link`.
+    pub fn adopt(link: Link, program_link: XdpLink, choice: ModeChoice) -> Self {
+        let mode = match link.xdp_is_generic {
+            true => AttachMode::Generic,
+            false => AttachMode::Native,
+        };
+        let name = &link.name;
+        log::info!("{name}: taken over, attached in {mode} mode");
+        if matches!(choice, ModeChoice::Only(wanted) if wanted != mode) {
+            log::warn!("{name}: stays in {mode} mode; `dns-glue stop` first for --mode {choice}");
+        }
+        Self {
+            attachment: Some(Attachment {
+                index: link.index,
+                mode,
+                fallback_cause: None,
+                link: program_link,
+            }),
+            link,
+            mode,
+            has_program: true,
+        }
+    }
+
+    /// The name of the interface, and the link that holds the program on it;
+    /// `None` when it is gone.
+    pub fn program_link(&self) -> Option<(&str, &XdpLink)> {
+        let attachment = self.attachment.as_ref()?;
+        Some((&self.link.name, &attachment.link))
     }
 
     /// The number of the interface.
@@ -409,8 +458,12 @@ impl Served {
 
     /// Takes the program off.
     pub fn detach(self) {
-        if self.attachment.is_some() {
-            log::info!("{}: detached", self.link.name);
+        let Some(attachment) = self.attachment else {
+            return;
+        };
+        match attachment.detach() {
+            Ok(()) => log::info!("{}: detached", self.link.name),
+            Err(error) => log::warn!("{}: cannot detach: {error}", self.link.name),
         }
     }
 
@@ -441,6 +494,7 @@ mod tests {
             lower: (kind == LinkKind::Vlan).then_some(2),
             master: name.starts_with("port").then_some(6),
             xdp_program: (name == "taken").then_some(u32::MAX),
+            xdp_is_generic: false,
         };
         let mac = Some([2, 0, 0, 0, 0, 1]);
         Snapshot {
@@ -461,7 +515,7 @@ mod tests {
 
     fn refusal(names: &[&str]) -> String {
         let names: Vec<String> = names.iter().map(|name| String::from(*name)).collect();
-        choose(&names, &snapshot())
+        choose(&names, &snapshot(), |_| false)
             .expect_err("refused")
             .to_string()
     }
@@ -517,7 +571,7 @@ mod tests {
     #[test]
     fn interfaces_keep_the_order_of_the_command_line() {
         let names = [String::from("eth0"), String::from("lo")];
-        let chosen = choose(&names, &snapshot()).expect("both");
+        let chosen = choose(&names, &snapshot(), |_| false).expect("both");
         assert_eq!(
             chosen.iter().map(|link| link.index).collect::<Vec<_>>(),
             [2, 1]

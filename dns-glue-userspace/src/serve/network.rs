@@ -14,7 +14,7 @@ use rtnetlink::{
     Handle, MulticastGroup, new_multicast_connection,
     packet_route::{
         address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
-        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp},
+        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
     },
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -103,6 +103,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// The number of the XDP program on it.
     pub xdp_program: Option<u32>,
+    /// Whether that is attached in generic mode.
+    pub xdp_is_generic: bool,
 }
 
 /// The host at one moment.
@@ -299,6 +301,7 @@ fn read_link(message: LinkMessage) -> Link {
         lower: None,
         master: None,
         xdp_program: None,
+        xdp_is_generic: false,
     };
     if message.header.flags.contains(LinkFlags::Loopback) {
         link.kind = LinkKind::Loopback;
@@ -326,7 +329,11 @@ fn read_link(message: LinkMessage) -> Link {
                     }
                 }
             }
-            LinkAttribute::Xdp(attributes) => link.xdp_program = xdp_program(&attributes),
+            LinkAttribute::Xdp(attributes) => {
+                link.xdp_program = xdp_program(&attributes);
+                let generic = LinkXdp::Attached(XdpAttached::SocketBuffer);
+                link.xdp_is_generic = attributes.contains(&generic);
+            }
             _ => {}
         }
     }
@@ -401,6 +408,8 @@ mod tests {
             lower,
             master: None,
             xdp_program: None,
+            xdp_is_generic: false,
+            xdp_is_generic: false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dns_glue_common::reason::{Action, Reason};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub struct Status {
     pub settings: SettingsStatus,
     /// The loaded program.
     pub program: ProgramStatus,
+    /// The generation of the zones that it answers from.
+    pub generation: GenerationStatus,
+    /// The last reload, whatever became of it.
+    pub last_reload: Option<ReloadStatus>,
     /// Every outcome, zeros included, in the order of the counters' numbers.
     pub counters: Vec<CounterStatus>,
 }
@@ -96,6 +101,49 @@ pub struct SettingsStatus {
     pub addresses_given: bool,
     /// Apexes of zones that the server behind serves too (`--serves`).
     pub serves: Vec<String>,
+    /// The folder of the pins; none if they go with the process.
+    pub pins: Option<PathBuf>,
+    /// Whether a change of the zones' files leads to a reload.
+    pub watch: bool,
+}
+
+/// A generation of the zones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationStatus {
+    /// Its number: 1 for the zones that the daemon began with.
+    pub number: u64,
+    /// Since when it answers, in seconds of Unix time.
+    pub since: u64,
+}
+
+/// What became of a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    /// When it ended, in seconds of Unix time.
+    pub at: u64,
+    /// What asked for it.
+    pub asked_by: String,
+    /// Whether the zones of the files are the ones that answer.
+    pub ok: bool,
+    /// What it did, or why it did not.
+    pub outcome: String,
+}
+
+/// What a daemon leaves word of, for those who ask when it is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastWord {
+    /// When, in seconds of Unix time; renewed about once a minute.
+    pub at: u64,
+    /// Its control socket.
+    pub control: PathBuf,
+    /// Its state then, without the counters.
+    pub status: Status,
+}
+
+/// Seconds of Unix time.
+pub fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
 }
 
 /// The loaded program.

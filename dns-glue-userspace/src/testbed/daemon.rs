@@ -8,12 +8,15 @@ use anyhow::{Context as _, Result, bail};
 
 use super::network::Namespace;
 use super::process::{Process, wait_for};
+use crate::kernel::pins::PrivateFileSystem;
 use crate::zone::source::ZoneSource;
 
 /// A running `dns-glue run`, stopped when dropped.
 #[derive(Debug)]
 pub struct Daemon {
     process: Process,
+    /// Where its pins are; it ends after the process.
+    _pins: PrivateFileSystem,
     binary: PathBuf,
     control: PathBuf,
 }
@@ -36,12 +39,16 @@ impl Daemon {
     ) -> Result<Self> {
         let binary = binaries.join("dns-glue");
         let control = folder.join("control.sock");
+        // Not where a daemon of this host may have its own.
+        let pins = PrivateFileSystem::new()?;
         let mut command = Command::new(&binary);
         command
             .args(["run", "--iface", interface, "--mode", "native"])
             .args(options)
             .arg("--control")
-            .arg(&control);
+            .arg(&control)
+            .arg("--pins")
+            .arg(pins.path().join("pins"));
         for zone in zones {
             let origin = zone.apex.fmt_with_dot();
             let zone = format!("{origin}={}", zone.path.display());
@@ -51,6 +58,7 @@ impl Daemon {
         let process = Process::start(&mut command, host, &log)?;
         let mut daemon = Self {
             process,
+            _pins: pins,
             binary,
             control,
         };

@@ -132,6 +132,11 @@ impl ZoneErrors {
         self.errors.is_empty()
     }
 
+    /// The files that were read, the zone's own first.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
     /// The file that a position is in.
     #[must_use]
     pub fn file(&self, position: Position) -> &Path {

@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::path::PathBuf;
 
 use domain::base::Name;
 use domain::base::iana::Rtype;
@@ -119,6 +120,8 @@ pub struct Zone {
     pub(super) holds_deleg: bool,
     /// Records, RRSIGs included and duplicates left out.
     pub(super) record_count: usize,
+    /// The files that it was read from, its own first; none if it was not.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// DELEG (draft-ietf-deleg), by the number that Knot DNS uses.
@@ -129,6 +132,13 @@ impl Zone {
     #[must_use]
     pub fn apex(&self) -> &NameRef {
         self.name_of(0)
+    }
+
+    /// The files that it was read from: its own, and then those that
+    /// `$INCLUDE` names, as often as it does.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// The serial of the zone's SOA record.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dns_glue::kernel::pins::PrivateFileSystem;
+
 use super::knot;
 
 /// The interface of the server.
@@ -27,6 +29,8 @@ pub struct Site {
     name: String,
     folder: PathBuf,
     children: Vec<Child>,
+    /// Where the pins of dns-glue are; it ends after the process.
+    pins: Option<PrivateFileSystem>,
 }
 
 impl Site {
@@ -43,6 +47,7 @@ impl Site {
             name: format!("conform-{}", std::process::id()),
             folder,
             children: Vec::new(),
+            pins: None,
         };
         let client = site.client();
         run("ip", &format!("netns add {}", site.name));
@@ -113,6 +118,10 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
         command.args(["run", "--iface", SERVER, "--mode", "native", "--control"]);
         command.arg(self.path("control"));
+        // Not where a daemon of this host may have its own.
+        let pins = PrivateFileSystem::new().expect("a BPF file system");
+        command.arg("--pins").arg(pins.path().join("pins"));
+        self.pins = Some(pins);
         for (apex, text) in zones {
             let path = self.path(&format!("{apex}compiled"));
             fs::write(&path, text).expect("a zone file is written");

@@ -10,6 +10,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use dns_glue::kernel::pins::PrivateFileSystem;
+
 /// The interface of a host on which the daemon runs.
 pub const SERVER: &str = "dgserver";
 /// The interface of its client, in another namespace.
@@ -51,6 +53,8 @@ impl Drop for Wire {
 pub struct Host {
     name: String,
     folder: PathBuf,
+    /// Where the pins of its daemons are: what they leave ends with the test.
+    file_system: PrivateFileSystem,
 }
 
 impl Host {
@@ -60,7 +64,12 @@ impl Host {
         let name = format!("daemon-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(format!("dns-glue-{name}"));
         fs::create_dir_all(&folder).expect("a folder");
-        let host = Self { name, folder };
+        let file_system = PrivateFileSystem::new().expect("a BPF file system");
+        let host = Self {
+            name,
+            folder,
+            file_system,
+        };
         let client = host.client();
         run("ip", &format!("netns add {}", host.name));
         run("ip", &format!("netns add {client}"));
@@ -142,6 +151,11 @@ impl Host {
         self.folder.join(name)
     }
 
+    /// The pin folder of its daemons.
+    pub fn pins(&self) -> PathBuf {
+        self.file_system.path().join("pins")
+    }
+
     /// The number of the XDP program on an interface of the host.
     pub fn program_on(&self, interface: &str) -> Option<u64> {
         let text = self.ip(&format!("-j -d link show dev {interface}"));
@@ -157,6 +171,13 @@ impl Host {
         if !arguments.contains("--control") {
             command.arg("--control").arg(self.path("control.sock"));
         }
+        // With the fallback there is a folder only if a test wants it.
+        let wanted = arguments.contains("--pins-of-the-host");
+        let given = arguments.contains("--pins ") || arguments.contains("--fallback embedded");
+        if wanted || !given {
+            command.arg("--pins").arg(self.pins());
+        }
+        let arguments = arguments.replace("--pins-of-the-host", "");
         command
             .arg("--zone")
             .arg(format!("example.={}", zone.display()))
@@ -167,6 +188,13 @@ impl Host {
 
     /// Starts a daemon and waits until it answers.
     pub fn start(&self, arguments: &str) -> Daemon {
+        let mut daemon = self.start_unready(arguments);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// Starts a daemon.
+    pub fn start_unready(&self, arguments: &str) -> Daemon {
         let log = self.path("log");
         let stderr = File::create(&log).expect("a log");
         let child = self
@@ -175,17 +203,12 @@ impl Host {
             .stdout(Stdio::null())
             .spawn()
             .expect("dns-glue starts");
-        let mut daemon = Daemon {
+        Daemon {
             child,
             control: self.path("control.sock"),
+            pins: self.pins(),
             log,
-        };
-        wait_for("the daemon answers", || {
-            let ended = daemon.child.try_wait().expect("a child can be asked");
-            assert!(ended.is_none(), "the daemon ended: {}", daemon.log());
-            daemon.command("status").status.success()
-        });
-        daemon
+        }
     }
 
     /// Runs a daemon that must refuse to start; its error.
@@ -227,22 +250,35 @@ pub fn refusal(command: &mut Command) -> String {
     text
 }
 
-/// A running daemon, killed at the end of the test.
+/// A running daemon, ended with the test.
 pub struct Daemon {
     child: Child,
     control: PathBuf,
+    pins: PathBuf,
     log: PathBuf,
 }
 
 impl Daemon {
+    /// Waits until it answers.
+    pub fn wait_until_ready(&mut self) {
+        wait_for("the daemon answers", || {
+            let ended = self.child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "the daemon ended: {}", self.log());
+            self.command("status").status.success()
+        });
+    }
+
     /// Speaks to it.
     pub fn command(&self, arguments: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_dns-glue"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
+        command
             .args(arguments.split_whitespace())
             .arg("--control")
-            .arg(&self.control)
-            .output()
-            .expect("dns-glue starts")
+            .arg(&self.control);
+        if !arguments.starts_with("reload") {
+            command.arg("--pins").arg(&self.pins);
+        }
+        command.output().expect("dns-glue starts")
     }
 
     /// Its state.
@@ -285,8 +321,20 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
+    /// As an operator ends it: killed, it would leave its program behind.
     fn drop(&mut self) {
-        // Fails when it has ended already, as it should have.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        self.signal(libc::SIGTERM);
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        eprintln!("the daemon does not end: it is killed");
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::bench::results::contender;
 use crate::compare::Server;
+use crate::kernel::pins::PrivateFileSystem;
 use crate::serve::control::{Client, Reply, Request};
 use crate::testbed::hosts::{Hosts, SERVER_INTERFACE};
 use crate::testbed::process::Process;
@@ -69,25 +70,35 @@ impl Program {
         binaries: &Path,
     ) -> Result<Serving> {
         let control = folder.join("control.sock");
+        // Not where a daemon of this host may have its own.
+        let pins = PrivateFileSystem::new()?;
         let mut command = match self {
-            Self::DnsGlue => dns_glue(zone, &control, binaries),
+            Self::DnsGlue => dns_glue(zone, &control, &pins, binaries),
             Self::Server(server) => name_server(server, zone, folder)?,
         };
         let log = folder.join("server.log");
         Ok(Serving {
             process: Process::start(&mut command, hosts.server(), &log)?,
             control: (self == Self::DnsGlue).then_some(control),
+            _pins: pins,
             log,
         })
     }
 }
 
-fn dns_glue(zone: &ZoneSource, control: &Path, binaries: &Path) -> Command {
+fn dns_glue(
+    zone: &ZoneSource,
+    control: &Path,
+    pins: &PrivateFileSystem,
+    binaries: &Path,
+) -> Command {
     let mut command = Command::new(binaries.join("dns-glue"));
     command
         .args(["run", "--iface", SERVER_INTERFACE, "--mode", "native"])
         .args(["--zone", &zone.to_string(), "--control"])
-        .arg(control);
+        .arg(control)
+        .arg("--pins")
+        .arg(pins.path().join("pins"));
     command
 }
 
@@ -146,6 +157,8 @@ fn configuration(example: &str, zone: &ZoneSource, folder: &Path) -> String {
 pub struct Serving {
     process: Process,
     control: Option<PathBuf>,
+    /// Where the pins of dns-glue are; it ends after the process.
+    _pins: PrivateFileSystem,
     log: PathBuf,
 }
 

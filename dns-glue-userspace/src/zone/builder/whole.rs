@@ -123,6 +123,7 @@ fn hand_out(mut gathered: Gathered, apex: &Name<Vec<u8>>) -> Result<Zone, Vec<Bu
         nsec3: None,
         holds_deleg: gathered.holds_deleg,
         record_count: gathered.record_count,
+        files: Vec::new(),
     };
     if signed && let Err(kind) = find_denial(&mut zone) {
         return Err(vec![BuildError {

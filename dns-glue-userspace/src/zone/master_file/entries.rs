@@ -174,7 +174,10 @@ impl Reader {
         let mut errors = self.errors;
         let incomplete = !errors.is_empty();
         match self.builder.finish() {
-            Ok(zone) if errors.is_empty() => return Ok(zone),
+            Ok(mut zone) if errors.is_empty() => {
+                zone.files = errors.files().map(Path::to_path_buf).collect();
+                return Ok(zone);
+            }
             Ok(_) => {}
             Err(refusals) => {
                 for refusal in refusals {

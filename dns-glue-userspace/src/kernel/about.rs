@@ -1,0 +1,53 @@
+//! What the daemon leaves word of in the pin folder, for those who ask when it
+//! is gone.
+
+use aya::maps::{Array, Map, MapData};
+use std::path::Path;
+
+use super::pins::{PinFolder, PinsError};
+use super::shared::{self, ABOUT, ABOUT_OCTETS};
+use super::value::Value;
+
+/// The word: a text, ended by the first octet that is 0.
+type Word = Value<[u8; ABOUT_OCTETS]>;
+
+/// Where the daemon leaves word.
+pub struct About(Array<MapData, Word>);
+
+impl About {
+    /// Octets of the longest text.
+    pub const MAX_OCTETS: usize = ABOUT_OCTETS;
+
+    /// Of a pin folder.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be made.
+    pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
+        Ok(Self(shared::array(&ABOUT, folder)?))
+    }
+
+    /// Leaves a text in place of the last one.
+    ///
+    /// # Errors
+    ///
+    /// It is too long, or the map cannot be written.
+    pub fn write(&mut self, text: &str) -> std::io::Result<()> {
+        let mut word: Box<[u8; ABOUT_OCTETS]> = bytemuck::zeroed_box();
+        let place = word.get_mut(..text.len());
+        place
+            .ok_or(std::io::ErrorKind::FileTooLarge)?
+            .copy_from_slice(text.as_bytes());
+        let Self(map) = self;
+        map.set(0, Value(*word), 0).map_err(std::io::Error::other)
+    }
+}
+
+/// The text in the folder of a layout, if there is one.
+pub(super) fn read(layout: &Path) -> Option<String> {
+    let map: Array<MapData, Word> = Map::Array(ABOUT.find(layout)?).try_into().ok()?;
+    let Value(word) = map.get(&0, 0).ok()?;
+    let text = word.split(|octet| *octet == 0).next()?;
+    let text = String::from_utf8(text.to_vec()).ok()?;
+    (!text.is_empty()).then_some(text)
+}

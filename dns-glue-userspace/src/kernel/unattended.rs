@@ -1,0 +1,45 @@
+//! A program that answers without a daemon: what its pin folder tells.
+
+use std::path::Path;
+
+use dns_glue_common::reason::Reason;
+
+use super::pins::{self, PinnedLink, PinsError};
+use super::shared::COUNTERS;
+use super::{Counters, about};
+
+/// What is in a pin folder.
+#[derive(Debug)]
+pub struct Unattended {
+    /// Whether a daemon holds the folder.
+    pub is_attended: bool,
+    /// The links that are pinned.
+    pub links: Vec<PinnedLink>,
+    /// What the last daemon left word of.
+    pub about: Option<String>,
+    /// The counters at this moment; `None` if they cannot be read.
+    pub counters: Option<Vec<(Reason, u64)>>,
+}
+
+/// Looks into a pin folder, without changing anything. `None` if there is
+/// none.
+///
+/// # Errors
+///
+/// It cannot be read: it opens to its owner only.
+pub fn look(root: &Path) -> Result<Option<Unattended>, PinsError> {
+    if !root
+        .try_exists()
+        .map_err(pins::system(root, "look at it"))?
+    {
+        return Ok(None);
+    }
+    let layout = pins::layout(root);
+    let counters = COUNTERS.find(&layout).and_then(Counters::of);
+    Ok(Some(Unattended {
+        is_attended: pins::is_attended(root)?,
+        links: pins::links(root)?,
+        about: about::read(&layout),
+        counters: counters.and_then(|counters| counters.read().ok()),
+    }))
+}

@@ -1,0 +1,328 @@
+//! The running daemon.
+//!
+//! ```text
+//! run: claim (control socket, pins) -> generation (compile, load) -> start (adopt or attach) -> follow
+//! follow: signals, the host, the control socket; reload: the next generation beside, then in place of this one
+//! ```
+//!
+//! *Invariant:* what answers is replaced as a whole or not at all. A generation
+//! that cannot be made, or that an interface does not take, changes nothing.
+//! Held by the tests of `tests/reload.rs`.
+
+mod adopt;
+mod follow;
+mod generation;
+mod reload;
+mod signals;
+mod start;
+mod tell;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dns_glue_common::maps::MAX_ADDRESSES;
+use dns_glue_common::policy::Policy;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use self::adopt::Found;
+use self::follow::{End, Follows};
+use self::generation::{Generation, Made};
+use self::reload::{Reloads, Wish};
+use self::signals::{Signals, Told};
+use super::addresses::{AddressError, ServiceAddresses};
+use super::compiled::{CompileError, ZoneChoice, compile_zones};
+use super::control::{Call, ControlError, ControlSocket, Reply, Request};
+use super::fallback::FallbackError;
+use super::interfaces::{self, InterfaceError, Served};
+use super::network::{Network, NetworkError};
+use super::status::ReloadStatus;
+use super::watch::{Watch, WatchError};
+use crate::kernel::attach::{AttachError, ModeChoice};
+use crate::kernel::requirements::{self, RequirementError};
+use crate::kernel::{self, About, Counters, HostMaps, LoadError, PinFolder, PinsError};
+use crate::progress::Progress;
+
+/// What the operator chose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names of the interfaces, at least one.
+    pub interfaces: Vec<String>,
+    /// The service addresses; `None` follows those of the interfaces.
+    pub addresses: Option<BTreeSet<IpAddr>>,
+    /// The zones.
+    pub zones: ZoneChoice,
+    /// Whether to reload when their files change.
+    pub watch: bool,
+    /// How to attach.
+    pub mode: ModeChoice,
+    /// Port, size and flags of the program.
+    pub policy: Policy,
+    /// Who answers what passes.
+    pub fallback: FallbackChoice,
+    /// Where the control socket is.
+    pub control: PathBuf,
+    /// The pin folder; without it the default one, or one that goes with the
+    /// process where nothing is to stay.
+    pub pins: Option<PathBuf>,
+    /// Which messages of the program are written.
+    pub log_level: log::LevelFilter,
+    /// Where the verifier's whole log goes.
+    pub verifier_log: Option<PathBuf>,
+    /// Whether to turn offloads off that hide VLAN tags.
+    pub fix_offload: bool,
+}
+
+/// Who answers what the program passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FallbackChoice {
+    /// A name server that somebody else runs.
+    None,
+    /// The built-in one.
+    Embedded,
+}
+
+/// Why the daemon does not run, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Privileges, or the kernel.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The pin folder.
+    #[error(transparent)]
+    Pins(#[from] PinsError),
+    /// The zones' files cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The kernel's interfaces.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// An interface.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// All interfaces are gone.
+    #[error("no interface is left of --iface {}: nothing can be served", .0.join(" "))]
+    NoInterface(Vec<String>),
+    /// The zones.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The program.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The program on an interface.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// Too many addresses.
+    #[error("--address: at most {MAX_ADDRESSES} service addresses, not {0}")]
+    ManyAddresses(usize),
+    /// A service address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The zones are not for the embedded fallback.
+    #[error(transparent)]
+    Fallback(#[from] FallbackError),
+    /// The system.
+    #[error("cannot {what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The compiler panicked.
+    #[error("the compiler ended")]
+    Compiler(JoinError),
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> DaemonError {
+    move |cause| DaemonError::System { what, cause }
+}
+
+/// Runs until a signal or `stop`; then everything is detached. Only after
+/// SIGUSR2 the program stays on the interfaces, for the next daemon.
+///
+/// `progress` is told of the first compile, which may take minutes.
+///
+/// # Errors
+///
+/// See [`DaemonError`]. Nothing is attached then that was not before.
+pub async fn run(config: Config, progress: Box<dyn Progress + Send>) -> Result<(), DaemonError> {
+    let mut signals = Signals::new()?;
+    requirements::check()?;
+    if let Some(addresses) = &config.addresses
+        && addresses.len() > MAX_ADDRESSES as usize
+    {
+        return Err(DaemonError::ManyAddresses(addresses.len()));
+    }
+    // Claimed before the zones are compiled: a second daemon learns at once
+    // that it is one.
+    let control = ControlSocket::claim(&config.control)?;
+    let folder = Arc::new(claim_pins(&config)?);
+    let result = run_with(Arc::new(config), &control, &folder, &mut signals, progress).await;
+    if folder.links().is_ok_and(|links| links.is_empty())
+        && let Err(error) = folder.remove()
+    {
+        log::warn!("{error}");
+    }
+    result
+}
+
+/// The folder of the pins: one that goes with the process where nothing is to
+/// stay.
+fn claim_pins(config: &Config) -> Result<PinFolder, PinsError> {
+    match (&config.pins, config.fallback) {
+        (Some(path), _) => PinFolder::claim(path),
+        (None, FallbackChoice::None) => PinFolder::claim(kernel::pins::DEFAULT_PATH.as_ref()),
+        (None, FallbackChoice::Embedded) => PinFolder::private(),
+    }
+}
+
+async fn run_with(
+    config: Arc<Config>,
+    control: &ControlSocket,
+    folder: &Arc<PinFolder>,
+    signals: &mut Signals,
+    progress: Box<dyn Progress + Send>,
+) -> Result<(), DaemonError> {
+    let network = Network::connect()?;
+    let snapshot = network.snapshot().await?;
+    let found = Found::in_folder(folder)?;
+    interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
+    drop(found);
+
+    let (calls, mut queue) = mpsc::channel(16);
+    let server = control
+        .serve(calls)
+        .map_err(system("serve the control socket"))?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server);
+
+    let making = {
+        let (config, folder) = (Arc::clone(&config), Arc::clone(folder));
+        spawn_blocking(move || -> Result<_, DaemonError> {
+            // Looked at before they are read: what changes then is seen.
+            let watch = config.watch.then(|| Watch::of(&config.zones)).transpose()?;
+            let compiled = compile_zones(&config.zones, &*progress)?;
+            drop(progress);
+            Ok((Made::load(compiled, &config, &folder)?, watch))
+        })
+    };
+    let mut wishes = Vec::new();
+    let (made, watch) = tokio::select! {
+        made = making => made.map_err(DaemonError::Compiler)??,
+        end = told_to_end(signals, &mut queue, &mut wishes) => {
+            log::info!("nothing was attached yet");
+            if end == End::Detach {
+                // What an earlier daemon has left.
+                folder.remove()?;
+            }
+            return Ok(());
+        }
+    };
+    let mut daemon = Daemon::start(config, network, tasks, folder, made).await?;
+    daemon.watch = watch;
+    daemon.reloads.waiting = wishes;
+    let end = daemon.follow(signals, queue).await;
+    daemon.end(end).await
+}
+
+/// Waits for the end of a daemon that does not serve yet. Wishes for a reload
+/// are kept for later.
+async fn told_to_end(
+    signals: &mut Signals,
+    calls: &mut mpsc::Receiver<Call>,
+    wishes: &mut Vec<Wish>,
+) -> End {
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::End(name) => {
+                    log::info!("{name}");
+                    return End::Detach;
+                }
+                Told::Leave => {
+                    log::info!("SIGUSR2");
+                    return End::Leave;
+                }
+                Told::Reload => wishes.push(Wish::of("SIGHUP")),
+            },
+            Some(call) = calls.recv() => match call.request {
+                Request::Stop => {
+                    log::info!("stopped through the control socket");
+                    call.answer_and_wait(stopping()).await;
+                    return End::Detach;
+                }
+                Request::Status => call.answer(Reply::Error {
+                    message: String::from("the zones are being compiled and loaded"),
+                }),
+                Request::Reload(options) => wishes.push(Wish::of_call(options, call)),
+            },
+        }
+    }
+}
+
+fn stopping() -> Reply {
+    Reply::Stopping {
+        pid: std::process::id(),
+    }
+}
+
+/// Everything that runs. Fields are dropped in this order: the program leaves
+/// the interfaces before anything that answers in its place is closed.
+struct Daemon {
+    served: Vec<Served>,
+    fixed_offloads: Vec<interfaces::FixedOffloads>,
+    generation: Generation,
+    addresses: ServiceAddresses,
+    host_maps: HostMaps,
+    counters: Counters,
+    /// Where it leaves word of itself; nowhere if nothing stays of it.
+    about: Option<About>,
+    folder: Arc<PinFolder>,
+    network: Network,
+    follows: Follows,
+    reloads: Reloads,
+    last_reload: Option<ReloadStatus>,
+    watch: Option<Watch>,
+    /// Tasks that end with the daemon.
+    tasks: JoinSet<()>,
+    config: Arc<Config>,
+    since: Instant,
+}
+
+impl Daemon {
+    /// Whether the program stays on the interfaces when this process dies.
+    fn keeps_links(&self) -> bool {
+        keeps_links(&self.config)
+    }
+
+    /// Ends as it was told to, or as it must.
+    async fn end(self, end: Result<End, DaemonError>) -> Result<(), DaemonError> {
+        let leave = match &end {
+            Ok(end) => *end == End::Leave,
+            // Nothing is left to answer on.
+            Err(DaemonError::NoInterface(_)) => false,
+            // The next daemon may be better off: the answers go on until then.
+            Err(_) => true,
+        };
+        if leave && self.keeps_links() {
+            self.leave();
+        } else {
+            self.stop().await;
+        }
+        end.map(|_| ())
+    }
+}
+
+/// Whether the program is to stay on the interfaces when the process dies:
+/// somebody else must answer what it passes.
+fn keeps_links(config: &Config) -> bool {
+    config.fallback == FallbackChoice::None
+}

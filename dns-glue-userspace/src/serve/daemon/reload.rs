@@ -1,0 +1,361 @@
+//! Reloading: the next generation is made beside the one that answers, and
+//! takes its place.
+//!
+//! There is one at a time. What is asked for meanwhile waits, and all that waits
+//! is done at once: the files are read after the last of those who asked.
+
+use std::cmp::Ordering;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+
+use super::generation::{Generation, Made};
+use super::{Config, Daemon, DaemonError};
+use crate::kernel::attach::{self, AttachError, Move};
+use crate::kernel::{LoadError, PinFolder};
+use crate::serve::changes::{ZoneChanges, ZoneRoll};
+use crate::serve::compiled::{CompileError, compile_zones, files_of, give_back_memory};
+use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
+use crate::serve::status::{ReloadStatus, unix_seconds};
+
+/// Somebody's wish for a reload.
+pub(super) struct Wish {
+    asked_by: &'static str,
+    options: ReloadOptions,
+    /// Who waits for the outcome.
+    call: Option<Call>,
+}
+
+impl Wish {
+    /// Of somebody who does not wait.
+    pub(super) fn of(asked_by: &'static str) -> Self {
+        Self {
+            asked_by,
+            options: ReloadOptions::default(),
+            call: None,
+        }
+    }
+
+    /// Of a client of the control socket.
+    pub(super) fn of_call(options: ReloadOptions, call: Call) -> Self {
+        Self {
+            asked_by: "dns-glue reload",
+            options,
+            call: Some(call),
+        }
+    }
+}
+
+/// The reload under way, and the wishes for the next.
+#[derive(Default)]
+pub(super) struct Reloads {
+    pub(super) waiting: Vec<Wish>,
+    running: Option<Running>,
+}
+
+struct Running {
+    wishes: Vec<Wish>,
+    /// When the files began to be read.
+    began: SystemTime,
+    task: JoinHandle<Result<Attempt, ReloadError>>,
+}
+
+/// The end of a reload's work on its own thread.
+pub(super) struct Ended {
+    wishes: Vec<Wish>,
+    began: SystemTime,
+    result: Result<Attempt, ReloadError>,
+}
+
+impl Reloads {
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Waits for the end of the one under way. Cancelled and called again, it
+    /// misses nothing.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let Some(running) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        let result = (&mut running.task).await;
+        let wishes = std::mem::take(&mut running.wishes);
+        let began = running.began;
+        self.running = None;
+        Ended {
+            wishes,
+            began,
+            result: result.unwrap_or_else(|error| Err(ReloadError::Compiler(error))),
+        }
+    }
+}
+
+/// Why a reload did not change anything.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReloadError {
+    /// The zones.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// A serial goes backwards.
+    #[error(
+        "zone {apex}: serial {found} does not follow {answers}, which answers (RFC 1982): \
+         `dns-glue reload --force` takes it all the same"
+    )]
+    Backwards {
+        /// The zone.
+        apex: String,
+        /// The serial of the file.
+        found: u32,
+        /// The serial of the generation that answers.
+        answers: u32,
+    },
+    /// The program of the next generation.
+    #[error(transparent)]
+    Made(Box<DaemonError>),
+    /// The program that answers.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// An interface.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The compiler panicked.
+    #[error("the compiler ended")]
+    Compiler(JoinError),
+}
+
+/// What came of reading the files.
+struct Attempt {
+    changes: Vec<ZoneChanges>,
+    warnings: Vec<String>,
+    /// The next generation, if there is to be one.
+    made: Option<Box<Made>>,
+    /// What is to be told if there is not.
+    otherwise: Reloaded,
+}
+
+/// Reads the files and compares; makes the next generation, unless nothing has
+/// changed or it is not wanted.
+fn attempt(
+    config: &Config,
+    folder: &PinFolder,
+    before: &[ZoneRoll],
+    force: bool,
+    wanted: bool,
+) -> Result<Attempt, ReloadError> {
+    let compiled = compile_zones(&config.zones, &())?;
+    let changes: Vec<ZoneChanges> = before
+        .iter()
+        .zip(&compiled.rolls)
+        .map(|(before, after)| ZoneChanges::between(before, after))
+        .collect();
+    let backwards = changes
+        .iter()
+        .find(|zone| zone.serial_order() == Ordering::Greater);
+    if let (Some(zone), false) = (backwards, force) {
+        return Err(ReloadError::Backwards {
+            apex: zone.apex.clone(),
+            found: zone.serial,
+            answers: zone.serial_before,
+        });
+    }
+    let is_unchanged = !force && changes.iter().all(ZoneChanges::is_nothing);
+    let warnings = compiled.warnings.clone();
+    let made = if wanted && !is_unchanged {
+        let made = Made::load(compiled, config, folder);
+        Some(Box::new(
+            made.map_err(|error| ReloadError::Made(Box::new(error)))?,
+        ))
+    } else {
+        drop(compiled);
+        give_back_memory();
+        None
+    };
+    Ok(Attempt {
+        changes,
+        warnings,
+        made,
+        otherwise: if is_unchanged {
+            Reloaded::Unchanged
+        } else {
+            Reloaded::DryRun
+        },
+    })
+}
+
+impl Daemon {
+    /// Takes note of a wish, and begins if there is nothing under way.
+    pub(super) fn wish(&mut self, wish: Wish) {
+        self.reloads.waiting.push(wish);
+        self.begin_reload();
+    }
+
+    /// Begins with all wishes that wait, unless one is under way.
+    pub(super) fn begin_reload(&mut self) {
+        if self.reloads.is_running() || self.reloads.waiting.is_empty() {
+            return;
+        }
+        let wishes = std::mem::take(&mut self.reloads.waiting);
+        log::info!("{}: reading the zones", asked_by(&wishes));
+        let force = wishes.iter().any(|wish| wish.options.force);
+        let wanted = wishes.iter().any(|wish| !wish.options.dry_run);
+        let config = Arc::clone(&self.config);
+        let folder = Arc::clone(&self.folder);
+        let before = Arc::clone(&self.generation.rolls);
+        self.reloads.running = Some(Running {
+            wishes,
+            began: SystemTime::now(),
+            task: spawn_blocking(move || attempt(&config, &folder, &before, force, wanted)),
+        });
+    }
+
+    /// Lets the next generation answer, tells everybody, and begins with what
+    /// was asked for meanwhile.
+    pub(super) fn end_reload(&mut self, ended: Ended) {
+        let Ended {
+            wishes,
+            began,
+            result,
+        } = ended;
+        let result = result.and_then(|mut attempt| {
+            let made = attempt.made.take();
+            let is_made = made.is_some();
+            if let Some(made) = made {
+                self.replace_generation(*made)?;
+            }
+            Ok((attempt, is_made))
+        });
+        self.note_reload(&wishes, &result);
+        if let Err(ReloadError::Compile(error)) = &result {
+            // Files that the zones have only now may be what is to be mended.
+            self.generation.files.extend(files_of(error));
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.follow(&self.generation.files, began);
+        }
+        for wish in wishes {
+            let Some(call) = wish.call else { continue };
+            call.answer(match &result {
+                Ok((attempt, is_made)) => self.reply(wish.options, attempt, *is_made),
+                Err(error) => Reply::Error {
+                    message: error.to_string(),
+                },
+            });
+        }
+        self.leave_word();
+        self.begin_reload();
+    }
+
+    /// Puts the next generation in the place of this one on every interface, or
+    /// on none; then in that of the fallback.
+    fn replace_generation(&mut self, mut made: Made) -> Result<(), ReloadError> {
+        let from = self.generation.loaded.program_fd()?.as_fd();
+        let moves: Vec<Move<'_>> = self
+            .served
+            .iter()
+            .filter_map(|interface| interface.program_link())
+            .map(|(interface, link)| Move {
+                interface,
+                link,
+                from: Some(from),
+            })
+            .collect();
+        attach::replace(&moves, &made.loaded)?;
+        if let Some(zones) = made.fallback.take() {
+            self.addresses.replace_zones(zones);
+        }
+        for interface in &self.served {
+            interface.warn_of_little_room(made.largest_body);
+        }
+        let number = self.generation.status.number + 1;
+        // Those that write the records of generations that are gone.
+        while self.tasks.try_join_next().is_some() {}
+        let next = Generation::begin(made, number, &mut self.tasks);
+        let old = std::mem::replace(&mut self.generation, next);
+        // To free large maps takes its time.
+        spawn_blocking(move || {
+            drop(old);
+            give_back_memory();
+        });
+        Ok(())
+    }
+
+    /// For the log and for `status`.
+    fn note_reload(&mut self, wishes: &[Wish], result: &Result<(Attempt, bool), ReloadError>) {
+        let asked_by = asked_by(wishes);
+        let outcome = match result {
+            Ok((attempt, true)) => {
+                let zones: Vec<String> = attempt.changes.iter().map(describe).collect();
+                let number = self.generation.status.number;
+                format!("generation {number} answers: {}", zones.join("; "))
+            }
+            Ok((attempt, false)) if attempt.otherwise == Reloaded::Unchanged => {
+                String::from("nothing has changed")
+            }
+            Ok(_) => String::from("nothing was to be changed"),
+            Err(error) => error.to_string(),
+        };
+        let number = self.generation.status.number;
+        match result {
+            Ok(_) => log::info!("{asked_by}: {outcome}"),
+            Err(_) => log::error!("{asked_by}: {outcome}; generation {number} answers on"),
+        }
+        if wishes.iter().any(|wish| !wish.options.dry_run) {
+            self.last_reload = Some(ReloadStatus {
+                at: unix_seconds(),
+                asked_by,
+                ok: result.is_ok(),
+                outcome,
+            });
+        }
+    }
+
+    fn reply(&self, options: ReloadOptions, attempt: &Attempt, is_made: bool) -> Reply {
+        let mut zones = attempt.changes.clone();
+        if !options.diff {
+            zones.iter_mut().for_each(ZoneChanges::forget_names);
+        }
+        Reply::Reload {
+            outcome: match (is_made, options.dry_run) {
+                (true, false) => Reloaded::Done,
+                (true, true) => Reloaded::DryRun,
+                (false, _) => attempt.otherwise,
+            },
+            generation: self.generation.status.number,
+            warnings: attempt.warnings.clone(),
+            zones,
+        }
+    }
+
+    /// From now on the files of this generation are watched, if any are.
+    pub(super) fn watch_files(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.follow(&self.generation.files, watch.began());
+        }
+    }
+}
+
+/// Who asked, each once.
+fn asked_by(wishes: &[Wish]) -> String {
+    let mut names: Vec<&str> = wishes.iter().map(|wish| wish.asked_by).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+/// A zone's change, in a few words.
+fn describe(zone: &ZoneChanges) -> String {
+    let ZoneChanges {
+        apex,
+        serial_before,
+        serial,
+        added,
+        removed,
+        changed,
+    } = zone;
+    format!(
+        "{apex} serial {serial_before} -> {serial}, {} delegations added, {} removed, {} changed",
+        added.total, removed.total, changed.total
+    )
+}

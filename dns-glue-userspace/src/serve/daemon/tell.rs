@@ -1,0 +1,124 @@
+//! What the daemon tells of itself: to `status`, and to those who ask when it
+//! is gone.
+
+use dns_glue_common::policy::Policy;
+
+use super::{Config, Daemon, DaemonError, FallbackChoice};
+use crate::kernel::load::ProgramFacts;
+use crate::kernel::{LoadError, Loaded};
+use crate::serve::control::Reply;
+use crate::serve::interfaces::Served;
+use crate::serve::status::{
+    CounterStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
+};
+
+impl Daemon {
+    pub(super) fn status_reply(&self) -> Reply {
+        match self.status() {
+            Ok(status) => Reply::Status(Box::new(status)),
+            Err(error) => Reply::Error {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    fn status(&self) -> Result<Status, DaemonError> {
+        let counters = self.counters.read().map_err(LoadError::from)?;
+        Ok(Status {
+            counters: counters
+                .into_iter()
+                .map(|(reason, packets)| CounterStatus::new(reason, packets))
+                .collect(),
+            ..self.status_without_counters()
+        })
+    }
+
+    fn status_without_counters(&self) -> Status {
+        let pins = self.folder.path().map(std::path::Path::to_path_buf);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: self.since.elapsed().as_secs(),
+            interfaces: self.served.iter().map(Served::status).collect(),
+            addresses: self.host_maps.addresses().iter().copied().collect(),
+            zones: self.generation.zones.clone(),
+            settings: SettingsStatus {
+                pins,
+                ..settings_status(&self.config, self.addresses.are_given())
+            },
+            program: program_status(&self.generation.loaded),
+            generation: self.generation.status.clone(),
+            last_reload: self.last_reload.clone(),
+            counters: Vec::new(),
+        }
+    }
+
+    /// Leaves word of what answers, for the time when nobody can be asked.
+    pub(super) fn leave_word(&mut self) {
+        let word = LastWord {
+            at: unix_seconds(),
+            control: self.config.control.clone(),
+            status: self.status_without_counters(),
+        };
+        let Some(about) = &mut self.about else { return };
+        let written = serde_json::to_string(&word)
+            .map_err(std::io::Error::other)
+            .and_then(|text| about.write(&text));
+        if let Err(error) = written {
+            log::warn!("`dns-glue status` will know less when this process is gone: {error}");
+        }
+    }
+}
+
+fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
+    let Policy {
+        port,
+        max_udp,
+        nsid,
+        ..
+    } = config.policy;
+    SettingsStatus {
+        port,
+        max_udp,
+        nsid: nsid
+            .is_some()
+            .then(|| nsid.as_slice().escape_ascii().to_string()),
+        mode: config.mode.to_string(),
+        cookies: String::from(if config.policy.has(Policy::COOKIES_PASS) {
+            "pass"
+        } else {
+            "ignore"
+        }),
+        pass_ecs: config.policy.has(Policy::ECS_PASS),
+        copy_cd: config.policy.has(Policy::COPY_CD),
+        fallback: String::from(match config.fallback {
+            FallbackChoice::None => "none",
+            FallbackChoice::Embedded => "embedded",
+        }),
+        addresses_given,
+        serves: config
+            .zones
+            .also_served
+            .iter()
+            .map(|apex| apex.fmt_with_dot().to_string())
+            .collect(),
+        pins: None,
+        watch: config.watch,
+    }
+}
+
+fn program_status(loaded: &Loaded) -> ProgramStatus {
+    let ProgramFacts {
+        id,
+        verified_instructions,
+        jited_octets,
+    } = loaded.program;
+    ProgramStatus {
+        id,
+        verified_instructions,
+        jited_octets,
+        map_octets: loaded.memory.total(),
+        index_octets: loaded.memory.index,
+        pieces_octets: loaded.memory.pieces,
+    }
+}

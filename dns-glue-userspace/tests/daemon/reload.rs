@@ -1,0 +1,404 @@
+//! Reloading: what answers is replaced as a whole or not at all.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::Command;
+use std::thread;
+
+use super::daemon_support::{Daemon, Host, SERVER, SERVER_IP, exchange, is_root, query, wait_for};
+use super::load::{marked_zone, marked_zone_with_serial, under_load, version};
+
+/// A daemon with version 1 of the marked zone, beside the example.
+fn start(host: &Host, arguments: &str) -> Daemon {
+    let zone = host.file("test.zone", &marked_zone(1));
+    host.start(&format!(
+        "--iface {SERVER} --zone test.={} {arguments}",
+        zone.display()
+    ))
+}
+
+fn reload(daemon: &Daemon, arguments: &str) -> serde_json::Value {
+    let output = daemon.command(&format!("reload --json {arguments}"));
+    assert!(output.status.success(), "{output:?}; {}", daemon.log());
+    serde_json::from_slice(&output.stdout).expect("reload prints JSON")
+}
+
+/// The error of a reload that must fail.
+fn refused_reload(daemon: &Daemon) -> String {
+    let output = daemon.command("reload");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+fn serial(daemon: &Daemon) -> u64 {
+    let status = daemon.status();
+    status["zones"][1]["serial"].as_u64().expect("a serial")
+}
+
+#[test]
+fn no_query_is_passed_lost_or_answered_by_halves_while_zones_are_reloaded() {
+    if !is_root() {
+        return;
+    }
+    const RELOADS: u8 = 30;
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let daemon = start(&host, "");
+    let (programs, served) = under_load(&host, || {
+        let mut programs = vec![host.program_on(SERVER)];
+        for mark in 2..=RELOADS + 1 {
+            host.file("test.zone", &marked_zone(mark));
+            let reply = reload(&daemon, "");
+            assert_eq!(reply["outcome"], "done");
+            assert_eq!(reply["generation"], u64::from(mark));
+            // Who asks after the reload gets the new version.
+            assert_eq!(host.on_client(version), Ok(mark));
+            programs.push(host.program_on(SERVER));
+        }
+        programs
+    });
+    assert!(served.replies > u64::from(RELOADS), "{}", served.replies);
+    assert!(
+        programs.windows(2).all(|two| two[0] != two[1]),
+        "{programs:?}"
+    );
+    assert_eq!(
+        programs.last().copied().flatten(),
+        daemon.status()["program"]["id"].as_u64()
+    );
+    // The counters go on.
+    assert_eq!(
+        daemon.counter("referral"),
+        served.replies + u64::from(RELOADS)
+    );
+    let status = daemon.status();
+    assert_eq!(status["generation"]["number"], u64::from(RELOADS) + 1);
+    assert_eq!(status["last_reload"]["ok"], true);
+    assert_eq!(status["interfaces"][0]["attached"], true);
+}
+
+#[test]
+fn a_reload_that_fails_changes_nothing_and_says_why() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let daemon = start(&host, "");
+    let program = host.program_on(SERVER);
+    let unchanged = |wanted: &str| {
+        assert_eq!(host.program_on(SERVER), program);
+        assert_eq!(host.on_client(version), Ok(1));
+        let status = daemon.status();
+        assert_eq!(status["generation"]["number"], 1);
+        assert_eq!(status["last_reload"]["ok"], false);
+        assert_eq!(status["last_reload"]["asked_by"], "dns-glue reload");
+        let outcome = status["last_reload"]["outcome"]
+            .as_str()
+            .expect("an outcome");
+        assert!(outcome.contains(wanted), "{outcome}");
+        let text = String::from_utf8(daemon.command("status").stdout).expect("text");
+        assert!(text.contains("FAILED: "), "{text}");
+    };
+
+    host.file("test.zone", "@ IN SOA broken\n\nchild IN A 192.0.2.300\n");
+    let error = refused_reload(&daemon);
+    assert!(
+        error.contains("test.zone:1:") && error.contains("test.zone:3:"),
+        "{error}"
+    );
+    unchanged("test.zone:3:");
+
+    fs::remove_file(host.path("test.zone")).expect("removed");
+    let error = refused_reload(&daemon);
+    assert!(error.contains("cannot read the file"), "{error}");
+    unchanged("cannot read the file");
+
+    host.file("test.zone", &marked_zone_with_serial(2, 0));
+    let error = refused_reload(&daemon);
+    assert!(
+        error.contains("zone test.: serial 0 does not follow 1"),
+        "{error}"
+    );
+    assert!(error.contains("reload --force"), "{error}");
+    unchanged("serial 0 does not follow 1");
+
+    assert_eq!(reload(&daemon, "--force")["outcome"], "done");
+    assert_eq!(host.on_client(version), Ok(2));
+    assert_eq!(serial(&daemon), 0);
+    assert_eq!(daemon.status()["last_reload"]["ok"], true);
+    // Backwards in numbers, forwards in serial number arithmetic.
+    host.file("test.zone", &marked_zone_with_serial(3, 1 << 30));
+    reload(&daemon, "");
+    host.file("test.zone", &marked_zone_with_serial(4, (1 << 31) + 5));
+    reload(&daemon, "");
+    host.file("test.zone", &marked_zone_with_serial(5, 0));
+    reload(&daemon, "");
+    assert_eq!(host.on_client(version), Ok(5));
+}
+
+#[test]
+fn a_reload_tells_what_changes_and_does_nothing_for_nothing() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let daemon = start(&host, "");
+    let program = host.program_on(SERVER);
+    let reply = reload(&daemon, "");
+    assert_eq!(reply["outcome"], "unchanged");
+    assert_eq!(host.program_on(SERVER), program);
+    let text = String::from_utf8(daemon.command("reload").stdout).expect("text");
+    assert!(text.contains("nothing has changed"), "{text}");
+
+    host.file("test.zone", &(marked_zone(2) + "new NS ns.void.\n"));
+    let reply = reload(&daemon, "--diff --dry-run");
+    assert_eq!(reply["outcome"], "dry-run");
+    assert_eq!(reply["generation"], 1);
+    assert_eq!(host.program_on(SERVER), program);
+    let zone = &reply["zones"][1];
+    assert_eq!(zone["apex"], "test.");
+    assert_eq!(
+        (&zone["serial_before"], &zone["serial"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(
+        zone["added"],
+        serde_json::json!({ "total": 1, "listed": ["new.test."] })
+    );
+    assert_eq!(
+        zone["changed"]["listed"],
+        serde_json::json!(["child.test."])
+    );
+    assert_eq!(zone["removed"]["total"], 0);
+    assert_eq!(
+        daemon.status()["last_reload"]["outcome"],
+        "nothing has changed"
+    );
+
+    let text = String::from_utf8(daemon.command("reload --diff").stdout).expect("text");
+    for line in [
+        "test. serial 1 -> 2: 1 delegations added, 0 removed, 1 changed",
+        "+ new.test.",
+        "~ child.test.",
+        "generation 2 answers",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{text}");
+    }
+    assert_ne!(host.program_on(SERVER), program);
+    // Names are told only to who asks for them.
+    host.file("test.zone", &marked_zone(3));
+    let reply = reload(&daemon, "");
+    assert_eq!(
+        reply["zones"][1]["removed"],
+        serde_json::json!({ "total": 1, "listed": [] })
+    );
+}
+
+#[test]
+fn sighup_reloads() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = start(&host, "");
+    host.file("test.zone", &marked_zone(2));
+    daemon.signal(libc::SIGHUP);
+    wait_for("the new zone answers", || serial(&daemon) == 2);
+    assert_eq!(daemon.status()["last_reload"]["asked_by"], "SIGHUP");
+    daemon.signal(libc::SIGTERM);
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    assert_eq!(host.program_on(SERVER), None);
+}
+
+/// A zone that takes as long to read as the test wants: a part of it comes out
+/// of a pipe.
+struct SlowZone<'h> {
+    host: &'h Host,
+    /// What is in the file when this one is read.
+    next: String,
+}
+
+impl<'h> SlowZone<'h> {
+    fn new(host: &'h Host, mark: u8, next: String) -> Self {
+        let pipe = host.path("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+        assert!(made.success());
+        host.file("test.zone", &(marked_zone(mark) + "$INCLUDE pipe\n"));
+        Self { host, next }
+    }
+}
+
+impl Drop for SlowZone<'_> {
+    /// Lets the reading go on, also where the test has failed: nobody waits for
+    /// ever.
+    fn drop(&mut self) {
+        self.host.file("test.zone", &self.next);
+        let pipe = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.host.path("pipe"));
+        match pipe {
+            Ok(mut pipe) => pipe.write_all(b"slow NS ns.void.\n").expect("written"),
+            Err(error) => eprintln!("nobody reads the slow zone: {error}"),
+        }
+    }
+}
+
+#[test]
+fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let daemon = start(&host, "");
+    let slow = SlowZone::new(&host, 2, marked_zone(2) + "slow NS ns.void.\n");
+    thread::scope(|scope| {
+        // Dropped when this fails, before the others are waited for.
+        let slow = slow;
+        let first = scope.spawn(|| reload(&daemon, ""));
+        wait_for("it reads", || {
+            daemon.log().contains("dns-glue reload: reading the zones")
+        });
+        let others = [(); 2].map(|()| scope.spawn(|| reload(&daemon, "")));
+
+        // The daemon is there for others meanwhile.
+        host.ip(&format!("addr add 192.0.2.7/24 dev {SERVER}"));
+        host.ip(&format!("link set {SERVER} mtu 1450"));
+        wait_for("the host is known", || {
+            let status = daemon.status();
+            status["addresses"] == serde_json::json!([SERVER_IP, "192.0.2.7"])
+                && status["interfaces"][0]["mtu"] == 1450
+        });
+        assert_eq!(host.on_client(version), Ok(1));
+        assert_eq!(daemon.status()["generation"]["number"], 1);
+        drop(slow);
+        assert_eq!(first.join().expect("the first")["generation"], 2);
+        for other in others {
+            let reply = other.join().expect("another");
+            assert_eq!(
+                (&reply["outcome"], &reply["generation"]),
+                (&"unchanged".into(), &2.into())
+            );
+        }
+    });
+    // What has changed before holds for the new generation too.
+    assert_eq!(host.on_client(version), Ok(2));
+    assert_eq!(
+        daemon.status()["addresses"],
+        serde_json::json!([SERVER_IP, "192.0.2.7"])
+    );
+}
+
+#[test]
+fn stop_does_not_wait_for_a_reload() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut daemon = start(&host, "");
+    let slow = SlowZone::new(&host, 2, String::new());
+    daemon.signal(libc::SIGHUP);
+    wait_for("it reads", || {
+        daemon.log().contains("SIGHUP: reading the zones")
+    });
+    assert!(daemon.command("stop").status.success());
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    assert_eq!(host.program_on(SERVER), None);
+    assert!(!host.pins().exists());
+    drop(slow);
+}
+
+#[test]
+fn the_fallback_answers_from_the_new_zones_too() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let daemon = start(&host, "--fallback embedded");
+    let serial_of_answer = || {
+        let mut soa = query("test");
+        let at = soa.len() - 4;
+        soa[at..].copy_from_slice(&[0, 6, 0, 1]);
+        let reply = host
+            .on_client(move || exchange(SERVER_IP, &soa))
+            .expect("an answer");
+        assert_eq!(reply[6..8], [0, 1], "{reply:?}");
+        // Serial and four more numbers end the record; no other follows.
+        let numbers = reply
+            .windows(20)
+            .find(|five| five[4..8] == 3600_u32.to_be_bytes());
+        u32::from_be_bytes(numbers.expect("a SOA")[..4].try_into().expect("four"))
+    };
+    assert_eq!((serial_of_answer(), host.on_client(version)), (1, Ok(1)));
+    for mark in 2..5 {
+        host.file("test.zone", &marked_zone(mark));
+        reload(&daemon, "");
+        assert_eq!(
+            (serial_of_answer(), host.on_client(version)),
+            (mark.into(), Ok(mark))
+        );
+    }
+    host.file("test.zone", "@ IN SOA broken\n");
+    refused_reload(&daemon);
+    assert_eq!((serial_of_answer(), host.on_client(version)), (4, Ok(4)));
+}
+
+#[test]
+fn watched_files_are_reloaded_when_they_change() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let zone = |mark| marked_zone(mark) + "$INCLUDE more.zone\n";
+    host.file("more.zone", "more NS ns.void.\n");
+    let path = host.file("test.zone", &zone(1));
+    let daemon = host.start(&format!(
+        "--iface {SERVER} --zone test.={} --watch",
+        path.display()
+    ));
+    assert_eq!(daemon.status()["settings"]["watch"], true);
+    // As a transfer does, and many editors.
+    let other = host.file("other", &zone(2));
+    fs::rename(&other, &path).expect("renamed");
+    wait_for("the zone of the new file answers", || serial(&daemon) == 2);
+    assert_eq!(daemon.status()["last_reload"]["asked_by"], "--watch");
+    // One that fails is made good by the next.
+    host.file("test.zone", "broken");
+    wait_for("it has failed", || {
+        daemon.status()["last_reload"]["ok"] == false
+    });
+    assert_eq!(serial(&daemon), 2);
+    host.file("test.zone", &zone(3));
+    wait_for("it has not failed", || serial(&daemon) == 3);
+
+    host.file("more.zone", "more NS ns.void.\nstill NS ns.void.\n");
+    wait_for("what is included counts", || {
+        daemon.status()["zones"][1]["delegations"] == 3
+    });
+}
+
+/// Nothing that is asked for while the first zones are compiled is forgotten.
+#[test]
+fn a_reload_may_be_asked_for_before_there_is_anything_to_reload() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let slow = SlowZone::new(&host, 1, marked_zone(2));
+    let zone = host.path("test.zone");
+    let mut daemon =
+        host.start_unready(&format!("--iface {SERVER} --zone test.={}", zone.display()));
+    wait_for("it compiles", || {
+        let output = daemon.command("status");
+        String::from_utf8_lossy(&output.stderr).contains("the zones are being compiled")
+    });
+    daemon.signal(libc::SIGHUP);
+    drop(slow);
+    daemon.wait_until_ready();
+    wait_for("the second version answers", || serial(&daemon) == 2);
+    assert_eq!(daemon.status()["last_reload"]["asked_by"], "SIGHUP");
+}
