@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use dns_glue_common::policy::Policy;
 use log::LevelFilter;
 
+use super::mode::Mode;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ReplyArgs, ZoneArgs};
-use crate::kernel::attach::{AttachMode, ModeChoice};
 use crate::serve::compiled::compile_zones;
 use crate::serve::daemon::{self, Config, FallbackChoice};
 
@@ -101,16 +101,6 @@ fn service_address(text: &str) -> Result<IpAddr, String> {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Mode {
-    /// Native where the driver can, generic elsewhere; says which
-    Auto,
-    /// By the driver, or not at all
-    Native,
-    /// By the network stack: any interface, slower
-    Generic,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Cookies {
     /// Answer without a server cookie (RFC 7873 5.2.3)
     Ignore,
@@ -184,11 +174,7 @@ impl RunArgs {
             interfaces: self.interfaces,
             addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
             also_served: self.zones.choice().also_served,
-            mode: match self.mode {
-                Mode::Auto => ModeChoice::Auto,
-                Mode::Native => ModeChoice::Only(AttachMode::Native),
-                Mode::Generic => ModeChoice::Only(AttachMode::Generic),
-            },
+            mode: self.mode.choice(),
             policy: Policy {
                 port: self.port,
                 flags,

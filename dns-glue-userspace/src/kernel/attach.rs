@@ -3,7 +3,7 @@
 use std::{fmt, io, str::FromStr};
 
 use aya::programs::{
-    Link as _, ProgramError, XdpMode,
+    Link as _, ProgramError, Xdp, XdpMode,
     links::{FdLink, LinkError},
     loaded_programs,
     xdp::{XdpError, XdpLink},
@@ -14,7 +14,7 @@ use super::{LoadError, Loaded, load::program_of};
 /// Up to this MTU every driver takes a program that does not know fragments:
 /// a frame fits a page with the room in front of it and the kernel's
 /// bookkeeping behind.
-const LINEAR_MTU: u32 = 3498;
+pub const LINEAR_MTU: u32 = 3498;
 
 /// How the program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,16 +181,25 @@ pub fn attach(
     target: &Target,
     choice: ModeChoice,
 ) -> Result<Attachment, AttachError> {
+    attach_program(program_of(&mut loaded.ebpf)?, target, choice)
+}
+
+/// Attaches a program to an interface, as [`attach`] does.
+pub(super) fn attach_program(
+    program: &mut Xdp,
+    target: &Target,
+    choice: ModeChoice,
+) -> Result<Attachment, AttachError> {
     check_free(target)?;
     match choice {
-        ModeChoice::Only(mode) => attach_in_mode(loaded, target, mode, None),
+        ModeChoice::Only(mode) => attach_in_mode(program, target, mode, None),
         ModeChoice::Auto => {
-            let native = match attach_in_mode(loaded, target, AttachMode::Native, None) {
+            let native = match attach_in_mode(program, target, AttachMode::Native, None) {
                 Ok(attachment) => return Ok(attachment),
                 Err(native) => native,
             };
             attach_in_mode(
-                loaded,
+                program,
                 target,
                 AttachMode::Generic,
                 Some(native.to_string()),
@@ -204,12 +213,11 @@ pub fn attach(
 }
 
 fn attach_in_mode(
-    loaded: &mut Loaded,
+    program: &mut Xdp,
     target: &Target,
     mode: AttachMode,
     fallback_cause: Option<String>,
 ) -> Result<Attachment, AttachError> {
-    let program = program_of(&mut loaded.ebpf)?;
     let link = program
         .attach_to_if_index(target.index, mode.of_aya())
         .and_then(|id| program.take_link(id))
@@ -281,9 +289,10 @@ fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
         Some(libc::ERANGE) if native => format!(
             " (an MTU is too large for the driver: that of {name} or, for veth, of its peer)"
         ),
-        Some(libc::ENOMEM | libc::ENOSPC | libc::EINVAL) if native => String::from(
+        Some(libc::ENOMEM | libc::ENOSPC | libc::EINVAL) if native => format!(
             " (drivers refuse when too few queues are free, rings are too large, or an offload \
-             such as LRO is on; the kernel's log may say which; --mode generic works meanwhile)",
+             such as LRO is on; `dns-glue check-nic {name}` or the kernel's log may say which; \
+             --mode generic works meanwhile)",
         ),
         Some(libc::ENODEV) => String::from(" (the interface is gone)"),
         _ => String::new(),
@@ -291,7 +300,7 @@ fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
 }
 
 /// The name of a loaded program; asking takes CAP_SYS_ADMIN.
-fn program_name(id: u32) -> Option<String> {
+pub fn program_name(id: u32) -> Option<String> {
     let info = loaded_programs()
         .filter_map(Result::ok)
         .find(|info| info.id() == id)?;

@@ -23,6 +23,7 @@ pub mod load;
 pub mod log_records;
 pub mod memory;
 pub mod requirements;
+pub mod room_probe;
 pub mod run_time;
 pub mod test_run;
 pub(crate) mod value;
