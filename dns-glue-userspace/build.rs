@@ -1,6 +1,6 @@
 //! Builds the XDP program for the BPF target and leaves the object in
-//! `OUT_DIR/dns-glue-ebpf`, from where it is embedded; and beside it the
-//! programs of the lab and of the measurements.
+//! `OUT_DIR/dns-glue-ebpf`, from where it is embedded; and beside it the probe
+//! of `dns-glue check-nic` and the programs of the lab and of the measurements.
 //!
 //! The tools come from `cargo xtask setup`: bpf-linker in `target/tools/bin`,
 //! and the folder of the `core` sources named in `target/tools/rust-src`.
@@ -19,9 +19,14 @@ use aya_build::{Package, Toolchain};
 
 /// The crate of the program, and the file name of its object.
 const PROGRAM: &str = "dns-glue-ebpf";
-/// The crate's other objects: programs of the lab and of the measurements, not
-/// of dns-glue.
-const OTHER_PROGRAMS: [&str; 3] = ["dns-glue-bench", "dns-glue-lab", "dns-glue-load"];
+/// The crate's other objects: the probe of `dns-glue check-nic`, and programs
+/// of the lab and of the measurements.
+const OTHER_PROGRAMS: [&str; 4] = [
+    "dns-glue-bench",
+    "dns-glue-lab",
+    "dns-glue-load",
+    "dns-glue-room",
+];
 const LINKER: &str = "bpf-linker";
 /// A folder with the sources of `core` (`library` of the Rust repository).
 const RUST_SRC_LIBRARY: &str = "RUST_SRC_LIBRARY";

@@ -54,5 +54,6 @@ pub mod policy;
 pub mod reason;
 pub mod referral;
 pub mod respond;
+pub mod room;
 pub mod traffic;
 pub mod wire;

@@ -4,6 +4,7 @@
 //! zone file -> zone::records -> zone::cuts -> compile (bodies, generation) -> kernel (maps, program)
 //!                          \-> serve::fallback (everything that passes)
 //! host (the program's way without a kernel) -> report (check, explain)
+//! nic (whether a network card is fit: check-nic)
 //! compare (our replies against another server's), verify (the running program against the server behind)
 //! ```
 
@@ -15,6 +16,7 @@ pub mod conform;
 pub mod ethtool;
 pub mod host;
 pub mod kernel;
+pub mod nic;
 pub mod packed;
 pub mod progress;
 pub mod report;

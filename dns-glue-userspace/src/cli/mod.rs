@@ -3,9 +3,11 @@
 pub mod behind_args;
 pub mod behind_status;
 mod check;
+mod check_nic;
 mod completions;
 mod explain;
 mod man;
+mod mode;
 mod progress_bar;
 mod reload;
 mod reply_args;
@@ -45,6 +47,7 @@ pub struct Cli {
 enum Command {
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    CheckNic(check_nic::CheckNicArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
     Reload(reload::ReloadArgs),
@@ -80,6 +83,7 @@ struct PinsArgs {
 pub fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Verify(args) => return Ok(verify::run(&args)),
+        Command::CheckNic(args) => return check_nic::run(&args),
         Command::Run(args) => run::run(args)?,
         Command::Check(args) => check::run(&args)?,
         Command::Explain(args) => explain::run(&args)?,
@@ -95,9 +99,15 @@ pub fn main() -> anyhow::Result<ExitCode> {
 /// Writes to standard output; a reader that has seen enough (`| head`) is no
 /// error.
 fn print(text: &str) -> std::io::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+    let written = std::io::stdout().write_all(text.as_bytes());
+    written.or_else(unless_broken_pipe)
+}
+
+/// Any error but that nobody reads any more.
+fn unless_broken_pipe(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
     }
 }
 
@@ -139,6 +149,8 @@ mod tests {
         parse("dns-glue status --pins /sys/fs/bpf/x").expect("status");
         parse("dns-glue reload --force --diff --dry-run --json").expect("reload");
         parse("dns-glue stop").expect("stop");
+        parse("dns-glue check-nic eth0 --probe --mode native --max-udp 1400 --json")
+            .expect("check-nic");
         parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
         parse("dns-glue verify --against [::1]:5353 --all").expect("verify");
     }
@@ -176,6 +188,9 @@ mod tests {
                 "--cookies",
             ),
             ("dns-glue verify --against localhost", "--against"),
+            ("dns-glue check-nic", "<IF>"),
+            ("dns-glue check-nic eth0 --mode fast", "--mode"),
+            ("dns-glue check-nic eth0 --max-udp 1401", "--max-udp"),
             ("dns-glue verify --against ::1 --sample 0", "--sample"),
             ("dns-glue verify --against ::1 --all --seed 1", "--seed"),
             (

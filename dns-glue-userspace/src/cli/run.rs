@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use dns_glue_common::policy::Policy;
 use log::LevelFilter;
 
+use super::mode::Mode;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ReplyArgs, ZoneArgs};
-use crate::kernel::attach::{AttachMode, ModeChoice};
 use crate::progress::Progress;
 use crate::serve::daemon::{self, Config, FallbackChoice};
 
@@ -116,16 +116,6 @@ fn service_address(text: &str) -> Result<IpAddr, String> {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Mode {
-    /// Native where the driver can, generic elsewhere; says which
-    Auto,
-    /// By the driver, or not at all
-    Native,
-    /// By the network stack: any interface, slower
-    Generic,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Cookies {
     /// Answer without a server cookie (RFC 7873 5.2.3)
     Ignore,
@@ -197,11 +187,7 @@ impl RunArgs {
             addresses: (!self.addresses.is_empty()).then(|| self.addresses.into_iter().collect()),
             zones: self.zones.choice(),
             watch: self.watch,
-            mode: match self.mode {
-                Mode::Auto => ModeChoice::Auto,
-                Mode::Native => ModeChoice::Only(AttachMode::Native),
-                Mode::Generic => ModeChoice::Only(AttachMode::Generic),
-            },
+            mode: self.mode.choice(),
             policy: Policy {
                 port: self.port,
                 flags,

@@ -11,7 +11,7 @@ use super::{LoadError, Loaded};
 /// Up to this MTU every driver takes a program that does not know fragments:
 /// a frame fits a page with the room in front of it and the kernel's
 /// bookkeeping behind.
-const LINEAR_MTU: u32 = 3498;
+pub const LINEAR_MTU: u32 = 3498;
 
 /// How the program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,16 +243,25 @@ pub fn attach(
     target: &Target,
     choice: ModeChoice,
 ) -> Result<Attachment, AttachError> {
+    attach_program(loaded.program_fd()?.as_fd(), target, choice)
+}
+
+/// Attaches a program to an interface, as [`attach`] does.
+pub(super) fn attach_program(
+    program: BorrowedFd<'_>,
+    target: &Target,
+    choice: ModeChoice,
+) -> Result<Attachment, AttachError> {
     check_free(target)?;
     match choice {
-        ModeChoice::Only(mode) => attach_in_mode(loaded, target, mode, None),
+        ModeChoice::Only(mode) => attach_in_mode(program, target, mode, None),
         ModeChoice::Auto => {
-            let native = match attach_in_mode(loaded, target, AttachMode::Native, None) {
+            let native = match attach_in_mode(program, target, AttachMode::Native, None) {
                 Ok(attachment) => return Ok(attachment),
                 Err(native) => native,
             };
             attach_in_mode(
-                loaded,
+                program,
                 target,
                 AttachMode::Generic,
                 Some(native.to_string()),
@@ -266,12 +275,11 @@ pub fn attach(
 }
 
 fn attach_in_mode(
-    loaded: &Loaded,
+    program: BorrowedFd<'_>,
     target: &Target,
     mode: AttachMode,
     fallback_cause: Option<String>,
 ) -> Result<Attachment, AttachError> {
-    let program = loaded.program_fd()?.as_fd();
     let link = XdpLink::create(program, target.index, mode)
         .map_err(|cause| refused(cause, target, mode))?;
     Ok(Attachment {
@@ -314,9 +322,10 @@ fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
         Some(libc::ERANGE) if native => format!(
             " (an MTU is too large for the driver: that of {name} or, for veth, of its peer)"
         ),
-        Some(libc::ENOMEM | libc::ENOSPC | libc::EINVAL) if native => String::from(
+        Some(libc::ENOMEM | libc::ENOSPC | libc::EINVAL) if native => format!(
             " (drivers refuse when too few queues are free, rings are too large, or an offload \
-             such as LRO is on; the kernel's log may say which; --mode generic works meanwhile)",
+             such as LRO is on; `dns-glue check-nic {name}` or the kernel's log may say which; \
+             --mode generic works meanwhile)",
         ),
         Some(libc::ENODEV) => String::from(" (the interface is gone)"),
         _ => String::new(),
@@ -324,7 +333,7 @@ fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
 }
 
 /// The name of a loaded program; asking takes CAP_SYS_ADMIN.
-fn program_name(id: u32) -> Option<String> {
+pub fn program_name(id: u32) -> Option<String> {
     let info = loaded_programs()
         .filter_map(Result::ok)
         .find(|info| info.id() == id)?;

@@ -33,6 +33,7 @@ pub mod log_records;
 pub mod memory;
 pub mod pins;
 pub mod requirements;
+pub mod room_probe;
 pub mod run_time;
 mod shared;
 pub mod test_run;

@@ -46,16 +46,25 @@ pub enum RequirementError {
 pub fn check() -> Result<(), RequirementError> {
     let release = kernel_release();
     check_release(&release)?;
-    let status = fs::read_to_string("/proc/self/status").map_err(RequirementError::Unknown)?;
-    let effective = effective_capabilities(&status).ok_or_else(|| {
-        RequirementError::Unknown(io::Error::new(io::ErrorKind::InvalidData, "no CapEff"))
-    })?;
-    let missing = missing_capabilities(effective);
+    let missing = missing()?;
     if missing.is_empty() {
         Ok(())
     } else {
         Err(RequirementError::Capabilities(missing))
     }
+}
+
+/// The capabilities that `run` needs and this process has not.
+///
+/// # Errors
+///
+/// They are not known.
+pub fn missing() -> Result<Vec<&'static str>, RequirementError> {
+    let status = fs::read_to_string("/proc/self/status").map_err(RequirementError::Unknown)?;
+    let effective = effective_capabilities(&status).ok_or_else(|| {
+        RequirementError::Unknown(io::Error::new(io::ErrorKind::InvalidData, "no CapEff"))
+    })?;
+    Ok(missing_capabilities(effective))
 }
 
 /// The release of the running kernel, as `uname -r` prints it.
@@ -73,19 +82,27 @@ pub fn kernel_release() -> String {
     release.to_string_lossy().into_owned()
 }
 
-/// A release that is not understood is let through: the verifier decides then.
-fn check_release(release: &str) -> Result<(), RequirementError> {
-    match parse_release(release) {
-        Some(version) if version < MIN_KERNEL => {
-            Err(RequirementError::KernelTooOld(release.to_owned()))
-        }
-        _ => Ok(()),
+/// Checks the version of the kernel. A release that is not understood is let
+/// through: the verifier decides then.
+///
+/// # Errors
+///
+/// It is too old.
+pub fn check_release(release: &str) -> Result<(), RequirementError> {
+    if is_release_before(release, MIN_KERNEL) {
+        return Err(RequirementError::KernelTooOld(release.to_owned()));
     }
+    Ok(())
 }
 
 /// Whether the running kernel is older than that; not if it does not tell.
 pub fn is_kernel_before(version: (u32, u32)) -> bool {
-    parse_release(&kernel_release()).is_some_and(|running| running < version)
+    is_release_before(&kernel_release(), version)
+}
+
+/// Whether a release is older than that; not if it is not understood.
+pub fn is_release_before(release: &str, version: (u32, u32)) -> bool {
+    parse_release(release).is_some_and(|release| release < version)
 }
 
 /// The first two numbers of a release such as `6.1.0-18-amd64`.

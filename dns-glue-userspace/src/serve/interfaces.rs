@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use dns_glue_common::maps::{Interface, MAX_INTERFACES};
 
 use super::network::{Link, LinkKind, Snapshot};
-use super::offloads::{self, TagOffload};
+use super::offloads::{self, TagOffload, Tags};
 use super::status::{InterfaceStatus, mac_text};
 use crate::kernel::attach::{self, AttachError, AttachMode, ModeChoice};
 use crate::kernel::{Attachment, HostMaps, Loaded, Target, XdpLink};
 
 /// Octets that a frame without tail room can always grow by, into its head
 /// room (256 octets, of which the frame's bookkeeping takes 40).
-const HEAD_ROOM_OCTETS: usize = 216;
+pub const HEAD_ROOM_OCTETS: usize = 216;
 
 /// Why an interface cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -126,28 +126,7 @@ pub fn choose(
         if chosen.iter().any(|other| other.index == link.index) {
             return Err(InterfaceError::Twice(name.clone()));
         }
-        if link.mac.is_none() {
-            return Err(InterfaceError::NotEthernet(name.clone()));
-        }
-        if link.kind == LinkKind::Vlan {
-            let lower = link.lower.and_then(|index| snapshot.link_by_index(index));
-            return Err(InterfaceError::Vlan {
-                name: name.clone(),
-                lower: lower.map(|lower| lower.name.clone()),
-            });
-        }
-        // A program on a bond runs for its ports, and sees their numbers: none
-        // of its queries would be taken for one of the interface's.
-        if let Some(kind) = link.kind.of_ports() {
-            return Err(InterfaceError::OfPorts {
-                name: name.clone(),
-                kind,
-                ports: snapshot
-                    .ports(link.index)
-                    .map(|port| port.name.clone())
-                    .collect(),
-            });
-        }
+        check_kind(link, snapshot)?;
         if !is_ours(link) {
             attach::check_free(&target(link))?;
         }
@@ -156,9 +135,40 @@ pub fn choose(
     Ok(chosen)
 }
 
+/// Checks that the frames of an interface are Ethernet frames which come in
+/// through itself.
+///
+/// # Errors
+///
+/// They are not.
+pub fn check_kind(link: &Link, snapshot: &Snapshot) -> Result<(), InterfaceError> {
+    let name = &link.name;
+    if link.kind == LinkKind::Vlan {
+        let lower = link.lower.and_then(|index| snapshot.link_by_index(index));
+        return Err(InterfaceError::Vlan {
+            name: name.clone(),
+            lower: lower.map(|lower| lower.name.clone()),
+        });
+    }
+    // A program on a bond runs for its ports, and sees their numbers: none of
+    // its queries would be taken for one of the interface's.
+    if let Some(kind) = link.kind.of_ports() {
+        let ports = snapshot.ports(link.index);
+        return Err(InterfaceError::OfPorts {
+            name: name.clone(),
+            kind,
+            ports: ports.map(|port| port.name.clone()).collect(),
+        });
+    }
+    if link.mac.is_none() {
+        return Err(InterfaceError::NotEthernet(name.clone()));
+    }
+    Ok(())
+}
+
 /// What to tell of an interface that is a port: what belongs to its master is
 /// not found on it.
-fn port_warnings(link: &Link, snapshot: &Snapshot, addresses_given: bool) -> Vec<String> {
+pub fn port_warnings(link: &Link, snapshot: &Snapshot, addresses_given: bool) -> Vec<String> {
     let Some(master) = snapshot.master(link) else {
         return Vec::new();
     };
@@ -187,8 +197,14 @@ pub fn warn_of_master(link: &Link, snapshot: &Snapshot, addresses_given: bool) {
     }
 }
 
+/// Whether frames may have no room at their tail: they are the socket buffers
+/// of somebody who did not think of it.
+pub fn has_little_room(mode: AttachMode, kind: LinkKind) -> bool {
+    mode == AttachMode::Generic || kind == LinkKind::Veth
+}
+
 /// What attaching needs to know of an interface.
-fn target(link: &Link) -> Target {
+pub fn target(link: &Link) -> Target {
     Target {
         name: link.name.clone(),
         index: link.index,
@@ -254,22 +270,7 @@ pub fn check_tags(
     fix: bool,
 ) -> Result<Option<FixedOffloads>, InterfaceError> {
     let name = &link.name;
-    let vlans: Vec<String> = snapshot
-        .vlans_above(link.index)
-        .map(|vlan| vlan.name.clone())
-        .collect();
-    if link.kind == LinkKind::Veth {
-        // A veth has the feature and ignores it: a tag is hidden when the
-        // *sending* end left it out of the frame, whatever this end is set to.
-        if !vlans.is_empty() {
-            log::warn!(
-                "{name} carries VLANs ({}): on its peer run `ethtool -K PEER txvlan off`, or \
-                 tagged queries are answered untagged",
-                vlans.join(", ")
-            );
-        }
-        return Ok(None);
-    }
+    let vlans = vlan_names(link, snapshot);
     let offloads = match offloads::tag_offloads(name) {
         Ok(offloads) => offloads,
         Err(error) => {
@@ -277,27 +278,58 @@ pub fn check_tags(
             return Ok(None);
         }
     };
-    let (changeable, fixed): (Vec<_>, Vec<_>) =
-        offloads.into_iter().partition(|offload| offload.changeable);
-    if !fixed.is_empty() {
-        if !vlans.is_empty() {
-            return Err(InterfaceError::FixedTagOffload {
-                name: name.clone(),
-                vlans,
-            });
+    let (changeable, for_good) = match offloads::tags(link.kind, !vlans.is_empty(), offloads) {
+        Tags::Seen => return Ok(None),
+        Tags::PeerDecides => {
+            log::warn!(
+                "{name} carries VLANs ({}): on its peer run `ethtool -K PEER txvlan off`, or \
+                 tagged queries are answered untagged",
+                vlans.join(", ")
+            );
+            return Ok(None);
         }
+        Tags::Hidden {
+            changeable,
+            for_good,
+        } => (changeable, for_good),
+    };
+    match tag_refusal(link, snapshot, &changeable, for_good) {
+        Some(InterfaceError::TagOffload { .. }) if fix => {}
+        Some(refusal) => return Err(refusal),
+        None => {}
+    }
+    if for_good {
         log::warn!("{name} hides VLAN tags and cannot be told not to: keep tagged queries off it");
     }
     if changeable.is_empty() {
         return Ok(None);
     }
-    if !fix {
-        return Err(InterfaceError::TagOffload {
-            name: name.clone(),
-            offloads: changeable.iter().map(|offload| offload.name).collect(),
-        });
-    }
     turn_off(name, changeable).map(Some)
+}
+
+/// Why an interface is not served that hides tags: by offloads that can be
+/// turned off, or by others, with VLANs on it.
+pub fn tag_refusal(
+    link: &Link,
+    snapshot: &Snapshot,
+    changeable: &[TagOffload],
+    for_good: bool,
+) -> Option<InterfaceError> {
+    let name = link.name.clone();
+    let vlans = vlan_names(link, snapshot);
+    if for_good && !vlans.is_empty() {
+        return Some(InterfaceError::FixedTagOffload { name, vlans });
+    }
+    (!changeable.is_empty()).then(|| InterfaceError::TagOffload {
+        name,
+        offloads: changeable.iter().map(|offload| offload.name).collect(),
+    })
+}
+
+/// The names of the VLANs on top of an interface.
+fn vlan_names(link: &Link, snapshot: &Snapshot) -> Vec<String> {
+    let vlans = snapshot.vlans_above(link.index);
+    vlans.map(|vlan| vlan.name.clone()).collect()
 }
 
 fn turn_off(name: &str, wanted: Vec<TagOffload>) -> Result<FixedOffloads, InterfaceError> {
@@ -400,8 +432,7 @@ impl Served {
 
     /// Warns if bodies of that many octets may find no room in its frames.
     pub fn warn_of_little_room(&self, largest_body: usize) {
-        let little = self.mode == AttachMode::Generic || self.link.kind == LinkKind::Veth;
-        if little && largest_body > HEAD_ROOM_OCTETS {
+        if has_little_room(self.mode, self.link.kind) && largest_body > HEAD_ROOM_OCTETS {
             log::warn!(
                 "{}: {} frames may have room for as little as {HEAD_ROOM_OCTETS} octets more, and \
                  the longest referral adds {largest_body}: queries without room pass (counter \

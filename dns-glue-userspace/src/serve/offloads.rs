@@ -3,13 +3,10 @@
 //! With them on, a native XDP program does not see the tag, and what it sends
 //! back has none: the reply would go to the wrong network.
 
-use std::{io, os::fd::OwnedFd};
+use std::io;
 
-use crate::ethtool::{self, ETH_SS_FEATURES};
-
-/// From linux/ethtool.h.
-const ETHTOOL_GFEATURES: u32 = 0x3a;
-const ETHTOOL_SFEATURES: u32 = 0x3b;
+use super::network::LinkKind;
+use crate::ethtool::{self, Feature};
 
 /// The kernel's names of the two features, and what `ethtool -K` calls them.
 const TAG_FEATURES: [(&str, &str); 2] = [
@@ -24,8 +21,21 @@ pub struct TagOffload {
     pub name: &'static str,
     /// Whether it can be turned off.
     pub changeable: bool,
-    /// Its number in the kernel's set of features.
-    bit: usize,
+    /// The kernel's name of it.
+    feature: &'static str,
+}
+
+/// Which of the offloads are on among these features.
+pub fn among(features: &[Feature]) -> Vec<TagOffload> {
+    let find = |(feature, name)| {
+        let found = features.iter().find(|other| other.name == feature)?;
+        found.active.then_some(TagOffload {
+            name,
+            changeable: found.changeable,
+            feature,
+        })
+    };
+    TAG_FEATURES.into_iter().filter_map(find).collect()
 }
 
 /// Asks which of the offloads are on.
@@ -36,28 +46,7 @@ pub struct TagOffload {
 ///
 /// The interface is gone, or the kernel does not answer.
 pub fn tag_offloads(interface: &str) -> io::Result<Vec<TagOffload>> {
-    let socket = ethtool::socket()?;
-    let Some(names) = ethtool::names(&socket, interface, ETH_SS_FEATURES)? else {
-        return Ok(Vec::new());
-    };
-    let blocks = features(&socket, interface, names.len())?;
-    let mut found = Vec::new();
-    for (kernel_name, name) in TAG_FEATURES {
-        let Some(bit) = names.iter().position(|name| name == kernel_name) else {
-            continue;
-        };
-        let (Some(block), mask) = (blocks.get(bit / 32), 1 << (bit % 32)) else {
-            continue;
-        };
-        if block.active & mask != 0 {
-            found.push(TagOffload {
-                name,
-                changeable: block.available & mask != 0 && block.never_changed & mask == 0,
-                bit,
-            });
-        }
-    }
-    Ok(found)
+    Ok(among(&ethtool::features(interface)?))
 }
 
 /// Turns offloads on or off.
@@ -66,37 +55,44 @@ pub fn tag_offloads(interface: &str) -> io::Result<Vec<TagOffload>> {
 ///
 /// The driver does not.
 pub fn set_tag_offloads(interface: &str, offloads: &[TagOffload], on: bool) -> io::Result<()> {
-    let socket = ethtool::socket()?;
-    let names =
-        ethtool::names(&socket, interface, ETH_SS_FEATURES)?.ok_or(io::ErrorKind::Unsupported)?;
-    let mut request = vec![ETHTOOL_SFEATURES, names.len().div_ceil(32) as u32];
-    for block in 0..names.len().div_ceil(32) {
-        let valid = offloads
-            .iter()
-            .filter(|offload| offload.bit / 32 == block)
-            .fold(0, |mask, offload| mask | 1 << (offload.bit % 32));
-        request.extend([valid, if on { valid } else { 0 }]);
+    let features: Vec<&str> = offloads.iter().map(|offload| offload.feature).collect();
+    ethtool::set_features(interface, &features, on)
+}
+
+/// Whether the program will see the tags of frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// It will.
+    Seen,
+    /// There are VLANs on this end of a veth pair, and its peer decides.
+    PeerDecides,
+    /// Some are taken out.
+    Hidden {
+        /// By these, which can be turned off.
+        changeable: Vec<TagOffload>,
+        /// And by others, which cannot.
+        for_good: bool,
+    },
+}
+
+/// Judges it by the offloads that are on, and by whether there are VLANs.
+pub fn tags(kind: LinkKind, has_vlans: bool, offloads: Vec<TagOffload>) -> Tags {
+    // A veth has the feature and ignores it: a tag is hidden when the *sending*
+    // end left it out of the frame, whatever this end is set to.
+    if kind == LinkKind::Veth {
+        return if has_vlans {
+            Tags::PeerDecides
+        } else {
+            Tags::Seen
+        };
     }
-    ethtool::ask(&socket, interface, &mut request)
-}
-
-/// What the kernel tells of 32 features (`struct ethtool_get_features_block`).
-struct FeatureBlock {
-    available: u32,
-    active: u32,
-    never_changed: u32,
-}
-
-fn features(socket: &OwnedFd, interface: &str, count: usize) -> io::Result<Vec<FeatureBlock>> {
-    let blocks = count.div_ceil(32);
-    let mut request = vec![0; 2 + 4 * blocks];
-    request[..2].copy_from_slice(&[ETHTOOL_GFEATURES, blocks as u32]);
-    ethtool::ask(socket, interface, &mut request)?;
-    let (blocks, _) = request[2..].as_chunks();
-    let read = |&[available, _requested, active, never_changed]: &[u32; 4]| FeatureBlock {
-        available,
-        active,
-        never_changed,
-    };
-    Ok(blocks.iter().map(read).collect())
+    if offloads.is_empty() {
+        return Tags::Seen;
+    }
+    let (changeable, fixed): (Vec<_>, Vec<_>) =
+        offloads.into_iter().partition(|offload| offload.changeable);
+    Tags::Hidden {
+        changeable,
+        for_good: !fixed.is_empty(),
+    }
 }

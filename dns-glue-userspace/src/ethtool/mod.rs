@@ -1,8 +1,19 @@
 //! Requests of ethtool(8): SIOCETHTOOL, with a command and its data.
+//!
+//! Here is how one is made, and the sets of names; `card` has the fixed
+//! settings of a card, `features` what can be turned on and off.
+
+mod card;
+mod features;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::{io, mem};
+
+pub use card::{
+    Channels, Count, DriverInfo, FlowHash, Rings, carrier, channels, driver, rings, udp_flow_hash,
+};
+pub use features::{Feature, features, set_features};
 
 /// From linux/sockios.h and linux/ethtool.h.
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
@@ -12,20 +23,20 @@ const ETHTOOL_GSSET_INFO: u32 = 0x37;
 /// The set of the names of statistics.
 const ETH_SS_STATS: u32 = 1;
 /// The set of the names of features.
-pub(crate) const ETH_SS_FEATURES: u32 = 4;
+const ETH_SS_FEATURES: u32 = 4;
 /// Octets of a name (`ETH_GSTRING_LEN`).
 const NAME_OCTETS: usize = 32;
 /// More names than any set has, so that no answer is too long.
 const MAX_NAMES: usize = 1024;
 
 /// A way to the interfaces of this thread's network namespace: any socket is.
-pub(crate) fn socket() -> io::Result<OwnedFd> {
+fn socket() -> io::Result<OwnedFd> {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map(OwnedFd::from)
 }
 
 /// One request; `request` starts with the command and holds the answer
 /// afterwards. It must have the length that its command defines.
-pub(crate) fn ask(socket: &OwnedFd, interface: &str, request: &mut [u32]) -> io::Result<()> {
+fn ask(socket: &OwnedFd, interface: &str, request: &mut [u32]) -> io::Result<()> {
     // SAFETY: an ifreq is numbers and pointers, for which zeros are valid.
     let mut ifreq: libc::ifreq = unsafe { mem::zeroed() };
     let name = interface.as_bytes();
@@ -46,11 +57,7 @@ pub(crate) fn ask(socket: &OwnedFd, interface: &str, request: &mut [u32]) -> io:
 }
 
 /// The names of a set, in their order; nothing if the driver has no such set.
-pub(crate) fn names(
-    socket: &OwnedFd,
-    interface: &str,
-    set: u32,
-) -> io::Result<Option<Vec<String>>> {
+fn names(socket: &OwnedFd, interface: &str, set: u32) -> io::Result<Option<Vec<String>>> {
     // cmd, reserved, sset_mask (64 bits), one count.
     let mut info = [ETHTOOL_GSSET_INFO, 0, 0, 0, 0];
     let mask: [u32; 2] = bytemuck::cast(1u64 << set);
@@ -69,7 +76,13 @@ pub(crate) fn names(
     ask(socket, interface, &mut request)?;
     let names: &[u8] = bytemuck::cast_slice(&request[3..]);
     let (names, _) = names.as_chunks::<NAME_OCTETS>();
-    Ok(Some(names.iter().take(count).map(read_name).collect()))
+    Ok(Some(
+        names
+            .iter()
+            .take(count)
+            .map(|name| read_name(name))
+            .collect(),
+    ))
 }
 
 /// The statistics of an interface of this thread's network namespace, as its
@@ -90,7 +103,8 @@ pub fn statistics(interface: &str) -> io::Result<Vec<(String, u64)>> {
     Ok(names.into_iter().zip(numbers).collect())
 }
 
-fn read_name(octets: &[u8; NAME_OCTETS]) -> String {
+/// The text in front of the first zero.
+fn read_name(octets: &[u8]) -> String {
     let name = octets.split(|octet| *octet == 0).next().unwrap_or_default();
     String::from_utf8_lossy(name).into_owned()
 }
