@@ -1,8 +1,10 @@
-//! The maps that belong to the host: interfaces and service addresses.
+//! The maps that belong to the host: interfaces, service addresses, and until
+//! when the daemon looks after them.
 //!
 //! They may change at any time; a packet sees all of a change or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::mem;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use aya::{
     maps::{Array, MapData, MapError},
 };
 use bytemuck::Zeroable as _;
+use dns_glue_common::deadlines::NEVER;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::maps::{
     AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES,
@@ -26,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Multipliers that are tried: nearly always the first will do.
 const MAX_MULTIPLIERS: usize = 64;
 
-/// Interfaces and service addresses as the program sees them.
+/// What the host is, as the program sees it.
 pub struct HostMaps {
     tables: Array<MapData, Value<HostTable>>,
     selector: Array<MapData, u32>,
@@ -36,6 +39,7 @@ pub struct HostMaps {
     since: Option<Instant>,
     interfaces: BTreeMap<u32, Interface>,
     served: BTreeSet<IpAddr>,
+    attended_until: u64,
 }
 
 /// What an update of the service addresses did.
@@ -59,6 +63,7 @@ impl HostMaps {
             since: None,
             interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
+            attended_until: NEVER,
         })
     }
 
@@ -116,6 +121,22 @@ impl HostMaps {
         })
     }
 
+    /// Moves the time from when on the program takes the host for unattended,
+    /// and passes everything: nanoseconds of the clock of
+    /// [`clock`](super::clock), or [`NEVER`], which it is at first.
+    ///
+    /// # Errors
+    ///
+    /// A system call failed: the time is what it was.
+    pub fn set_attended_until(&mut self, time: u64) -> Result<(), MapError> {
+        let before = mem::replace(&mut self.attended_until, time);
+        let published = self.publish(self.interfaces.clone(), self.served.clone());
+        if published.is_err() {
+            self.attended_until = before;
+        }
+        published
+    }
+
     /// The service addresses.
     pub fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.served
@@ -127,7 +148,8 @@ impl HostMaps {
         interfaces: BTreeMap<u32, Interface>,
         served: BTreeSet<IpAddr>,
     ) -> Result<(), MapError> {
-        let table = table(&interfaces, &served)?;
+        let mut table = table(&interfaces, &served)?;
+        table.set_attended_until(self.attended_until);
         if let Some(since) = self.since {
             thread::sleep(GRACE.saturating_sub(since.elapsed()));
         }

@@ -2,12 +2,13 @@
 
 use std::{
     fs, io,
+    os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
 };
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{MapData, MapError},
+    maps::{Map, MapError},
     programs::{ProgramError, ProgramFd, Xdp},
 };
 use dns_glue_common::maps;
@@ -17,7 +18,7 @@ use super::fill::fill_array;
 use super::memory::{self, MapMemory};
 use super::requirements::{self, MIN_KERNEL, Octets};
 use super::value::Value;
-use super::{Counters, HostMaps};
+use super::{Counters, Deadlines, HostMaps};
 use crate::compile::Generation;
 
 /// The program as the build script made it.
@@ -156,6 +157,8 @@ fn memory_hint(cause: &io::Error) -> &'static str {
 /// uses.
 pub struct Loaded {
     pub(super) ebpf: Ebpf,
+    /// Until when each zone is answered for: for ever, at first.
+    pub deadlines: Deadlines,
     /// What the maps take.
     pub memory: MapMemory,
     /// What the kernel tells of the program.
@@ -205,11 +208,13 @@ pub fn load(
     let mut ebpf = make_maps(generation, options, memory)?;
     fill(&ebpf, maps::INDEX, &generation.buckets)?;
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
+    let deadlines = begin_deadlines(&ebpf)?;
     let program = verify(&mut ebpf, options)?;
     let host_maps = HostMaps::take(&mut ebpf)?;
     let counters = Counters::take(&mut ebpf)?;
     let loaded = Loaded {
         ebpf,
+        deadlines,
         memory,
         program,
     };
@@ -265,16 +270,20 @@ fn make_maps(
 }
 
 fn fill<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, values: &[T]) -> Result<(), LoadError> {
-    let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
-    let aya::maps::Map::Array(data) = map else {
-        return Err(LoadError::Missing(name));
-    };
-    fill_array(map_fd(data), values).map_err(|cause| LoadError::Fill { map: name, cause })
+    fill_array(array_fd(ebpf, name)?, values).map_err(|cause| LoadError::Fill { map: name, cause })
 }
 
-fn map_fd(data: &MapData) -> std::os::fd::BorrowedFd<'_> {
-    use std::os::fd::AsFd as _;
-    data.fd().as_fd()
+fn begin_deadlines(ebpf: &Ebpf) -> Result<Deadlines, LoadError> {
+    let map = maps::DEADLINES;
+    Deadlines::begin(array_fd(ebpf, map)?).map_err(|cause| LoadError::Fill { map, cause })
+}
+
+fn array_fd<'e>(ebpf: &'e Ebpf, name: &'static str) -> Result<BorrowedFd<'e>, LoadError> {
+    let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
+    let Map::Array(data) = map else {
+        return Err(LoadError::Missing(name));
+    };
+    Ok(data.fd().as_fd())
 }
 
 fn verify(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<ProgramFacts, LoadError> {
