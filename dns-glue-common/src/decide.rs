@@ -1,7 +1,9 @@
 //! From a query to a referral, or to the reason why it passes.
 
+use crate::deadlines::{self, Deadlines};
 use crate::frame::checksum::Sum;
 use crate::frame::read_back;
+use crate::host::Host;
 use crate::index::{self, Index, Slot};
 use crate::kept::{self, BodyKey, KeptBodies};
 use crate::limits::{
@@ -188,11 +190,13 @@ impl Plan {
     clippy::too_many_arguments,
     reason = "a struct of references would lie on the stack, of which there are 512 octets"
 )]
-pub fn decide<G: Generation, K: KeptBodies>(
+pub fn decide<H: Host, G: Generation, D: Deadlines, K: KeptBodies>(
     message: &Message<'_>,
     starts: &LabelStarts,
     query: &Query,
+    host: &H,
     generation: &G,
+    deadlines: &D,
     kept: &mut K,
     policy: &Policy,
     path_octets: usize,
@@ -206,6 +210,7 @@ pub fn decide<G: Generation, K: KeptBodies>(
     if entry.prefix_octets == 0 {
         refuse_parent_types(query.question.qtype)?;
     }
+    deadlines::check(entry.zone, host, deadlines)?;
     let limit = (query.udp_octets as usize)
         .min(policy.max_udp as usize)
         .min(path_octets);
@@ -288,6 +293,7 @@ fn refuse_parent_types(qtype: u16) -> Result<(), Reason> {
 /// The delegation that a query falls under: what its slot says.
 struct Entry {
     flags: u8,
+    zone: u8,
     ns: u32,
     proof: u32,
     glue: u32,
@@ -304,6 +310,7 @@ impl Entry {
     fn of(slot: &Slot, prefix_octets: usize) -> Self {
         Self {
             flags: read_back(&slot.flags),
+            zone: read_back(&slot.zone),
             ns: read_back(&slot.ns),
             proof: read_back(&slot.proof),
             glue: read_back(&slot.glue),

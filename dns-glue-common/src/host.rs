@@ -1,5 +1,5 @@
-//! What the host is: the interfaces that the program is attached to, and the
-//! service addresses.
+//! What the host is: the interfaces that the program is attached to, the
+//! service addresses, and until when the daemon looks after them.
 //!
 //! *Invariant:* a table that the program can see never changes. There are two;
 //! a change is written to the one that is out of sight, and then a selector,
@@ -8,6 +8,7 @@
 //! Every entry lies at one of two places that its key tells, so a lookup is
 //! two comparisons at most, and there is no call into the kernel.
 
+use crate::deadlines::NEVER;
 use crate::maps::{AddressKey, Interface};
 use bytemuck::{Pod, Zeroable};
 
@@ -19,7 +20,8 @@ const ADDRESS_PLACES: usize = 4096;
 /// are worth a try.
 const MAX_MOVES: usize = 64;
 
-/// What the host is: the interfaces and addresses that are answered for.
+/// What the host is: the interfaces and addresses that are answered for, and
+/// until when.
 pub trait Host {
     /// The interface of that index, if the program was attached to it. Indices
     /// begin with 1.
@@ -27,6 +29,10 @@ pub trait Host {
 
     /// Whether the address is answered for.
     fn is_service_address(&self, address: &AddressKey) -> bool;
+
+    /// From when on the host counts as unattended, unless the daemon moves that
+    /// time: nanoseconds, as [`deadlines`](crate::deadlines) has them.
+    fn attended_until(&self) -> u64;
 }
 
 /// The interfaces and the service addresses. Host byte order.
@@ -35,6 +41,8 @@ pub trait Host {
 pub struct HostTable {
     /// Odd numbers that spread the keys.
     multipliers: [u64; 2],
+    /// See [`Host::attended_until`].
+    attended_until: u64,
     interfaces: [InterfaceEntry; INTERFACE_PLACES],
     /// The unspecified address where there is none.
     addresses: [AddressKey; ADDRESS_PLACES],
@@ -91,12 +99,13 @@ impl HostTable {
     /// Nothing is served.
     pub const EMPTY: Self = Self {
         multipliers: [1; 2],
+        attended_until: NEVER,
         interfaces: [InterfaceEntry::NONE; INTERFACE_PLACES],
         addresses: [AddressKey::UNSPECIFIED; ADDRESS_PLACES],
     };
 
     /// Makes this the table of these interfaces, by index, and addresses, none
-    /// of them unspecified, no key twice.
+    /// of them unspecified, no key twice; attended for ever.
     ///
     /// False if they find no place with these multipliers: then another two
     /// random odd numbers are to be tried. There is place for
@@ -127,6 +136,11 @@ impl HostTable {
             find_place(&mut self.addresses, address, none, places)
         })
     }
+
+    /// Sets [`Host::attended_until`].
+    pub const fn set_attended_until(&mut self, time: u64) {
+        self.attended_until = time;
+    }
 }
 
 impl Host for HostTable {
@@ -154,6 +168,11 @@ impl Host for HostTable {
             }
         }
         false
+    }
+
+    #[inline(always)]
+    fn attended_until(&self) -> u64 {
+        self.attended_until
     }
 }
 
@@ -231,6 +250,21 @@ mod tests {
             assert_eq!(table.is_service_address(&mapped(number)), is_served);
         }
         assert!(!table.is_service_address(&AddressKey::UNSPECIFIED));
+    }
+
+    /// The time does not stand in the way of anything else, and goes when the
+    /// table is filled anew.
+    #[test]
+    fn a_table_is_attended_until_it_is_told_otherwise() {
+        let address = AddressKey::from_ipv4([192, 0, 2, 1]);
+        let mut table = table(&[3], &[address]);
+        assert_eq!(table.attended_until(), NEVER);
+        table.set_attended_until(0x0123_4567_89ab_cdef);
+        assert_eq!(table.attended_until(), 0x0123_4567_89ab_cdef);
+        assert_eq!(table.interface(3), Some(&interface(3)));
+        assert!(table.is_service_address(&address));
+        assert!(table.fill(MULTIPLIERS, [], []));
+        assert_eq!(table.attended_until(), NEVER);
     }
 
     /// With multipliers that put everything at one place there is no table.

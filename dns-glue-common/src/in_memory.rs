@@ -1,5 +1,6 @@
 //! Frames, a host and a generation in memory, for the tests of this crate.
 
+use crate::deadlines::{Deadlines, NEVER};
 use crate::decide::Generation;
 use crate::frame::checksum::Sum;
 use crate::frame::{Frame, Scratch, Unfit, WireHeader};
@@ -7,7 +8,7 @@ use crate::host::Host;
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
 use crate::kept::{KeptBodies, KeptBody};
 use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
-use crate::maps::{AddressKey, Interface};
+use crate::maps::{AddressKey, DEADLINE_SLOTS, Interface};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{
@@ -28,6 +29,9 @@ pub(crate) const CLIENT_V4: [u8; 4] = [198, 51, 100, 7];
 pub(crate) const CLIENT_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
 
 pub(crate) const POLICY: Policy = Policy::DEFAULT;
+
+/// The number of the zone that the one delegation is from.
+pub(crate) const ZONE: u8 = 2;
 
 /// A frame, and the octets by which its end can move.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -124,6 +128,7 @@ impl MemoryFrame {
 /// A host with one interface and an address of each family.
 pub(crate) struct MemoryHost {
     pub(crate) interface: Interface,
+    pub(crate) attended_until: u64,
 }
 
 impl Host for MemoryHost {
@@ -137,6 +142,34 @@ impl Host for MemoryHost {
             AddressKey::from_ipv6(SERVER_V6),
         ]
         .contains(address)
+    }
+
+    fn attended_until(&self) -> u64 {
+        self.attended_until
+    }
+}
+
+/// Deadlines by the number of the zone, and a clock that stands still.
+pub(crate) struct MemoryDeadlines {
+    pub(crate) now: u64,
+    pub(crate) zones: [u64; DEADLINE_SLOTS],
+}
+
+impl MemoryDeadlines {
+    /// No zone has one.
+    pub(crate) const NONE: Self = Self {
+        now: 0,
+        zones: [NEVER; DEADLINE_SLOTS],
+    };
+}
+
+impl Deadlines for MemoryDeadlines {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn of_zone(&self, zone: u8) -> u64 {
+        self.zones.as_slice()[usize::from(zone)]
     }
 }
 
@@ -217,7 +250,7 @@ impl OneDelegation {
             name_octets: name.len() as u8,
             kind: EntryKind::Delegation as u8,
             flags,
-            unused: 0,
+            zone: ZONE,
             ns,
             proof,
             glue,
@@ -283,11 +316,40 @@ pub(crate) fn run_with<G: Generation>(
     kept: &mut MemoryKept,
     policy: &Policy,
 ) -> Reason {
+    let interface = Interface { mac: MAC, mtu };
     let host = MemoryHost {
-        interface: Interface { mac: MAC, mtu },
+        interface,
+        attended_until: NEVER,
     };
+    run_at(
+        frame,
+        &host,
+        generation,
+        &MemoryDeadlines::NONE,
+        kept,
+        policy,
+    )
+}
+
+/// The same at any time.
+pub(crate) fn run_at<G: Generation>(
+    frame: &mut MemoryFrame,
+    host: &MemoryHost,
+    generation: &G,
+    deadlines: &MemoryDeadlines,
+    kept: &mut MemoryKept,
+    policy: &Policy,
+) -> Reason {
     let mut scratch = Box::new(Scratch::EMPTY);
-    respond(frame, &host, generation, kept, policy, &mut scratch)
+    respond(
+        frame,
+        host,
+        generation,
+        deadlines,
+        kept,
+        policy,
+        &mut scratch,
+    )
 }
 
 /// Places for bodies that are kept.

@@ -141,8 +141,10 @@ pub struct Slot {
     pub kind: u8,
     /// Bits, below: `Slot::SIGNED` and so on.
     pub flags: u8,
-    /// Zero.
-    pub unused: u8,
+    /// Of a delegation: the number of the zone that delegates, by which its
+    /// deadline is looked up ([`deadlines`](crate::deadlines)). Valid values:
+    /// below [`MAX_ZONES`](crate::limits::MAX_ZONES).
+    pub zone: u8,
     /// The NS records: a piece, or 0 with `NS_TOO_LONG`.
     pub ns: u32,
     /// DS or the denial with their signatures: a piece, or 0.
@@ -175,7 +177,7 @@ impl Slot {
         name_octets: 0,
         kind: 0,
         flags: 0,
-        unused: 0,
+        zone: 0,
         ns: 0,
         proof: 0,
         glue: 0,

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! [`host`] says what is answered for, [`index`] finds the delegation,
-//! [`referral`] holds what is said of it, [`kept`] what was said lately.
+//! [`deadlines`] until when it may be answered, [`referral`] holds what is said
+//! of it, [`kept`] what was said lately.
 //!
 //! # Invariants
 //!
@@ -39,6 +40,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod deadlines;
 pub mod decide;
 pub mod frame;
 pub mod host;

@@ -46,6 +46,10 @@ pub const MAX_VLAN_TAGS: usize = 2;
 /// leaves out what is beyond (those delegations pass).
 pub const MAX_DEPTHS: usize = 16;
 
+/// Zones that one program can serve: each has a deadline of its own, by a
+/// number of 8 bits.
+pub const MAX_ZONES: usize = 255;
+
 /// Compression pointers that one piece of a referral may hold.
 pub const MAX_RELOCATIONS: usize = 128;
 /// Places at which one piece of a referral may end.

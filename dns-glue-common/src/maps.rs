@@ -3,11 +3,13 @@
 //! Everything is octets or numbers without padding, in the byte order that each
 //! item states. Maps that belong to one generation of the zones ([`INDEX`],
 //! [`PIECES`] and the globals) are filled before the program runs and never
-//! change, and [`KEPT`] holds what they were last put together to; [`SCRATCH`] is
-//! of no meaning between packets; the others belong to the host: its counters,
-//! and what [`host`](crate::host) says.
+//! change, and [`KEPT`] holds what they were last put together to; [`DEADLINES`]
+//! belongs to the generation too, but the daemon changes it word by word.
+//! [`SCRATCH`] is of no meaning between packets; the others belong to the host:
+//! its counters, and what [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
+use crate::limits::MAX_ZONES;
 use crate::policy::Policy;
 use bytemuck::{Pod, Zeroable};
 use core::net::IpAddr;
@@ -27,6 +29,9 @@ pub const SCRATCH: &str = "SCRATCH";
 /// Per-CPU array of [`KEPT_BODIES`](crate::limits::KEPT_BODIES)
 /// [`KeptBody`](crate::kept::KeptBody), all empty at first.
 pub const KEPT: &str = "KEPT";
+/// Array of [`DEADLINE_SLOTS`] numbers of 64 bits: until when the zone of that
+/// number is answered for, as [`deadlines`](crate::deadlines) has it.
+pub const DEADLINES: &str = "DEADLINES";
 /// Array of two [`HostTable`](crate::host::HostTable), one of them in sight.
 pub const HOST: &str = "HOST";
 /// Array of one number of 32 bits: which of the two is in sight.
@@ -38,6 +43,11 @@ pub const SETTINGS: &str = "SETTINGS";
 pub const SECRET: &str = "SECRET";
 /// Global: [`Depths`](crate::index::Depths).
 pub const DEPTHS: &str = "DEPTHS";
+
+/// Entries of [`DEADLINES`]: one for every number that a zone can have, so that
+/// a lookup never misses.
+pub const DEADLINE_SLOTS: usize = 256;
+const _: () = assert!(MAX_ZONES < DEADLINE_SLOTS);
 
 /// Interfaces that one daemon can serve.
 pub const MAX_INTERFACES: u32 = 64;

@@ -189,6 +189,14 @@ outcomes! {
     /// Below a delegation that the compiler refused: NS at a wildcard, a broken proof, DELEG without NS.
     Refused = 132, "refused-delegation", Pass;
 
+    // A delegation that must not be answered now.
+    /// The zone's deadline is past: it was not refreshed within the EXPIRE of its SOA record (RFC 1035 3.3.13).
+    ZoneExpired = 133, "zone-expired", Pass;
+    /// The zone is withheld, because the server behind serves it with another serial.
+    ZoneWithheld = 134, "zone-withheld", Pass;
+    /// The daemon was silent for longer than referrals are given without it.
+    Unattended = 135, "unattended", Pass;
+
     // Certain of the answer, and no way to give it.
     /// Neither the tail nor the head of the frame has room for the reply.
     NoRoom = 160, "no-room", Pass;

@@ -3,6 +3,7 @@
 //! The XDP program and the host run this same function; the traits hide
 //! whether frames and maps are the kernel's or memory.
 
+use crate::deadlines::Deadlines;
 use crate::decide::{self, Generation, Keeping, Part, Plan};
 use crate::frame::checksum::Sum;
 use crate::frame::parse::{self, Datagram, Family, with_ends};
@@ -26,15 +27,16 @@ use network_types::udp::UdpHdr;
 /// for `WriteFailed`, which cannot happen as long as a frame that was resized
 /// is as long as was asked for.
 #[inline(always)]
-pub fn respond<F: Frame, H: Host, G: Generation, K: KeptBodies>(
+pub fn respond<F: Frame, H: Host, G: Generation, D: Deadlines, K: KeptBodies>(
     frame: &mut F,
     host: &H,
     generation: &G,
+    deadlines: &D,
     kept: &mut K,
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> Reason {
-    if let Err(reason) = prepare(frame, host, generation, kept, policy, scratch) {
+    if let Err(reason) = prepare(frame, host, generation, deadlines, kept, policy, scratch) {
         return reason;
     }
     let front = (scratch.datagram.message_start + scratch.plan.question_end) as usize;
@@ -54,10 +56,11 @@ pub fn respond<F: Frame, H: Host, G: Generation, K: KeptBodies>(
 /// Everything that may still pass, but for growing: nothing here writes to the
 /// frame.
 #[inline(always)]
-fn prepare<F: Frame, H: Host, G: Generation, K: KeptBodies>(
+fn prepare<F: Frame, H: Host, G: Generation, D: Deadlines, K: KeptBodies>(
     frame: &F,
     host: &H,
     generation: &G,
+    deadlines: &D,
     kept: &mut K,
     policy: &Policy,
     scratch: &mut Scratch,
@@ -75,7 +78,9 @@ fn prepare<F: Frame, H: Host, G: Generation, K: KeptBodies>(
         &message,
         &scratch.starts,
         &read_back(&scratch.query),
+        host,
         generation,
+        deadlines,
         kept,
         policy,
         datagram.mtu_octets as usize,
@@ -335,14 +340,16 @@ const fn opt_sum(opt: &[u8; OPT_OCTETS]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadlines::{NEVER, WITHHELD};
     use crate::in_memory::{
-        Asked, MAC, MemoryFrame, MemoryKept, OneDelegation, POLICY, PlainPiece, checksum, run,
-        run_with, udp_checksum,
+        Asked, MAC, MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept, OneDelegation, POLICY,
+        PlainPiece, ZONE, checksum, run, run_at, run_with, udp_checksum,
     };
     use crate::index::Slot;
     use crate::kept::KeptBody;
     use crate::limits::KEPT_BODIES;
     use crate::limits::{MAX_NAME_OCTETS, MAX_UDP_OCTETS, MIN_UDP_OCTETS};
+    use crate::maps::{DEADLINE_SLOTS, Interface};
     use crate::referral::{Extent, Kind, Relocation};
     use proptest::prelude::*;
     use std::vec::Vec;
@@ -650,6 +657,101 @@ mod tests {
         let body = first.len() - NS - ADDRESSES * ADDRESS - OPT_OCTETS;
         assert_eq!(third[..body], first[..body]);
         assert!(third[body..].iter().all(|octet| *octet == 0xee));
+    }
+
+    /// Between answers, the third of which is a kept one: whatever keeps a
+    /// referral from being given leaves the frame as it was, and what was said
+    /// before is said again afterwards.
+    #[test]
+    fn what_comes_too_late_is_untouched() {
+        const NOW: u64 = 1000;
+        let delegation = delegation();
+        let mut kept = MemoryKept(std::vec![KeptBody::EMPTY; KEPT_BODIES]);
+        let asked = Asked::new(true, &[], &query(9, Some(1400)));
+        let policy = Policy {
+            max_udp: MAX_UDP_OCTETS as u16,
+            ..POLICY
+        };
+        let mut run = |deadline, attended_until| {
+            let host = MemoryHost {
+                interface: Interface {
+                    mac: MAC,
+                    mtu: 1500,
+                },
+                attended_until,
+            };
+            // Whatever is so of another zone.
+            let mut deadlines = MemoryDeadlines {
+                now: NOW,
+                zones: [WITHHELD; DEADLINE_SLOTS],
+            };
+            deadlines.zones.as_mut_slice()[usize::from(ZONE)] = deadline;
+            let mut frame = asked.frame(PLENTY);
+            let reason = run_at(
+                &mut frame,
+                &host,
+                &delegation,
+                &deadlines,
+                &mut kept,
+                &policy,
+            );
+            (reason, frame)
+        };
+        let (_, reply) = run(NEVER, NEVER);
+        for _ in 0..4 {
+            assert_eq!(run(NOW + 1, NOW + 1), (Reason::Referral, reply.clone()));
+            for (deadline, attended_until, reason) in [
+                (NOW, NEVER, Reason::ZoneExpired),
+                (WITHHELD, NEVER, Reason::ZoneWithheld),
+                (NEVER, NOW, Reason::Unattended),
+            ] {
+                let passed = (reason, asked.frame(PLENTY));
+                assert_eq!(run(deadline, attended_until), passed);
+            }
+        }
+    }
+
+    /// A query that would pass at any time passes for its own reason.
+    #[test]
+    fn only_referrals_come_too_late() {
+        let delegation = delegation();
+        let host = MemoryHost {
+            interface: Interface {
+                mac: MAC,
+                mtu: 1500,
+            },
+            attended_until: 0,
+        };
+        let deadlines = MemoryDeadlines {
+            now: 1,
+            zones: [WITHHELD; DEADLINE_SLOTS],
+        };
+        let outcome = |message: &[u8]| {
+            let mut kept = MemoryKept(Vec::new());
+            let mut frame = Asked::new(false, &[], message).frame(PLENTY);
+            run_at(
+                &mut frame,
+                &host,
+                &delegation,
+                &deadlines,
+                &mut kept,
+                &POLICY,
+            )
+        };
+        let at_cut = query(CUT.len(), None);
+        assert_eq!(outcome(&at_cut), Reason::ZoneWithheld);
+        for (qtype, reason) in [
+            (43, Reason::TypeDs),
+            (255, Reason::TypeAny),
+            (250, Reason::MetaType),
+        ] {
+            let mut message = at_cut.clone();
+            message.as_mut_slice()[12 + CUT.len() + 1] = qtype;
+            assert_eq!(outcome(&message), reason);
+        }
+        let mut elsewhere = at_cut;
+        elsewhere.as_mut_slice()[13] = b'x';
+        assert_eq!(outcome(&elsewhere), Reason::OutsideZones);
     }
 
     proptest! {

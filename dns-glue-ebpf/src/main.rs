@@ -29,6 +29,7 @@ pub fn dns_glue(ctx: XdpContext) -> u32 {
             &mut Packet::new(&ctx),
             host,
             &Tables,
+            &Tables,
             &mut Kept,
             tables::policy(),
             scratch,

@@ -3,15 +3,17 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray};
 use core::ptr;
+use dns_glue_common::deadlines::{Deadlines, WITHHELD};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::index::{Bucket, Depths, HashSecret, Index, Secret};
 use dns_glue_common::kept::{KeptBodies, KeptBody};
 use dns_glue_common::limits::{KEPT_BODIES, MAX_LABELS};
-use dns_glue_common::maps::Settings;
+use dns_glue_common::maps::{DEADLINE_SLOTS, Settings};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{COUNTER_SLOTS, Reason};
 use dns_glue_common::referral::{Pieces, Slab};
@@ -24,6 +26,10 @@ static INDEX: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// The number of slabs is set when the program is loaded.
 #[map]
 static PIECES: Array<Slab> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The loader fills it before the program runs.
+#[map]
+static DEADLINES: Array<u64> = Array::with_max_entries(DEADLINE_SLOTS as u32, BPF_F_MMAPABLE);
 
 #[map]
 static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTER_SLOTS as u32, 0);
@@ -156,5 +162,24 @@ impl Pieces for Tables {
     #[inline(always)]
     fn slab(&self, number: u32) -> Option<&Slab> {
         PIECES.get(number)
+    }
+}
+
+impl Deadlines for Tables {
+    #[inline(always)]
+    fn now(&self) -> u64 {
+        // SAFETY: it takes nothing and reads a clock.
+        unsafe { bpf_ktime_get_coarse_ns() }
+    }
+
+    #[inline(always)]
+    fn of_zone(&self, zone: u8) -> u64 {
+        match DEADLINES.get_ptr(zone.into()) {
+            // SAFETY: one word, which the daemon replaces under us; volatile,
+            // so that it is read once.
+            Some(deadline) => unsafe { ptr::read_volatile(deadline) },
+            // There is an entry for every number.
+            None => WITHHELD,
+        }
     }
 }

@@ -14,10 +14,13 @@ use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns_glue::compile::{self, Generation};
-use dns_glue::host::{CLIENT, Ends, MemoryFrame, MemoryHost, MemoryKept, SERVER, write_frame};
+use dns_glue::host::{
+    CLIENT, Ends, MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept, SERVER, write_frame,
+};
 use dns_glue::report::query::{Edns, write_query};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file::read_text;
+use dns_glue_common::deadlines::NEVER;
 use dns_glue_common::decide::decide;
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
@@ -134,6 +137,7 @@ fn host() -> MemoryHost {
             AddressKey::from(IpAddr::V6(SERVER)),
             AddressKey::from(IpAddr::V4(SERVER_IPV4)),
         ]),
+        attended_until: NEVER,
     }
 }
 
@@ -144,6 +148,7 @@ fn benches(criterion: &mut Criterion) {
         ..Policy::DEFAULT
     };
     let host = host();
+    let deadlines = MemoryDeadlines::default();
     let mut scratch = Box::new(Scratch::EMPTY);
     let mut kept = MemoryKept::default();
     let mut group = criterion.benchmark_group("respond");
@@ -162,6 +167,7 @@ fn benches(criterion: &mut Criterion) {
                 &mut frame,
                 &host,
                 &generation,
+                &deadlines,
                 &mut kept,
                 &policy,
                 &mut scratch,
@@ -186,7 +192,9 @@ fn benches(criterion: &mut Criterion) {
                 &message,
                 &scratch.starts,
                 &scratch.query,
+                &host,
                 &generation,
+                &deadlines,
                 &mut kept,
                 &policy,
                 1452,

@@ -5,6 +5,7 @@
 //! runs.
 
 use crate::compile::Generation;
+use dns_glue_common::deadlines::{Deadline, Deadlines, NEVER};
 use dns_glue_common::decide::Plan;
 use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::{Frame, Scratch, Unfit, WireHeader};
@@ -17,7 +18,7 @@ use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
 use dns_glue_common::respond::respond;
 use dns_glue_common::wire::{Message, MessageBuffer};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A frame in memory, with room around it as a driver leaves it.
@@ -124,6 +125,9 @@ pub struct MemoryHost {
     pub interface: Interface,
     /// The service addresses.
     pub addresses: HashSet<AddressKey>,
+    /// From when on the host counts as unattended; `deadlines::NEVER` if it
+    /// never does.
+    pub attended_until: u64,
 }
 
 impl Host for MemoryHost {
@@ -133,6 +137,31 @@ impl Host for MemoryHost {
 
     fn is_service_address(&self, address: &AddressKey) -> bool {
         self.addresses.contains(address)
+    }
+
+    fn attended_until(&self) -> u64 {
+        self.attended_until
+    }
+}
+
+/// Deadlines of zones, and a clock that stands still; by default there are no
+/// deadlines.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDeadlines {
+    /// The time, nanoseconds.
+    pub now: u64,
+    /// By the number of the zone; zones that are not here never expire.
+    pub zones: HashMap<u8, Deadline>,
+}
+
+impl Deadlines for MemoryDeadlines {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn of_zone(&self, zone: u8) -> u64 {
+        let deadline = self.zones.get(&zone).copied();
+        deadline.unwrap_or(Deadline::Never).time()
     }
 }
 
@@ -183,6 +212,7 @@ impl<'g> Runner<'g> {
                 mtu: u16::MAX,
             },
             addresses: HashSet::from([AddressKey::from_ipv6(SERVER.octets())]),
+            attended_until: NEVER,
         };
         let frame = MemoryFrame {
             octets: Vec::with_capacity(PLENTY),
@@ -217,7 +247,8 @@ impl<'g> Runner<'g> {
         } = self;
         let mac = host.interface.mac;
         write_frame(&mut frame.octets, &ends_ipv6(mac, policy.port), message);
-        let reason = respond(frame, host, *generation, kept, policy, scratch);
+        let deadlines = &MemoryDeadlines::default();
+        let reason = respond(frame, host, *generation, deadlines, kept, policy, scratch);
         match reason.action() {
             Action::Transmit => Ok((&frame.octets[IPV6_FRONT_OCTETS..], reason)),
             Action::Pass | Action::Abort => Err(reason),

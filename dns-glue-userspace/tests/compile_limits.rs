@@ -1,14 +1,17 @@
 //! What the compiler does where something does not fit: into a reply, into the
-//! depths that the program looks at.
+//! depths that the program looks at, into the numbers of zones.
 
-use dns_glue::compile::{self, Compilation};
+use dns_glue::compile::{self, Compilation, Generation};
 use dns_glue::host;
 use dns_glue::report::query::{Edns, write_query};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file;
 use dns_glue::zone::records::Zone;
+use dns_glue_common::index::{find, hash_suffix};
+use dns_glue_common::limits::MAX_ZONES;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
+use dns_glue_common::wire::{Message as WireMessage, MessageBuffer};
 use domain::base::iana::Rtype;
 use domain::base::{Message, Name};
 use std::fmt::Write as _;
@@ -17,7 +20,11 @@ use std::path::Path;
 const START: &str = "$TTL 60\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n";
 
 fn zone(text: &str) -> Zone {
-    let apex: Name<Vec<u8>> = "test".parse().expect("a name");
+    zone_of("test", text)
+}
+
+fn zone_of(apex: &str, text: &str) -> Zone {
+    let apex: Name<Vec<u8>> = apex.parse().expect("a name");
     master_file::read_text(&apex, Path::new("test.zone"), text.as_bytes())
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
@@ -136,4 +143,59 @@ fn below_a_root_that_only_the_server_behind_serves() {
         Some(Reason::Served)
     );
     assert!(ask(&compilation, "www.d.test", None).is_ok());
+}
+
+/// So many zones, each with a delegation that has glue, two with the same name
+/// server elsewhere, and one that fits into no reply.
+fn many(zones: usize) -> Vec<Zone> {
+    let mut text = format!("{START}a NS ns1\nb NS ns.void.\nc NS ns.void.\n");
+    for server in 0..30 {
+        writeln!(text, "d NS {}{server:02}.void.", "x".repeat(61)).expect("a line");
+    }
+    let names = (0..zones).map(|number| format!("test{number}"));
+    names.map(|apex| zone_of(&apex, &text)).collect()
+}
+
+/// The number of the zone in the entry of a name.
+fn zone_number(generation: &Generation, name: &str) -> u8 {
+    let name: Name<Vec<u8>> = name.parse().expect("a name");
+    let mut buffer = Box::new(MessageBuffer::EMPTY);
+    let octets = 12 + name.len();
+    buffer.0[12..octets].copy_from_slice(name.as_slice());
+    let message = WireMessage::new(&buffer, octets);
+    let key = hash_suffix(&message, 0, name.len(), generation);
+    let slot = find(generation, &key, name.len()).expect("a consistent index");
+    slot.expect("an entry").zone
+}
+
+#[test]
+fn delegations_know_the_number_of_their_zone() {
+    let zones = many(MAX_ZONES);
+    let cuts = find_cuts(&zones, &[]);
+    let compilation = compile::compile(&zones, &cuts, &()).expect("it compiles");
+    for number in 0..MAX_ZONES {
+        for delegation in ["a", "b", "c", "d"] {
+            let found = zone_number(
+                &compilation.generation,
+                &format!("{delegation}.test{number}"),
+            );
+            assert_eq!(usize::from(found), number, "{delegation}");
+        }
+    }
+    let too_long = ask(&compilation, "d.test7", Some((1400, false))).expect("a referral");
+    assert_eq!(too_long.1, Reason::ReferralTruncated);
+}
+
+#[test]
+fn more_zones_than_there_are_numbers_are_refused() {
+    let zones = many(MAX_ZONES + 1);
+    let cuts = find_cuts(&zones, &[]);
+    let Err(error) = compile::compile(&zones, &cuts, &()) else {
+        panic!("{} zones compile", zones.len());
+    };
+    let error = error.to_string();
+    assert!(
+        error.starts_with("--zone: 256 zones") && error.contains("255"),
+        "{error}"
+    );
 }

@@ -12,11 +12,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cases::{Answer, Case, Setup};
 use dns_glue::conform::random::Random;
+use dns_glue::kernel::clock;
+use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
+use program_support::frame::Path;
 use program_support::program::{Memory, POLICY, Program};
-use program_support::query::{Opt, edns_flag, flag};
+use program_support::query::{Opt, Query, edns_flag, flag};
 use program_support::reply::Reply;
 use program_support::{is_root, zones};
 
@@ -167,11 +170,29 @@ fn two_replies_octet_by_octet() {
     }
 }
 
+/// How often each outcome came up, by its counter.
+type Outcomes = BTreeMap<u32, (Reason, usize)>;
+
+fn is_frequent(outcomes: &Outcomes, reason: Reason) -> bool {
+    let found = outcomes.get(&(reason as u32));
+    found.is_some_and(|(_, count)| *count > 20)
+}
+
 /// Runs a stream of frames in the kernel and on the host: the same outcome, and
 /// the same octets.
 fn compare(program: &Program, names: &[Vec<u8>], seed: u64, frames: usize) {
+    let outcomes = compare_stream(program, names, seed, frames);
+    // A stream of frames that all fail alike would prove nothing.
+    for reason in [Reason::Referral, Reason::ReferralTruncated, Reason::NoCut] {
+        assert!(is_frequent(&outcomes, reason), "{outcomes:?}");
+    }
+    assert!(outcomes.len() > 20, "{outcomes:?}");
+}
+
+/// The same, whatever the outcomes are.
+fn compare_stream(program: &Program, names: &[Vec<u8>], seed: u64, frames: usize) -> Outcomes {
     let mut random = Random(seed);
-    let mut outcomes: BTreeMap<u32, (Reason, usize)> = BTreeMap::new();
+    let mut outcomes = Outcomes::new();
     for place in 0..frames {
         let frame = stream::frame(&mut random, names);
         let (on_host, host_octets) = program.memory.run(&frame);
@@ -196,18 +217,8 @@ fn compare(program: &Program, names: &[Vec<u8>], seed: u64, frames: usize) {
     for (reason, count) in outcomes.values() {
         println!("{count:6} {reason:?}");
     }
-    // A stream of frames that all fail alike would prove nothing.
-    let answered = |reason| {
-        outcomes
-            .get(&(reason as u32))
-            .is_some_and(|(_, count)| *count > 20)
-    };
-    assert!(answered(Reason::Referral) && answered(Reason::ReferralTruncated));
-    assert!(
-        answered(Reason::NoCut) && outcomes.len() > 20,
-        "{outcomes:?}"
-    );
     assert_eq!(program.counted(Action::Abort), 0);
+    outcomes
 }
 
 #[test]
@@ -237,6 +248,97 @@ fn kernel_and_host_agree_on_identifiers_of_any_length() {
         println!("{}", program.describe());
         compare(&program, &names, 20_260_102 + octets as u64, 6_000);
     }
+}
+
+/// The hands of the clock are the host's to move; in the kernel the deadlines
+/// move instead.
+#[test]
+fn kernel_and_host_agree_before_and_after_deadlines() {
+    const HOUR: u64 = 3600 * 1_000_000_000;
+    if !is_root() {
+        return;
+    }
+    let zones = [zones::example(), zones::signed()];
+    let names = stream::names(&zones);
+    let mut program = Program::load(Memory::new(zones::generation(&zones), POLICY));
+    for seed in 20_260_110..20_260_113 {
+        for place in 0..4 {
+            program.change_deadlines(|memory| {
+                let now = clock::now();
+                let (past, future) = (
+                    Deadline::At(now.saturating_sub(HOUR)),
+                    Deadline::At(now + HOUR),
+                );
+                // One zone at a time, so that the stream has answers.
+                let [example, signed] = [
+                    [future, future],
+                    [past, future],
+                    [future, Deadline::Withheld],
+                    [Deadline::Never, past],
+                ][place];
+                memory.set_now(now);
+                memory.set_deadline(0, example);
+                memory.set_deadline(1, signed);
+            });
+            let outcomes = compare_stream(&program, &names, seed, 2_000);
+            let late = [
+                None,
+                Some(Reason::ZoneExpired),
+                Some(Reason::ZoneWithheld),
+                Some(Reason::ZoneExpired),
+            ][place];
+            assert!(is_frequent(&outcomes, Reason::Referral), "{outcomes:?}");
+            assert!(
+                late.is_none_or(|late| is_frequent(&outcomes, late)),
+                "{outcomes:?}"
+            );
+        }
+    }
+}
+
+/// Sets when answers end.
+type SetEnd = fn(&mut Memory, u64);
+
+/// The kernel's clock and that of the daemon are the same: answers end at the
+/// deadline, neither before nor after, and begin again when it is moved.
+#[test]
+fn answers_end_when_the_clock_says_so() {
+    const A_MOMENT: u64 = 50_000_000;
+    if !is_root() {
+        return;
+    }
+    let zones = [zones::example()];
+    let frame = Path::v6().frame(&Query::new("www.single.glue.example.").octets());
+    let mut program = Program::load(Memory::new(zones::generation(&zones), POLICY));
+    let whole = |memory: &mut Memory| {
+        memory.set_deadline(0, Deadline::Never);
+        memory.set_attended_until(NEVER);
+    };
+    let zone = |memory: &mut Memory, time| memory.set_deadline(0, Deadline::At(time));
+    let host = |memory: &mut Memory, time| memory.set_attended_until(time);
+    let ends: [(SetEnd, Reason); 2] = [(zone, Reason::ZoneExpired), (host, Reason::Unattended)];
+    for (set, late) in ends {
+        program.change_deadlines(whole);
+        assert_eq!(program.run_counted(&frame).0, Reason::Referral);
+        let time = clock::now() + A_MOMENT;
+        program.change_deadlines(|memory| set(memory, time));
+        let mut is_over = false;
+        loop {
+            let before = clock::now();
+            let (reason, _) = program.run_counted(&frame);
+            let after = clock::now();
+            is_over |= reason == late;
+            let expected = if is_over { late } else { Reason::Referral };
+            assert_eq!(reason, expected, "at {before} to {after}, end {time}");
+            assert!(!is_over || after >= time, "{after} is before {time}");
+            if before >= time {
+                assert!(is_over, "{before} is at or after {time}");
+                break;
+            }
+        }
+    }
+    program.change_deadlines(whole);
+    assert_eq!(program.run_counted(&frame).0, Reason::Referral);
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn all_limits() -> Vec<(&'static str, &'static str, u64)> {
         limits::DEFAULT_UDP_OCTETS,
         limits::MAX_VLAN_TAGS,
         limits::MAX_DEPTHS,
+        limits::MAX_ZONES,
         limits::MAX_RELOCATIONS,
         limits::MAX_CUT_POINTS,
         limits::KEPT_BODIES,

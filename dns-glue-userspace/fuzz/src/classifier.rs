@@ -3,8 +3,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use dns_glue::host::MemoryDeadlines;
+use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
+use dns_glue_common::reason::Reason;
 
 use crate::program_support::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
 
@@ -21,6 +24,60 @@ pub(crate) struct Settings {
     pub(crate) mtu: u16,
     /// `--nsid`; none if empty.
     pub(crate) nsid: &'static [u8],
+    /// What must not be answered for any more.
+    pub(crate) late: Late,
+}
+
+/// What must not be answered for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// Nothing.
+    Nothing,
+    /// The first zone has expired, the second one is withheld.
+    TwoZones,
+    /// The daemon is silent.
+    Everything,
+}
+
+impl Late {
+    /// A time that has come, now and on any machine.
+    const PAST: u64 = 1000;
+
+    /// The same for the program. On the host the time is the first that is too
+    /// late.
+    pub(crate) fn deadlines(self) -> MemoryDeadlines {
+        let zones = match self {
+            Self::TwoZones => vec![
+                Deadline::At(Self::PAST),
+                Deadline::Withheld,
+                Deadline::At(NEVER - 1),
+            ],
+            Self::Nothing | Self::Everything => Vec::new(),
+        };
+        MemoryDeadlines {
+            now: Self::PAST,
+            zones: (0..).zip(zones).collect(),
+        }
+    }
+
+    /// Until when the daemon looks after the program.
+    pub(crate) const fn attended_until(self) -> u64 {
+        match self {
+            Self::Nothing => NEVER,
+            Self::TwoZones => NEVER - 1,
+            Self::Everything => Self::PAST,
+        }
+    }
+
+    /// Why a referral from a zone, by its number, is not given.
+    pub(crate) const fn reason(self, zone: usize) -> Option<Reason> {
+        match (self, zone) {
+            (Self::TwoZones, 0) => Some(Reason::ZoneExpired),
+            (Self::TwoZones, 1) => Some(Reason::ZoneWithheld),
+            (Self::Everything, _) => Some(Reason::Unattended),
+            (Self::Nothing | Self::TwoZones, _) => None,
+        }
+    }
 }
 
 impl Settings {
@@ -33,6 +90,7 @@ impl Settings {
         holds_deleg: false,
         mtu: 1500,
         nsid: &[],
+        late: Late::Nothing,
     };
 
     /// The same for the program.

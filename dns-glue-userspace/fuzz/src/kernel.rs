@@ -11,7 +11,7 @@ use dns_glue::zone::cuts::find_cuts;
 use dns_glue_common::reason::Reason;
 
 use crate::choices::Octets;
-use crate::classifier::Settings;
+use crate::classifier::{Late, Settings};
 use crate::packet::{FIXTURE, draw_frame, served};
 use crate::program_support::program::{BUFFER_OCTETS, Memory, Program};
 use crate::program_support::random::Draw as _;
@@ -29,6 +29,7 @@ const SETTINGS: [Settings; 2] = [
         holds_deleg: true,
         mtu: 700,
         nsid: b"dns-glue",
+        late: Late::TwoZones,
     },
 ];
 
@@ -37,6 +38,10 @@ thread_local! {
     static PROGRAMS: LazyCell<[Program; 2]> = LazyCell::new(|| SETTINGS.map(|settings| {
         let mut memory = Memory::new(generation(), settings.policy());
         memory.set_mtu(settings.mtu);
+        for (zone, deadline) in settings.late.deadlines().zones {
+            memory.set_deadline(zone, deadline);
+        }
+        memory.set_attended_until(settings.late.attended_until());
         Program::load(memory)
     }));
 }

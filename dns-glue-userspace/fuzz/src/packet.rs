@@ -16,7 +16,7 @@ use dns_glue_common::reason::Reason;
 use domain::base::Name;
 
 use crate::choices::Octets;
-use crate::classifier::Settings;
+use crate::classifier::{Late, Settings};
 use crate::program_support::frame::Path;
 use crate::program_support::query::Query;
 use crate::program_support::random::Draw as _;
@@ -161,6 +161,11 @@ fn draw_settings(choices: &mut Octets<'_>) -> Settings {
         holds_deleg: bits & 8 != 0,
         mtu,
         nsid: [b"".as_slice(), b"ns7", &[0xee; 64], b""][bits >> 4 & 3],
+        late: match bits >> 6 {
+            3 if bits & 15 == 0 => Late::Everything,
+            3 => Late::TwoZones,
+            _ => Late::Nothing,
+        },
     }
 }
 

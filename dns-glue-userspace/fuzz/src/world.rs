@@ -48,17 +48,31 @@ pub(crate) struct Arrival<'f> {
     pub(crate) head_room: usize,
 }
 
+/// What is due to a query.
+struct Due<'w> {
+    /// The number of the zone that delegates.
+    zone: usize,
+    referral: &'w Referral,
+}
+
 /// The host that the frames come to.
-struct Server(Interface);
+struct Server {
+    interface: Interface,
+    attended_until: u64,
+}
 
 impl Host for Server {
     fn interface(&self, index: u32) -> Option<&Interface> {
-        (index == INTERFACE).then_some(&self.0)
+        (index == INTERFACE).then_some(&self.interface)
     }
 
     fn is_service_address(&self, address: &AddressKey) -> bool {
         *address == AddressKey::from_ipv4(SERVER_V4.octets())
             || *address == AddressKey::from_ipv6(SERVER_V6.octets())
+    }
+
+    fn attended_until(&self) -> u64 {
+        self.attended_until
     }
 }
 
@@ -80,6 +94,7 @@ impl World {
             if let Some((zone, cut)) = world.delegation(name)
                 && cut == name
             {
+                let zone = &world.zones[zone];
                 let both = [false, true].map(|dnssec| zone.referral(cut, dnssec));
                 referrals.insert(name.clone(), both);
             }
@@ -93,29 +108,30 @@ impl World {
         self.referrals.keys()
     }
 
-    /// The zone and the delegation that a name, in lower case, falls under, if
-    /// a referral is due for it.
-    fn delegation<'n>(&self, name: &'n [u8]) -> Option<(&ZoneRecords, &'n [u8])> {
+    /// The zone, by its number, and the delegation that a name, in lower case,
+    /// falls under, if a referral is due for it.
+    fn delegation<'n>(&self, name: &'n [u8]) -> Option<(usize, &'n [u8])> {
         let closest = suffixes(name).find_map(|suffix| {
             if self.served.iter().any(|apex| apex == suffix) {
                 return Some(None);
             }
-            let zone = self.zones.iter().find(|zone| zone.apex() == suffix)?;
+            let zone = self.zones.iter().position(|zone| zone.apex() == suffix)?;
             Some(Some(zone))
         })??;
-        Some((closest, closest.delegation(name)?))
+        Some((closest, self.zones[closest].delegation(name)?))
     }
 
     /// The referral that is due to a query.
-    fn due(&self, query: &PlainQuery<'_>) -> Option<&Referral> {
+    fn due(&self, query: &PlainQuery<'_>) -> Option<Due<'_>> {
         let name = query.name.to_ascii_lowercase();
-        let (_, cut) = self.delegation(&name)?;
+        let (zone, cut) = self.delegation(&name)?;
         if cut == name && matches!(query.qtype, 43 | 47 | 61_440) {
             return None;
         }
         let dnssec = query.opt.is_some_and(|opt| opt.dnssec);
         let [plain, with_dnssec] = &self.referrals[cut];
-        Some(if dnssec { with_dnssec } else { plain })
+        let referral = if dnssec { with_dnssec } else { plain };
+        Some(Due { zone, referral })
     }
 
     /// Runs the program's way and judges what becomes of a frame: panics when
@@ -134,10 +150,13 @@ impl World {
             head_room: arrival.head_room,
             interface: INTERFACE,
         };
-        let server = Server(Interface {
-            mac: SERVER_MAC,
-            mtu: settings.mtu,
-        });
+        let server = Server {
+            interface: Interface {
+                mac: SERVER_MAC,
+                mtu: settings.mtu,
+            },
+            attended_until: settings.late.attended_until(),
+        };
         let policy = Policy {
             flags: settings.policy().flags | self.generation.policy_flags,
             ..settings.policy()
@@ -152,6 +171,7 @@ impl World {
                 &mut answered,
                 &server,
                 &self.generation,
+                &settings.late.deadlines(),
                 kept,
                 &policy,
                 scratch,
@@ -164,6 +184,10 @@ impl World {
             .and_then(|query| Some((query, self.due(query)?)));
         match (reason.action(), due) {
             (Action::Pass, None) => {}
+            (_, Some((query, due))) if settings.late.reason(due.zone).is_some() => {
+                let late = settings.late.reason(due.zone);
+                assert_eq!(Some(reason), late, "{query:?}");
+            }
             (Action::Pass, Some((query, _))) => {
                 // Only for want of room; a reply is never longer than its limit.
                 let most = query.message_start + query.limit;
@@ -171,8 +195,8 @@ impl World {
                 let is_due = reason == Reason::NoRoom && room < most;
                 assert!(is_due, "{reason:?}, but must be answered: {query:?}");
             }
-            (Action::Transmit, Some((query, referral))) => {
-                let kind = reply::judge(frame, query, settings, referral, &answered.octets);
+            (Action::Transmit, Some((query, due))) => {
+                let kind = reply::judge(frame, query, settings, due.referral, &answered.octets);
                 let expected = match kind {
                     Kind::Whole => Reason::Referral,
                     Kind::Partial => Reason::ReferralPartial,

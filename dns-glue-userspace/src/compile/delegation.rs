@@ -129,7 +129,7 @@ impl<'z> Encoder<'z> {
             compiled.slot.ns = ns.piece;
             compiled
         } else {
-            without_room(ns)
+            without_room(ns, delegation)
         };
         self.remember(delegation, ns);
         compiled
@@ -143,7 +143,7 @@ impl<'z> Encoder<'z> {
         made: &mut PieceRun,
     ) -> Compiled {
         if ns.piece == 0 {
-            return without_room(ns);
+            return without_room(ns, delegation);
         }
         if matches!(delegation.proof, Proof::Ds(_) | Proof::Nsec(_)) {
             // Their owner is the cut. They share no other name with the NS
@@ -175,10 +175,7 @@ impl<'z> Encoder<'z> {
         made: &mut PieceRun,
     ) -> Compiled {
         let mut compiled = Compiled {
-            slot: Slot {
-                kind: EntryKind::Delegation as u8,
-                ..Slot::EMPTY
-            },
+            slot: slot(delegation),
             octets: Octets {
                 ns: ns.octets as usize,
                 ..Octets::default()
@@ -261,13 +258,21 @@ impl<'z> Encoder<'z> {
     }
 }
 
+/// The entry of a delegation of which nothing is said yet.
+fn slot(delegation: &Delegation<'_>) -> Slot {
+    Slot {
+        kind: EntryKind::Delegation as u8,
+        zone: u8::try_from(delegation.zone_number).expect("the compiler bounds the zones"),
+        ..Slot::EMPTY
+    }
+}
+
 /// A delegation whose NS records no reply has room for.
-fn without_room(ns: SharedNs) -> Compiled {
+fn without_room(ns: SharedNs, delegation: &Delegation<'_>) -> Compiled {
     Compiled {
         slot: Slot {
-            kind: EntryKind::Delegation as u8,
             flags: Slot::NS_TOO_LONG,
-            ..Slot::EMPTY
+            ..slot(delegation)
         },
         octets: Octets {
             ns: ns.octets as usize,

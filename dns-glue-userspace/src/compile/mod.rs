@@ -29,7 +29,7 @@ use batch::Batch;
 use bytemuck::Zeroable;
 use depths::ChosenDepths;
 use dns_glue_common::index::{EntryKind, HashSecret, MAX_ENTRIES, Slot};
-use dns_glue_common::limits::MAX_DEPTHS;
+use dns_glue_common::limits::{MAX_DEPTHS, MAX_ZONES};
 use dns_glue_common::policy::Policy;
 use pieces::{PieceId, Pieces};
 use table::{NameHasher, Table};
@@ -106,6 +106,9 @@ impl<'z> Watch<'z> for Reports {
 /// Why zones cannot be compiled together.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// More zones than there are deadlines for.
+    #[error("--zone: {0} zones are more than one program can serve ({MAX_ZONES})")]
+    TooManyZones(usize),
     /// More entries than the hash is proven for.
     #[error("{0} delegations and apexes are more than the index can hold ({MAX_ENTRIES})")]
     TooManyEntries(usize),
@@ -158,6 +161,9 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
     watch: &W,
     mut collect: impl FnMut(W::Notes),
 ) -> Result<Compiled<'z>, Error> {
+    if zones.len() > MAX_ZONES {
+        return Err(Error::TooManyZones(zones.len()));
+    }
     let entries = source.names() + source.stops().len();
     if entries > MAX_ENTRIES {
         return Err(Error::TooManyEntries(entries));

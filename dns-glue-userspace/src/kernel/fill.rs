@@ -1,4 +1,5 @@
-//! Filling an array map through memory, without a system call an entry.
+//! Array maps in our memory: filled, or changed word by word, without a system
+//! call an entry.
 
 use std::{io, os::fd::BorrowedFd, ptr, slice};
 
@@ -26,13 +27,25 @@ pub(super) fn fill_array<T: Pod>(map: BorrowedFd<'_>, values: &[T]) -> io::Resul
 }
 
 /// The start of an array map in our memory.
-struct Window {
+pub(super) struct Window {
     start: ptr::NonNull<u8>,
     octets: usize,
 }
 
+// SAFETY: a mapping belongs to the process, not to the thread that made it, and
+// all that a shared window gives away is its address.
+unsafe impl Send for Window {}
+// SAFETY: as above.
+unsafe impl Sync for Window {}
+
 impl Window {
-    fn map(map: BorrowedFd<'_>, octets: usize) -> io::Result<Self> {
+    /// The first `octets` of the array map behind `map`, which has
+    /// `BPF_F_MMAPABLE`.
+    ///
+    /// # Errors
+    ///
+    /// The map is smaller, or lacks the flag.
+    pub(super) fn map(map: BorrowedFd<'_>, octets: usize) -> io::Result<Self> {
         use std::os::fd::AsRawFd as _;
 
         // SAFETY: a new mapping at an address of the kernel's choice; the
@@ -52,6 +65,11 @@ impl Window {
         }
         let start = ptr::NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { start, octets })
+    }
+
+    /// Where it starts: mapped readable and writable until the drop.
+    pub(super) const fn start(&self) -> ptr::NonNull<u8> {
+        self.start
     }
 
     fn octets(&mut self) -> &mut [u8] {

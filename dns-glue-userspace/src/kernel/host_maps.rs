@@ -1,8 +1,10 @@
-//! The maps that belong to the host: interfaces and service addresses.
+//! The maps that belong to the host: interfaces, service addresses, and until
+//! when the daemon looks after them.
 //!
 //! They may change at any time; a packet sees all of a change or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::mem;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use aya::{
     maps::{Array, MapData, MapError},
 };
 use bytemuck::Zeroable as _;
+use dns_glue_common::deadlines::NEVER;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::maps::{
     AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES,
@@ -28,7 +31,7 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Multipliers that are tried: nearly always the first will do.
 const MAX_MULTIPLIERS: usize = 64;
 
-/// Interfaces and service addresses as the program sees them.
+/// What the host is, as the program sees it.
 pub struct HostMaps {
     tables: Array<MapData, Value<HostTable>>,
     selector: Array<MapData, u32>,
@@ -38,6 +41,7 @@ pub struct HostMaps {
     since: Option<Instant>,
     interfaces: BTreeMap<u32, Interface>,
     served: BTreeSet<IpAddr>,
+    attended_until: u64,
 }
 
 /// What an update of the service addresses did.
@@ -61,16 +65,18 @@ impl HostMaps {
             since: None,
             interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
+            attended_until: NEVER,
         })
     }
 
     /// Those of all generations that share a pin folder. The program sees what
-    /// it saw until the first change.
+    /// it saw until the first change; with that it is attended until
+    /// `attended_until` ([`HostMaps::set_attended_until`]).
     ///
     /// # Errors
     ///
     /// The maps cannot be made or opened.
-    pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
+    pub fn open(folder: &PinFolder, attended_until: u64) -> Result<Self, PinsError> {
         let tables = shared::array(&shared::HOST, folder)?;
         let selector: Array<MapData, u32> = shared::array(&shared::HOST_SELECTOR, folder)?;
         let selected = selector.get(&0, 0).map_err(|cause| PinsError::Map {
@@ -87,6 +93,7 @@ impl HostMaps {
             since: Some(Instant::now()),
             interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
+            attended_until,
         })
     }
 
@@ -194,6 +201,22 @@ impl HostMaps {
         (changes, served)
     }
 
+    /// Moves the time from when on the program takes the host for unattended,
+    /// and passes everything: nanoseconds of the clock of
+    /// [`clock`](super::clock), or [`NEVER`], which it is at first.
+    ///
+    /// # Errors
+    ///
+    /// A system call failed: the time is what it was.
+    pub fn set_attended_until(&mut self, time: u64) -> Result<(), MapError> {
+        let before = mem::replace(&mut self.attended_until, time);
+        let published = self.publish(self.interfaces.clone(), self.served.clone());
+        if published.is_err() {
+            self.attended_until = before;
+        }
+        published
+    }
+
     /// The service addresses.
     pub fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.served
@@ -205,7 +228,8 @@ impl HostMaps {
         interfaces: BTreeMap<u32, Interface>,
         served: BTreeSet<IpAddr>,
     ) -> Result<(), MapError> {
-        let table = table(&interfaces, &served)?;
+        let mut table = table(&interfaces, &served)?;
+        table.set_attended_until(self.attended_until);
         if let Some(since) = self.since {
             thread::sleep(GRACE.saturating_sub(since.elapsed()));
         }

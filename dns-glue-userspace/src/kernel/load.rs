@@ -2,12 +2,13 @@
 
 use std::{
     fs, io,
+    os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
 };
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{MapData, MapError},
+    maps::{Map, MapError},
     programs::{ProgramError, ProgramFd, Xdp},
 };
 use dns_glue_common::maps;
@@ -18,7 +19,7 @@ use super::memory::{self, MapMemory};
 use super::pins::{PinFolder, map_path};
 use super::requirements::{self, MIN_KERNEL, Octets};
 use super::value::Value;
-use super::{Counters, HostMaps, shared};
+use super::{Counters, Deadlines, HostMaps, shared};
 use crate::compile::Generation;
 
 /// The program as the build script made it.
@@ -157,6 +158,8 @@ fn memory_hint(cause: &io::Error) -> &'static str {
 /// uses.
 pub struct Loaded {
     pub(super) ebpf: Ebpf,
+    /// Until when each zone is answered for: for ever, at first.
+    pub deadlines: Deadlines,
     /// What the maps take.
     pub memory: MapMemory,
     /// What the kernel tells of the program.
@@ -232,9 +235,11 @@ fn load_with(
     let mut ebpf = make_maps(generation, options, memory, folder)?;
     fill(&ebpf, maps::INDEX, &generation.buckets)?;
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
+    let deadlines = begin_deadlines(&ebpf)?;
     let program = verify(&mut ebpf, options)?;
     Ok(Loaded {
         ebpf,
+        deadlines,
         memory,
         program,
     })
@@ -299,16 +304,20 @@ fn make_maps(
 }
 
 fn fill<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, values: &[T]) -> Result<(), LoadError> {
-    let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
-    let aya::maps::Map::Array(data) = map else {
-        return Err(LoadError::Missing(name));
-    };
-    fill_array(map_fd(data), values).map_err(|cause| LoadError::Fill { map: name, cause })
+    fill_array(array_fd(ebpf, name)?, values).map_err(|cause| LoadError::Fill { map: name, cause })
 }
 
-fn map_fd(data: &MapData) -> std::os::fd::BorrowedFd<'_> {
-    use std::os::fd::AsFd as _;
-    data.fd().as_fd()
+fn begin_deadlines(ebpf: &Ebpf) -> Result<Deadlines, LoadError> {
+    let map = maps::DEADLINES;
+    Deadlines::begin(array_fd(ebpf, map)?).map_err(|cause| LoadError::Fill { map, cause })
+}
+
+fn array_fd<'e>(ebpf: &'e Ebpf, name: &'static str) -> Result<BorrowedFd<'e>, LoadError> {
+    let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
+    let Map::Array(data) = map else {
+        return Err(LoadError::Missing(name));
+    };
+    Ok(data.fd().as_fd())
 }
 
 fn verify(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<ProgramFacts, LoadError> {

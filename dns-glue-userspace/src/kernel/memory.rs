@@ -7,6 +7,7 @@ use dns_glue_common::host::HostTable;
 use dns_glue_common::index::Bucket;
 use dns_glue_common::kept::KeptBody;
 use dns_glue_common::limits::KEPT_BODIES;
+use dns_glue_common::maps::DEADLINE_SLOTS;
 use dns_glue_common::reason::COUNTER_SLOTS;
 use dns_glue_common::referral::Slab;
 
@@ -33,10 +34,11 @@ impl MapMemory {
         let kept = KEPT_BODIES * size_of::<KeptBody>();
         let per_cpu = (COUNTER_SLOTS * size_of::<u64>() + size_of::<Scratch>() + kept) as u64;
         let host = 2 * size_of::<HostTable>() as u64;
+        let deadlines = array(DEADLINE_SLOTS as u32, size_of::<u64>());
         Self {
             index: array(buckets, size_of::<Bucket>()),
             pieces: array(slabs, size_of::<Slab>()),
-            fixed: cpus * per_cpu + host,
+            fixed: cpus * per_cpu + host + deadlines,
         }
     }
 

@@ -5,16 +5,18 @@
 //! Generation -> requirements (may we, can we) -> load (maps, fill, verifier) -> attach (a link an interface)
 //!                                                 |                              ^
 //!                      host_maps, counters <- pins (shared maps, pinned links) --/ replace (the next generation)
+//!                                                  \-> deadlines (of the zones, by the clock)
 //! ```
 //!
 //! *Invariant:* nothing outside this folder knows aya, but the client of
 //! `bench`, which has programs of its own (`bench::load::programs`).
 //!
 //! What lives how long is kept apart: [`Loaded`] is the program of one
-//! generation with its maps; [`HostMaps`] and [`Counters`] belong to the host,
-//! change while it runs, and are shared by all generations; an [`Attachment`]
-//! is the link to one interface, whose program is replaced by the next
-//! generation's. A packet runs one program, so it sees one whole generation.
+//! generation with its maps and the [`Deadlines`] of its zones; [`HostMaps`]
+//! and [`Counters`] belong to the host, change while it runs, and are shared by
+//! all generations; an [`Attachment`] is the link to one interface, whose
+//! program is replaced by the next generation's. A packet runs one program, so
+//! it sees one whole generation.
 //!
 //! Everything is held by file descriptors, so the kernel detaches the program
 //! when the process ends, however it ends; but what is pinned in a
@@ -24,7 +26,9 @@
 
 pub mod about;
 pub mod attach;
+pub mod clock;
 pub mod counters;
+pub mod deadlines;
 mod fill;
 pub mod host_maps;
 pub mod link;
@@ -43,6 +47,7 @@ pub(crate) mod value;
 pub use about::About;
 pub use attach::{AttachError, AttachMode, Attachment, Target};
 pub use counters::Counters;
+pub use deadlines::Deadlines;
 pub use host_maps::HostMaps;
 pub use link::XdpLink;
 pub use load::{LoadError, LoadOptions, Loaded};

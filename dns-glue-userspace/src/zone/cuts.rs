@@ -33,6 +33,8 @@ pub struct Cuts<'z> {
 pub struct Delegation<'z> {
     /// The zone that delegates.
     pub zone: &'z Zone,
+    /// Its place among the zones that count.
+    pub zone_number: usize,
     /// The name delegated.
     pub cut: &'z NameRef,
     /// The owner of that name.

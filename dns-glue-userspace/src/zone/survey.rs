@@ -34,6 +34,8 @@ pub struct Survey<'z> {
 /// What is known of one zone.
 pub(super) struct Surveyed<'z> {
     pub(super) zone: &'z Zone,
+    /// Its place among the zones that count.
+    number: usize,
     pub(super) covers: Covers<'z>,
     inner: InnerZones<'z>,
 }
@@ -92,8 +94,10 @@ impl<'z> Survey<'z> {
     }
 
     fn add_zone(&mut self, zone: &'z Zone) {
+        let number = self.zones.len();
         let surveyed = Surveyed {
             zone,
+            number,
             covers: Covers::of(zone),
             inner: InnerZones::below(zone.apex(), &self.apexes),
         };
@@ -101,7 +105,6 @@ impl<'z> Survey<'z> {
         self.pruned.nested_cuts += covers.nested_cuts;
         self.pruned.below_dname += covers.below_dname;
         self.pruned.in_other_zone += surveyed.cuts_in_inner_zones();
-        let number = self.zones.len();
         // One at least, because the names with DELEG alone come with the last.
         for part in 0..covers.len().div_ceil(PART_COVERS).max(1) {
             let start = part * PART_COVERS;
@@ -256,6 +259,7 @@ impl<'z> Surveyed<'z> {
                     };
                     Found::Delegation(Delegation {
                         zone: self.zone,
+                        zone_number: self.number,
                         cut: name,
                         node,
                         ns,

@@ -7,6 +7,7 @@ mod nsec3;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use dns_glue::compile::Generation;
+use dns_glue_common::deadlines::Deadline;
 use dns_glue_common::index::EntryKind;
 use dns_glue_common::nsid::Nsid;
 use dns_glue_common::policy::Policy;
@@ -39,10 +40,15 @@ pub enum Setup {
     Broken,
     /// With the zone of oddities alone.
     Oddities,
+    /// With a zone that has expired and one that is withheld; the others'
+    /// deadlines are to come.
+    Expired,
+    /// On a host that the daemon does not look after any more.
+    Unattended,
 }
 
 impl Setup {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Plain,
         Self::Choices,
         Self::Identifier,
@@ -51,6 +57,8 @@ impl Setup {
         Self::OtherInterface,
         Self::Broken,
         Self::Oddities,
+        Self::Expired,
+        Self::Unattended,
     ];
 
     /// What the program decides on.
@@ -73,6 +81,21 @@ impl Setup {
             Self::Mtu561 => memory.set_mtu(561),
             Self::Mtu500 => memory.set_mtu(500),
             Self::OtherInterface => memory.forget_interface(),
+            Self::Expired => {
+                let now = memory.now();
+                for (zone, deadline) in [
+                    (zone::GLUE, Deadline::At(now)),
+                    (zone::SIGNED, Deadline::Withheld),
+                    (zone::NSEC3, Deadline::At(now + HOUR)),
+                ] {
+                    memory.set_deadline(zone, deadline);
+                }
+                memory.set_attended_until(now + HOUR);
+            }
+            Self::Unattended => {
+                memory.set_deadline(zone::GLUE, Deadline::At(memory.now()));
+                memory.set_attended_until(memory.now());
+            }
             Self::Plain | Self::Choices | Self::Identifier | Self::Broken | Self::Oddities => {}
         }
         memory
@@ -107,6 +130,16 @@ impl Setup {
         generation
     }
 }
+
+/// Numbers of the zones: their places in [`Setup::generation`].
+mod zone {
+    pub const GLUE: u8 = 0;
+    pub const SIGNED: u8 = 1;
+    pub const NSEC3: u8 = 3;
+}
+
+/// Nanoseconds: longer than the tests take.
+const HOUR: u64 = 3600 * 1_000_000_000;
 
 /// The identifier, of an odd number of octets.
 const IDENTIFIER: &[u8] = b"ns7.example\0\xff";
@@ -236,6 +269,7 @@ pub fn all() -> Vec<Case> {
         lookup(),
         choices(),
         hosts(),
+        deadlines(),
         paths(),
         types(),
         messages(),
@@ -1231,6 +1265,84 @@ fn hosts() -> Vec<Case> {
             .change(|answer| answer.limit = 513),
         full("a client that takes less than the MTU", Path::v4(), 530, 15).under(Setup::Mtu561),
     ]
+}
+
+/// Zones that must not be answered for any more, and one beside them that may.
+fn deadlines() -> Vec<Case> {
+    let expired = |what: &str, path, query| Case::pass(what, Reason::ZoneExpired, path, query);
+    let other = |what: &str, reason, name: &str| {
+        Case::pass(what, reason, Path::v4(), Query::new(name)).under(Setup::Expired)
+    };
+    let late = [
+        expired("an expired zone over IPv4", Path::v4(), single()),
+        expired("an expired zone over IPv6", Path::v6(), single()),
+        expired("an expired zone, EDNS", Path::v6(), single().edns(1232, 0)),
+        expired(
+            "an expired zone, the cut itself",
+            Path::v4(),
+            Query::new("single.glue.example."),
+        ),
+        expired(
+            "an expired zone, a reply with glue and many pointers",
+            Path::v6(),
+            Query::new("huge.glue.example.").edns(1400, 0),
+        ),
+        Case::pass(
+            "a withheld zone",
+            Reason::ZoneWithheld,
+            Path::v4(),
+            Query::new("www.child.signed.example."),
+        ),
+        Case::pass(
+            "a withheld zone, DO",
+            Reason::ZoneWithheld,
+            Path::v6(),
+            Query::new("deleg.signed.example.").edns(1232, edns_flag::DO),
+        ),
+    ];
+    let still = Query::new("www.insecure.nsec3.example.");
+    let cases = [
+        Case::answer(
+            "a zone beside them whose deadline is to come",
+            Path::v4(),
+            still.clone(),
+            &["insecure.nsec3.example 3600 NS ns1.elsewhere.example."],
+            &[],
+        )
+        .under(Setup::Expired),
+        Case::pass(
+            "DS at an expired zone's cut",
+            Reason::TypeDs,
+            Path::v4(),
+            Query::new("single.glue.example.").qtype(rtype::DS),
+        )
+        .under(Setup::Expired),
+        other("an expired zone's apex", Reason::NoCut, "glue.example."),
+        other(
+            "a withheld zone's own data",
+            Reason::NoCut,
+            "www.signed.example.",
+        ),
+        Case::pass("no daemon", Reason::Unattended, Path::v4(), still.clone())
+            .under(Setup::Unattended),
+        Case::pass(
+            "no daemon, DO",
+            Reason::Unattended,
+            Path::v6(),
+            still.edns(1232, edns_flag::DO),
+        )
+        .under(Setup::Unattended),
+        expired("no daemon, an expired zone", Path::v4(), single()).under(Setup::Unattended),
+        Case::pass(
+            "no daemon, a miss",
+            Reason::NoCut,
+            Path::v6(),
+            Query::new("glue.example."),
+        )
+        .under(Setup::Unattended),
+    ];
+    let late = late.into_iter().map(|case| case.under(Setup::Expired));
+    late.chain(cases).collect()
 }
 
 /// What carries the query.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
-use dns_glue::host::{MemoryFrame, MemoryHost, MemoryKept};
+use dns_glue::host::{MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept};
 use dns_glue::kernel::test_run::LOOPBACK;
-use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
+use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, clock, load};
+use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
@@ -29,6 +30,7 @@ pub struct Memory {
     host: MemoryHost,
     policy: Policy,
     generation: Generation,
+    deadlines: MemoryDeadlines,
 }
 
 impl Memory {
@@ -43,13 +45,38 @@ impl Memory {
                     mtu: 1500,
                 },
                 addresses: addresses.collect(),
+                attended_until: NEVER,
             },
             policy: Policy {
                 flags: policy.flags | generation.policy_flags,
                 ..policy
             },
             generation,
+            deadlines: MemoryDeadlines {
+                now: clock::now(),
+                ..MemoryDeadlines::default()
+            },
         }
+    }
+
+    /// Gives a zone a deadline.
+    pub fn set_deadline(&mut self, zone: u8, deadline: Deadline) {
+        self.deadlines.zones.insert(zone, deadline);
+    }
+
+    /// Sets from when on the host counts as unattended.
+    pub fn set_attended_until(&mut self, time: u64) {
+        self.host.attended_until = time;
+    }
+
+    /// The time on the host, which stands still.
+    pub fn now(&self) -> u64 {
+        self.deadlines.now
+    }
+
+    /// Sets the time on the host.
+    pub fn set_now(&mut self, time: u64) {
+        self.deadlines.now = time;
     }
 
     /// Gives the interface another MTU.
@@ -81,6 +108,7 @@ impl Memory {
             &mut frame,
             &self.host,
             &self.generation,
+            &self.deadlines,
             &mut MemoryKept::default(),
             &self.policy,
             &mut scratch,
@@ -109,8 +137,7 @@ pub struct Program {
     /// The same on the host.
     pub memory: Memory,
     loaded: Loaded,
-    // Held, because the program reads them.
-    _maps: HostMaps,
+    maps: HostMaps,
     counters: Counters,
 }
 
@@ -129,12 +156,33 @@ impl Program {
             _ => maps.set_addresses(&service_addresses()).map(|_| ()),
         }
         .expect("free entries");
-        Self {
+        let mut program = Self {
             memory,
             loaded,
-            _maps: maps,
+            maps,
             counters,
+        };
+        program.follow_deadlines();
+        program
+    }
+
+    /// Changes until when answers may be given, on the host and in the kernel.
+    pub fn change_deadlines(&mut self, change: impl FnOnce(&mut Memory)) {
+        change(&mut self.memory);
+        self.follow_deadlines();
+    }
+
+    fn follow_deadlines(&mut self) {
+        let Memory {
+            host, deadlines, ..
+        } = &self.memory;
+        for (zone, deadline) in &deadlines.zones {
+            self.loaded.deadlines.set(*zone, *deadline);
+            assert_eq!(self.loaded.deadlines.get(*zone), *deadline);
         }
+        self.maps
+            .set_attended_until(host.attended_until)
+            .expect("a table");
     }
 
     /// What the kernel tells of the program.
