@@ -409,7 +409,6 @@ mod tests {
             master: None,
             xdp_program: None,
             xdp_is_generic: false,
-            xdp_is_generic: false,
         }
     }
 
