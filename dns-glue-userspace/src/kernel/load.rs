@@ -31,6 +31,10 @@ static OBJECT: &[u8] = &[];
 /// Lines of the verifier's log that an error shows: its end says why.
 const LOG_TAIL_LINES: usize = 20;
 
+/// How often the verifier begins anew when a signal has interrupted it: a
+/// daemon gets signals that are no reason to give up, as for another reload.
+const VERIFIER_TRIES: usize = 16;
+
 /// What loading depends on beside the generation.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -322,9 +326,14 @@ fn array_fd<'e>(ebpf: &'e Ebpf, name: &'static str) -> Result<BorrowedFd<'e>, Lo
 
 fn verify(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<ProgramFacts, LoadError> {
     let program = program_of(ebpf)?;
-    program
-        .load()
-        .map_err(|error| explain_refusal(error, options))?;
+    let mut tries = 1..=VERIFIER_TRIES;
+    loop {
+        match program.load() {
+            Err(ProgramError::LoadError { io_error, .. })
+                if was_interrupted(&io_error) && tries.next().is_some() => {}
+            result => break result.map_err(|error| explain_refusal(error, options))?,
+        }
+    }
     let info = program.info().map_err(LoadError::Program)?;
     Ok(ProgramFacts {
         id: info.id(),
@@ -355,10 +364,14 @@ fn explain_refusal(error: ProgramError, options: &LoadOptions) -> LoadError {
     }
 }
 
+/// Whether the verifier gave up because a signal waited, at any instruction.
+fn was_interrupted(cause: &io::Error) -> bool {
+    matches!(cause.raw_os_error(), Some(libc::EAGAIN | libc::EINTR))
+}
+
 /// What a refusal with this log means.
 fn refusal(cause: io::Error, text: String, keep_in: Option<&Path>) -> LoadError {
-    // The verifier gives up when a signal waits, at any instruction.
-    if let Some(libc::EAGAIN | libc::EINTR) = cause.raw_os_error() {
+    if was_interrupted(&cause) {
         return LoadError::Interrupted;
     }
     let release = requirements::kernel_release();

@@ -170,7 +170,8 @@ pub struct CounterStatus {
     pub name: String,
     /// What is done with such a packet: `answered`, `passed` or `aborted`.
     pub action: String,
-    /// Packets since the program was loaded.
+    /// Packets since the maps were made: by all generations, and by those of a
+    /// daemon that was taken over from.
     pub packets: u64,
     /// What leads there.
     pub meaning: String,

@@ -1,7 +1,7 @@
 //! Reloading: what answers is replaced as a whole or not at all.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Command;
 use std::thread;
@@ -228,21 +228,26 @@ impl<'h> SlowZone<'h> {
         host.file("test.zone", &(marked_zone(mark) + "$INCLUDE pipe\n"));
         Self { host, next }
     }
+
+    /// Lets the reading go on, once it has come so far.
+    fn finish(self) {
+        wait_for("somebody reads the slow zone", || self.write().is_ok());
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let mut pipe = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.host.path("pipe"))?;
+        self.host.file("test.zone", &self.next);
+        pipe.write_all(b"slow NS ns.void.\n")
+    }
 }
 
 impl Drop for SlowZone<'_> {
-    /// Lets the reading go on, also where the test has failed: nobody waits for
-    /// ever.
+    /// Nobody waits for ever, also where the test has failed.
     fn drop(&mut self) {
-        self.host.file("test.zone", &self.next);
-        let pipe = fs::OpenOptions::new()
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(self.host.path("pipe"));
-        match pipe {
-            Ok(mut pipe) => pipe.write_all(b"slow NS ns.void.\n").expect("written"),
-            Err(error) => eprintln!("nobody reads the slow zone: {error}"),
-        }
+        let _nobody_reads = self.write();
     }
 }
 
@@ -266,15 +271,15 @@ fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
 
         // The daemon is there for others meanwhile.
         host.ip(&format!("addr add 192.0.2.7/24 dev {SERVER}"));
-        host.ip(&format!("link set {SERVER} mtu 1450"));
+        host.ip(&format!("link set {SERVER} mtu 1600"));
         wait_for("the host is known", || {
             let status = daemon.status();
             status["addresses"] == serde_json::json!([SERVER_IP, "192.0.2.7"])
-                && status["interfaces"][0]["mtu"] == 1450
+                && status["interfaces"][0]["mtu"] == 1600
         });
         assert_eq!(host.on_client(version), Ok(1));
         assert_eq!(daemon.status()["generation"]["number"], 1);
-        drop(slow);
+        slow.finish();
         assert_eq!(first.join().expect("the first")["generation"], 2);
         for other in others {
             let reply = other.join().expect("another");
@@ -397,7 +402,7 @@ fn a_reload_may_be_asked_for_before_there_is_anything_to_reload() {
         String::from_utf8_lossy(&output.stderr).contains("the zones are being compiled")
     });
     daemon.signal(libc::SIGHUP);
-    drop(slow);
+    slow.finish();
     daemon.wait_until_ready();
     wait_for("the second version answers", || serial(&daemon) == 2);
     assert_eq!(daemon.status()["last_reload"]["asked_by"], "SIGHUP");
