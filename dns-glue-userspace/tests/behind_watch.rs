@@ -298,31 +298,32 @@ fn a_zone_of_another_serial_is_withheld_until_both_have_the_same() {
         assert_eq!(watched.zone().agreement, Agreement::Leads);
         load(7);
         watched.until("no lead", is_given).await;
-        assert!(!watched.judgement.detach);
+        assert!(!watched.judgement.nothing_answered);
     });
 }
 
 #[test]
-fn a_server_that_hangs_or_is_gone_detaches_the_program() {
+fn a_server_that_hangs_or_is_gone_gets_everything_again() {
     let Some(mut site) = Site::serving(&[APEX]) else {
         return;
     };
     let knot = site.knot();
     let addresses = [SERVER_V4.into(), SERVER_V6.into()];
     site.watch(REQUIRED, &addresses, &[same()], async |watched| {
-        let is_whole = |watched: &Watched| watched.judgement.complete && !watched.judgement.detach;
+        let is_whole =
+            |watched: &Watched| watched.judgement.complete && !watched.judgement.nothing_answered;
         watched.until("it answers", is_whole).await;
-        assert!(!watched.watch.status().detached);
+        assert!(!watched.watch.status().nothing_answered);
 
         Site::signal(knot, libc::SIGSTOP);
         watched
-            .until("it hangs", |watched| watched.judgement.detach)
+            .until("it hangs", |watched| watched.judgement.nothing_answered)
             .await;
         let place = watched.place();
         assert!(has_problem(&place.udp, "no reply"), "{place:?}");
         assert!(has_problem(&place.tcp, "no reply"), "{place:?}");
         assert_eq!(place.miss.answered, Some(true), "not asked meanwhile");
-        assert!(watched.watch.status().detached);
+        assert!(watched.watch.status().nothing_answered);
         let withheld = watched.judgement.withheld.get(&name(APEX));
         assert_eq!(withheld, Some(&Withheld::Unanswered));
 
@@ -332,7 +333,7 @@ fn a_server_that_hangs_or_is_gone_detaches_the_program() {
 
         Site::signal(knot, libc::SIGKILL);
         watched
-            .until("it is gone", |watched| watched.judgement.detach)
+            .until("it is gone", |watched| watched.judgement.nothing_answered)
             .await;
         let place = watched.place();
         assert!(has_problem(&place.udp, "nobody listens"), "{place:?}");
@@ -378,7 +379,7 @@ fn a_server_without_tcp_is_not_enough() {
         });
         site.watch(REQUIRED, &[RELAY], &[same()], async |watched| {
             watched
-                .until("it fails", |watched| watched.judgement.detach)
+                .until("it fails", |watched| watched.judgement.nothing_answered)
                 .await;
             let place = watched.place();
             assert_eq!(place.udp.answered, Some(true), "{place:?}");
@@ -400,7 +401,7 @@ fn a_zone_that_the_server_does_not_have_is_withheld_alone() {
         watched
             .until("all is asked", |watched| watched.judgement.complete)
             .await;
-        assert!(!watched.judgement.detach);
+        assert!(!watched.judgement.nothing_answered);
         let withheld: Vec<_> = watched.judgement.withheld.iter().collect();
         assert_eq!(withheld, [(&name("other.example."), &Withheld::Unanswered)]);
         let place = watched.place();
@@ -444,7 +445,7 @@ fn an_address_that_the_host_does_not_have_cannot_be_asked() {
     };
     site.watch(REQUIRED, &[ELSEWHERE], &[same()], async |watched| {
         watched
-            .until("it fails", |watched| watched.judgement.detach)
+            .until("it fails", |watched| watched.judgement.nothing_answered)
             .await;
         let place = watched.place();
         let problem = "no interface of this host has the address";
@@ -456,7 +457,7 @@ fn an_address_that_the_host_does_not_have_cannot_be_asked() {
             .set_addresses(&BTreeSet::from([SERVER_V4.into()]));
         watched
             .until("it answers", |watched| {
-                watched.judgement.complete && !watched.judgement.detach
+                watched.judgement.complete && !watched.judgement.nothing_answered
             })
             .await;
     });

@@ -20,8 +20,7 @@ pub struct BehindArgs {
     max_lag: Duration,
 
     /// Give referrals only while the server behind answers over UDP and TCP: a
-    /// zone that it does not answer passes, and if it answers none the program
-    /// leaves the interfaces until it does
+    /// zone that it answers at no service address passes until it does
     #[arg(long)]
     require_fallback: bool,
 

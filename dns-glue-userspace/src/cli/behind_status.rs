@@ -10,11 +10,14 @@ use crate::serve::behind::status::{
 
 /// A table of the zones, and a line for each problem.
 pub fn describe(status: &BehindStatus) -> String {
-    let BehindStatus { detached, zones } = status;
+    let BehindStatus {
+        nothing_answered,
+        zones,
+    } = status;
     let mut text = String::new();
-    if *detached {
+    if *nothing_answered {
         text.push_str(
-            "DETACHED: the server behind does not answer, and --require-fallback is given\n\n",
+            "EVERYTHING PASSES: the server behind does not answer, and --require-fallback is given\n\n",
         );
     }
     text.push_str(&table(
@@ -197,7 +200,7 @@ mod tests {
 
     fn lines(zones: Vec<ZoneBehind>) -> Vec<String> {
         let status = BehindStatus {
-            detached: false,
+            nothing_answered: false,
             zones,
         };
         let text = describe(&status);
@@ -250,9 +253,9 @@ mod tests {
     #[test]
     fn a_program_that_left_its_interfaces_says_so_first() {
         let status = BehindStatus {
-            detached: true,
+            nothing_answered: true,
             zones: Vec::new(),
         };
-        assert!(describe(&status).starts_with("DETACHED: "));
+        assert!(describe(&status).starts_with("EVERYTHING PASSES: "));
     }
 }

@@ -4,11 +4,12 @@ use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use dns_glue_common::policy::Policy;
 use log::LevelFilter;
 
+use super::behind_args::BehindArgs;
 use super::mode::Mode;
 use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ReplyArgs, ZoneArgs};
@@ -88,6 +89,9 @@ pub struct RunArgs {
     verifier_log: Option<PathBuf>,
 
     #[command(flatten)]
+    behind: BehindArgs,
+
+    #[command(flatten)]
     control: ControlArgs,
 
     /// What is written to stderr, by the daemon and by the program
@@ -155,6 +159,11 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
         .try_init()
         .context("start the log")?;
     let config = args.config(level);
+    if config.fallback == FallbackChoice::Embedded && config.behind.require_fallback {
+        bail!(
+            "--require-fallback is about a server that somebody else runs, not --fallback embedded"
+        );
+    }
     let progress: Box<dyn Progress + Send> = if std::io::stderr().is_terminal() {
         Box::new(ProgressBar::new())
     } else {
@@ -199,6 +208,8 @@ impl RunArgs {
             },
             control: self.control.control,
             pins: self.pins,
+            behind: self.behind.policy(),
+            max_unattended: self.behind.max_unattended(),
             log_level,
             verifier_log: self.verifier_log,
             fix_offload: self.fix_offload,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 
-use super::{ControlArgs, PinsArgs, print, unattended};
+use super::{ControlArgs, PinsArgs, behind_status, print, unattended};
 use crate::kernel::requirements::Octets;
 use crate::serve::control::{Client, ClientError, Reply, Request};
 use crate::serve::status::{
@@ -65,6 +65,7 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
         program,
         generation,
         last_reload,
+        behind,
         counters,
     } = status;
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -118,11 +119,16 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
             "DELEGATIONS",
             "REFUSED",
             "TOO DEEP",
+            "SIGNATURES",
             "FILE",
         ],
         zones.iter().map(zone_row),
     ));
     text.push('\n');
+    if let Some(behind) = behind {
+        text.push_str(&behind_status::describe(behind));
+        text.push('\n');
+    }
     let shown: Vec<&CounterStatus> = counters
         .iter()
         .filter(|counter| all || counter.packets != 0)
@@ -192,7 +198,7 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
     ]
 }
 
-fn zone_row(zone: &ZoneStatus) -> [String; 7] {
+fn zone_row(zone: &ZoneStatus) -> [String; 8] {
     let ZoneStatus {
         apex,
         serial,
@@ -201,6 +207,7 @@ fn zone_row(zone: &ZoneStatus) -> [String; 7] {
         proofs: _,
         refused,
         too_deep,
+        signatures_until,
         file,
     } = zone;
     [
@@ -210,8 +217,19 @@ fn zone_row(zone: &ZoneStatus) -> [String; 7] {
         delegations.to_string(),
         refused.to_string(),
         too_deep.to_string(),
+        signatures(*signatures_until),
         file.display().to_string(),
     ]
+}
+
+/// How long signatures are valid yet.
+fn signatures(until: Option<u64>) -> String {
+    let now = unix_seconds();
+    match until {
+        None => String::from("none"),
+        Some(until) if until <= now => String::from("EXPIRED"),
+        Some(until) => uptime(until - now),
+    }
 }
 
 fn counter_row(counter: &CounterStatus) -> [String; 4] {
@@ -254,7 +272,7 @@ pub(super) fn table<const N: usize>(
 }
 
 /// `3 d 4 h`, `5 min`: the two largest units.
-fn uptime(seconds: u64) -> String {
+pub(super) fn uptime(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match seconds {
         0..60 => format!("{seconds} s"),

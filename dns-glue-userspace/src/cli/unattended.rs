@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::print;
-use super::status::{ago, describe};
+use super::status::{ago, describe, uptime};
 use crate::kernel::unattended::{Unattended, look};
 use crate::kernel::{PinFolder, PinnedLink};
 use crate::serve::control::ClientError;
@@ -103,9 +103,28 @@ fn in_json(left: &Unattended, word: Option<&LastWord>) -> serde_json::Value {
     json!({
         "daemon": false,
         "last_seen": word.map(|word| word.at),
+        "attended_until": word.and_then(|word| word.attended_until),
         "links": links,
         "status": word.map(|word| state(left, word)),
     })
+}
+
+/// Until when answers are given (`--max-unattended`): a line.
+fn until(word: &LastWord) -> String {
+    let now = unix_seconds();
+    match word.attended_until {
+        None => String::from("without an end in time (--max-unattended never)\n"),
+        Some(until) if until <= now => {
+            format!(
+                "everything passes since {} (--max-unattended)\n",
+                ago(until)
+            )
+        }
+        Some(until) => format!(
+            "answers go on for {} (--max-unattended)\n",
+            uptime(until - now)
+        ),
+    }
 }
 
 fn in_words(pins: &Path, left: &Unattended, word: Option<&LastWord>, all: bool) -> String {
@@ -126,6 +145,7 @@ fn in_words(pins: &Path, left: &Unattended, word: Option<&LastWord>, all: bool) 
     match word {
         Some(word) => {
             let seen = ago(word.at.min(unix_seconds()));
+            text.push_str(&until(word));
             text.push_str(&format!("last seen {seen}; then it was:\n\n"));
             text.push_str(&describe(&state(left, word), all));
         }

@@ -164,6 +164,15 @@ pub struct ZoneChanges {
     pub changed: Listing<String>,
 }
 
+impl ZoneRoll {
+    /// The first of its delegations.
+    pub fn first_delegation(&self) -> Option<Name<Vec<u8>>> {
+        let first = self.delegations.entries().next()?;
+        let octets = [first.name, self.apex.as_slice()].concat();
+        Some(Name::from_octets(octets).expect("it was a name"))
+    }
+}
+
 impl ZoneChanges {
     /// From one generation of a zone to the next.
     pub fn between(before: &ZoneRoll, after: &ZoneRoll) -> Self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::base::Name;
 
 use super::changes::{Roll, ZoneRoll};
-use super::status::ZoneStatus;
+use super::status::{ZoneStatus, unix_seconds};
 use crate::compile::{self, Generation, Loss, Report, Watch};
 use crate::progress::Progress;
 use crate::report::fault_groups::{self, FaultGroup};
@@ -160,7 +160,12 @@ fn compile_read(
     if choice.strict {
         refuse_faults(&faults)?;
     }
-    let summaries = summaries(choice, zones, &tallies, &faults);
+    let mut summaries = summaries(choice, zones, &tallies, &faults);
+    let unix = unix_seconds();
+    for (number, summary) in summaries.iter_mut().enumerate() {
+        let left = inspection.signatures_left(number);
+        summary.signatures_until = left.map(|seconds| unix + u64::from(seconds));
+    }
     let rolls = zones
         .iter()
         .zip(&mut tallies)
@@ -315,6 +320,7 @@ fn summaries(
             proofs: tally.proofs.clone(),
             refused: refused.count() as u64,
             too_deep: tally.too_deep.total as u64,
+            signatures_until: None,
             // Whoever asks for the status may stand in another folder.
             file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }

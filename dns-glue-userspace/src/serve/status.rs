@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dns_glue_common::reason::{Action, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::behind::BehindStatus;
 use crate::report::holdings::ProofCounts;
 
 /// The state of a daemon at one moment.
@@ -32,6 +33,8 @@ pub struct Status {
     pub generation: GenerationStatus,
     /// The last reload, whatever became of it.
     pub last_reload: Option<ReloadStatus>,
+    /// The server behind; `None` with the built-in one.
+    pub behind: Option<BehindStatus>,
     /// Every outcome, zeros included, in the order of the counters' numbers.
     pub counters: Vec<CounterStatus>,
 }
@@ -74,6 +77,10 @@ pub struct ZoneStatus {
     /// Those of the delegations whose queries pass, because their names have
     /// a number of labels that the program does not look for.
     pub too_deep: u64,
+    /// Until when all proofs in referrals have a valid signature, in seconds of
+    /// Unix time; the time when the zone was read, if one had none then; `None`
+    /// in a zone that is not signed.
+    pub signatures_until: Option<u64>,
     /// The file that it came from.
     pub file: PathBuf,
 }
@@ -134,6 +141,9 @@ pub struct ReloadStatus {
 pub struct LastWord {
     /// When, in seconds of Unix time; renewed about once a minute.
     pub at: u64,
+    /// Until when referrals are given, in seconds of Unix time, if no daemon is
+    /// heard of; `None` for ever.
+    pub attended_until: Option<u64>,
     /// Its control socket.
     pub control: PathBuf,
     /// Its state then, without the counters.

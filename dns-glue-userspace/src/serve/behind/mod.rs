@@ -5,7 +5,7 @@
 //! watch (a task for each service address, every ten seconds)
 //!   -> probe (asks the server: SOA over UDP and TCP, a name that misses, a name that is referred)
 //!        -> reply (what a reply says, or its problem)
-//!   -> ledger (what was seen, over time) -> judgement (what to withhold, whether to detach)
+//!   -> ledger (what was seen, over time) -> judgement (what to withhold)
 //!        steady (how often something must be seen before it counts)  \-> status
 //! ```
 //!

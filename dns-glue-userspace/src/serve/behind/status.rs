@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The server behind, as it was seen until now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BehindStatus {
-    /// Whether the program is off the interfaces, because the server behind
-    /// does not answer and `--require-fallback` is given.
-    pub detached: bool,
+    /// Whether the server behind answers for no zone at any service address,
+    /// and `--require-fallback` is given: everything passes.
+    pub nothing_answered: bool,
     /// The zones, in the order of the command line.
     pub zones: Vec<ZoneBehind>,
 }

@@ -112,15 +112,24 @@ impl Watch {
     /// Cancel safe: nothing is lost if it is not waited for.
     pub async fn changed(&mut self) -> Judgement {
         loop {
-            let judgement = self.ledger.judgement(Instant::now());
-            if judgement != self.judgement {
-                log_changes(&self.judgement, &judgement);
-                self.judgement = judgement.clone();
+            let before = self.judgement.clone();
+            let judgement = self.judge();
+            if judgement != before {
                 return judgement;
             }
             let round = self.rounds.recv().await;
             self.note(round.expect("a sender is kept"));
         }
+    }
+
+    /// What is to be done now, as [`Watch::changed`] would return it.
+    pub fn judge(&mut self) -> Judgement {
+        let judgement = self.ledger.judgement(Instant::now());
+        if judgement != self.judgement {
+            log_changes(&self.judgement, &judgement);
+            self.judgement = judgement.clone();
+        }
+        judgement
     }
 
     fn note(&mut self, round: Round) {

@@ -18,9 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// When to try again to listen on addresses that could not be bound, and to
 /// learn about a host that did not tell.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often the daemon leaves word that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(60);
-
 /// Whether what is known of the host is what the host is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follows {
@@ -51,12 +48,11 @@ impl Daemon {
     ) -> Result<End, DaemonError> {
         log::info!("ready: {}", self.summary());
         self.watch_files();
-        self.leave_word();
         self.begin_reload();
         let mut retry = interval(RETRY);
         // Ticks that nobody waited for must not come all at once.
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heartbeat = interval(HEARTBEAT);
+        let mut heartbeat = interval(self.guard.heartbeat());
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -80,7 +76,8 @@ impl Daemon {
                     retry.reset();
                 }
                 _ = retry.tick(), if !self.is_complete() => self.update().await?,
-                _ = heartbeat.tick() => self.leave_word(),
+                _ = heartbeat.tick() => self.beat(),
+                judgement = self.guard.judged() => self.heed(judgement),
                 () = files_changed(&mut self.watch) => self.wish(Wish::of("--watch")),
                 ended = self.reloads.ended(), if self.reloads.is_running() => {
                     self.end_reload(ended);
@@ -153,6 +150,7 @@ impl Daemon {
         self.addresses
             .update(snapshot, &indices, &mut self.host_maps)
             .await?;
+        self.guard.set_addresses(self.host_maps.addresses());
         Ok(())
     }
 
@@ -172,7 +170,7 @@ impl Daemon {
 
     /// Ends, and lets the program answer on.
     pub(super) fn leave(mut self) {
-        self.leave_word();
+        self.beat();
         for offloads in self.fixed_offloads.drain(..) {
             offloads.keep();
         }

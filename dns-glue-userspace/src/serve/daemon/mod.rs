@@ -12,6 +12,7 @@
 mod adopt;
 mod follow;
 mod generation;
+mod guard;
 mod reload;
 mod signals;
 mod start;
@@ -22,7 +23,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dns_glue_common::maps::MAX_ADDRESSES;
 use dns_glue_common::policy::Policy;
@@ -32,9 +33,11 @@ use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use self::adopt::Found;
 use self::follow::{End, Follows};
 use self::generation::{Generation, Made};
+use self::guard::Guard;
 use self::reload::{Reloads, Wish};
 use self::signals::{Signals, Told};
 use super::addresses::{AddressError, ServiceAddresses};
+use super::behind;
 use super::compiled::{CompileError, ZoneChoice, compile_zones};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::FallbackError;
@@ -73,6 +76,11 @@ pub struct Config {
     pub log_level: log::LevelFilter,
     /// Where the verifier's whole log goes.
     pub verifier_log: Option<PathBuf>,
+    /// When referrals are withheld because of the server behind.
+    pub behind: behind::Policy,
+    /// How long referrals are given without this process; [`Duration::MAX`] for
+    /// ever.
+    pub max_unattended: Duration,
     /// Whether to turn offloads off that hide VLAN tags.
     pub fix_offload: bool,
 }
@@ -281,6 +289,7 @@ struct Daemon {
     fixed_offloads: Vec<interfaces::FixedOffloads>,
     generation: Generation,
     addresses: ServiceAddresses,
+    guard: Guard,
     host_maps: HostMaps,
     counters: Counters,
     /// Where it leaves word of itself; nowhere if nothing stays of it.

@@ -261,7 +261,13 @@ impl Daemon {
                 from: Some(from),
             })
             .collect();
-        attach::replace(&moves, &made.loaded)?;
+        self.guard.set_zones(&made.rolls, &made.loaded.deadlines);
+        if let Err(error) = attach::replace(&moves, &made.loaded) {
+            let generation = &self.generation;
+            self.guard
+                .set_zones(&generation.rolls, &generation.loaded.deadlines);
+            return Err(error.into());
+        }
         if let Some(zones) = made.fallback.take() {
             self.addresses.replace_zones(zones);
         }

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::adopt::{self, Adopted, Found};
 use super::generation::{Generation, Made, fallback};
+use super::guard::Guard;
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
 use crate::kernel::{About, Counters, HostMaps, Loaded, PinFolder};
 use crate::serve::addresses::ServiceAddresses;
@@ -23,7 +24,8 @@ impl Daemon {
         folder: &Arc<PinFolder>,
         mut made: Made,
     ) -> Result<Self, DaemonError> {
-        let mut host_maps = HostMaps::open(folder)?;
+        let mut guard = Guard::new(&config);
+        let mut host_maps = HostMaps::open(folder, guard.attended_until())?;
         let counters = Counters::open(folder)?;
         let about = keeps_links(&config)
             .then(|| About::open(folder))
@@ -61,11 +63,15 @@ impl Daemon {
         for interface in &served {
             interface.warn_of_little_room(made.largest_body);
         }
+        let generation = Generation::begin(made, 1, &mut tasks);
+        guard.set_zones(&generation.rolls, &generation.loaded.deadlines);
+        guard.set_addresses(host_maps.addresses());
         Ok(Self {
             served,
             fixed_offloads,
-            generation: Generation::begin(made, 1, &mut tasks),
+            generation,
             addresses,
+            guard,
             host_maps,
             counters,
             about,

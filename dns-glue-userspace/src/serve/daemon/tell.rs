@@ -49,6 +49,7 @@ impl Daemon {
             program: program_status(&self.generation.loaded),
             generation: self.generation.status.clone(),
             last_reload: self.last_reload.clone(),
+            behind: self.guard.status(),
             counters: Vec::new(),
         }
     }
@@ -57,6 +58,7 @@ impl Daemon {
     pub(super) fn leave_word(&mut self) {
         let word = LastWord {
             at: unix_seconds(),
+            attended_until: self.guard.attended_until_unix(),
             control: self.config.control.clone(),
             status: self.status_without_counters(),
         };

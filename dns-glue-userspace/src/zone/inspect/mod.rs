@@ -134,6 +134,12 @@ impl<'s, 'z> Inspection<'s, 'z> {
         self.notes[notes.zone].append(notes.notes);
     }
 
+    /// Seconds until the first RRset of a proof in a zone has no valid signature
+    /// any more; 0 if one has none now, `None` if the zone proves nothing.
+    pub fn signatures_left(&self, zone: usize) -> Option<u32> {
+        self.notes[zone].signatures.seconds_left()
+    }
+
     /// Adds everything worth a warning to `faults`, zone by zone.
     pub fn finish(self, faults: &mut Vec<Fault<'z>>) {
         for (number, notes) in self.notes.into_iter().enumerate() {

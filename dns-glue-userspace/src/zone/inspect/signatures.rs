@@ -18,6 +18,9 @@ pub(super) struct Signatures<'z> {
     found: Vec<(Rrset<'z>, Option<u32>)>,
     /// Those in `found`: delegations share the NSEC3 of a proof.
     known: HashSet<Rrset<'z>>,
+    /// Seconds until the first RRset has no valid signature any more, of all
+    /// that were looked at; 0 if one has none now.
+    seconds_left: Option<u32>,
 }
 
 impl<'z> Signatures<'z> {
@@ -25,10 +28,22 @@ impl<'z> Signatures<'z> {
     pub(super) fn look_at(&mut self, proof: Proof<'z>, now: u32) {
         for rrset in proof.rrsets() {
             let left = seconds_left(rrset, now);
+            self.note(left.unwrap_or(0));
             if left.is_none_or(|left| left < EXPIRES_SOON) {
                 self.add(rrset, left);
             }
         }
+    }
+
+    /// Seconds until the first of the RRsets has no valid signature any more; 0
+    /// if one has none now, `None` if there are no RRsets.
+    pub(super) fn seconds_left(&self) -> Option<u32> {
+        self.seconds_left
+    }
+
+    fn note(&mut self, left: u32) {
+        let least = self.seconds_left.map_or(left, |least| least.min(left));
+        self.seconds_left = Some(least);
     }
 
     fn add(&mut self, rrset: Rrset<'z>, left: Option<u32>) {
@@ -39,6 +54,9 @@ impl<'z> Signatures<'z> {
 
     /// Adds those that were met behind all of these.
     pub(super) fn append(&mut self, later: Self) {
+        if let Some(left) = later.seconds_left {
+            self.note(left);
+        }
         for (rrset, left) in later.found {
             self.add(rrset, left);
         }

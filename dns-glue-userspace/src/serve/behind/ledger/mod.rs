@@ -24,9 +24,10 @@ pub struct Judgement {
     /// Service addresses at which no zone is answered; none without
     /// `--require-fallback`. They are better left to nobody.
     pub unanswered: BTreeSet<IpAddr>,
-    /// Whether the program is to leave the interfaces: no zone is answered at
-    /// any service address, and `--require-fallback` is given.
-    pub detach: bool,
+    /// Whether no zone is answered at any service address, and
+    /// `--require-fallback` is given: all zones are withheld, and whoever
+    /// announces the addresses should withdraw them.
+    pub nothing_answered: bool,
     /// Whether each zone was asked for at each address. Until then nothing is
     /// withheld that was not seen to be, and who must not attach before the
     /// server behind answers has to wait.
@@ -154,7 +155,7 @@ impl Ledger {
             judgement.unanswered = addresses
                 .filter(|address| self.is_answered_at(*address) == Some(false))
                 .collect();
-            judgement.detach = self.is_unanswered;
+            judgement.nothing_answered = self.is_unanswered;
         }
         judgement
     }
@@ -177,7 +178,7 @@ impl Ledger {
     pub fn status(&self, now: Instant) -> BehindStatus {
         let entries = self.entries.iter();
         BehindStatus {
-            detached: self.judgement(now).detach,
+            nothing_answered: self.judgement(now).nothing_answered,
             zones: entries
                 .map(|entry| entry.status(&self.addresses, self.withheld(entry, now), now))
                 .collect(),

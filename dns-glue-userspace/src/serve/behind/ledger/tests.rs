@@ -127,7 +127,7 @@ fn a_lag_is_told_once_and_withholds_the_zone_until_it_ends() {
     assert_eq!(status.zones[1].agreement, Agreement::Agrees);
     story.note(FIRST, told(8), told(7));
     assert_eq!(story.withheld(), [(String::from("a."), Withheld::Lag)]);
-    assert!(!story.judgement().detach);
+    assert!(!story.judgement().nothing_answered);
 
     // The server behind goes back.
     let events = story.note(FIRST, told(5), told(7));
@@ -202,13 +202,13 @@ fn a_server_that_falls_silent_agrees_with_nothing_new() {
 }
 
 #[test]
-fn silence_is_told_once_for_all_zones_and_detaches_if_that_is_asked_for() {
+fn silence_is_told_once_for_all_zones_and_withholds_them_if_that_is_asked_for() {
     for require_fallback in [false, true] {
         let mut story = Story::new(require_fallback);
         story.note(FIRST, told(5), told(7));
         assert_eq!(story.note(FIRST, silent(), silent()), []);
         assert_eq!(story.note(FIRST, silent(), silent()), []);
-        assert!(!story.judgement().detach);
+        assert!(!story.judgement().nothing_answered);
         let events = story.note(FIRST, silent(), silent());
         assert_eq!(
             texts(&events),
@@ -219,7 +219,7 @@ fn silence_is_told_once_for_all_zones_and_detaches_if_that_is_asked_for() {
         );
         for _ in 0..5 {
             assert_eq!(story.note(FIRST, silent(), silent()), []);
-            assert_eq!(story.judgement().detach, require_fallback);
+            assert_eq!(story.judgement().nothing_answered, require_fallback);
         }
         let judgement = story.judgement();
         assert_eq!(judgement.unanswered.contains(&FIRST), require_fallback);
@@ -229,7 +229,7 @@ fn silence_is_told_once_for_all_zones_and_detaches_if_that_is_asked_for() {
         );
 
         assert_eq!(story.note(FIRST, told(5), told(7)), []);
-        assert_eq!(story.judgement().detach, require_fallback);
+        assert_eq!(story.judgement().nothing_answered, require_fallback);
         let events = story.note(FIRST, told(5), told(7));
         assert_eq!(
             texts(&events)[0],
@@ -237,7 +237,7 @@ fn silence_is_told_once_for_all_zones_and_detaches_if_that_is_asked_for() {
         );
         assert_eq!(events.len(), 2);
         let judgement = story.judgement();
-        assert!(!judgement.detach && judgement.withheld.is_empty() && judgement.complete);
+        assert!(!judgement.nothing_answered && judgement.withheld.is_empty() && judgement.complete);
     }
 }
 
@@ -258,10 +258,10 @@ fn tcp_alone_is_not_enough_and_neither_is_udp() {
             assert_eq!(story.note(FIRST, told(5), told(7)), []);
         }
         for _ in 0..3 {
-            assert!(!story.judgement().detach);
+            assert!(!story.judgement().nothing_answered);
             story.note(FIRST, half.clone(), half.clone());
         }
-        assert!(story.judgement().detach);
+        assert!(story.judgement().nothing_answered);
     }
 }
 
@@ -272,7 +272,7 @@ fn one_zone_that_is_refused_is_withheld_alone() {
     // What is seen first counts at once.
     let unanswered = [(String::from("b."), Withheld::Unanswered)];
     assert_eq!(story.withheld(), unanswered);
-    assert!(!story.judgement().detach);
+    assert!(!story.judgement().nothing_answered);
     let status = story.ledger.status(story.now());
     let [a, b] = &status.zones[..] else {
         panic!("two zones")
@@ -285,13 +285,13 @@ fn one_zone_that_is_refused_is_withheld_alone() {
 }
 
 #[test]
-fn one_address_that_is_silent_detaches_nothing() {
+fn one_address_that_is_silent_withholds_nothing() {
     let mut story = Story::at(true, &[FIRST, SECOND]);
     story.note(FIRST, told(5), told(7));
     assert!(!story.judgement().complete);
     story.note(SECOND, silent(), silent());
     let judgement = story.judgement();
-    assert!(judgement.complete && !judgement.detach && judgement.withheld.is_empty());
+    assert!(judgement.complete && !judgement.nothing_answered && judgement.withheld.is_empty());
     assert_eq!(judgement.unanswered, BTreeSet::from([SECOND]));
 
     // A single address with another serial is enough to differ.
@@ -304,24 +304,24 @@ fn one_address_that_is_silent_detaches_nothing() {
     // The other address is gone: nothing is answered any more.
     let now = story.now();
     story.ledger.set_addresses(BTreeSet::from([SECOND]), now);
-    assert!(story.judgement().detach);
+    assert!(story.judgement().nothing_answered);
 
     // Addresses that come change nothing before they are asked.
     story
         .ledger
         .set_addresses(BTreeSet::from([FIRST, SECOND]), now);
-    assert!(story.judgement().detach);
+    assert!(story.judgement().nothing_answered);
     story.ledger.set_addresses(BTreeSet::from([FIRST]), now);
     let judgement = story.judgement();
-    assert!(judgement.detach && judgement.withheld.len() == 2 && !judgement.complete);
+    assert!(judgement.nothing_answered && judgement.withheld.len() == 2 && !judgement.complete);
     story.note(FIRST, told(5), told(7));
     let judgement = story.judgement();
-    assert!(!judgement.detach && judgement.withheld.is_empty() && judgement.complete);
+    assert!(!judgement.nothing_answered && judgement.withheld.is_empty() && judgement.complete);
 
     story.note(FIRST, silent(), silent());
     story.ledger.set_addresses(BTreeSet::new(), now);
     let judgement = story.judgement();
-    assert!(!judgement.detach && judgement.withheld.is_empty());
+    assert!(!judgement.nothing_answered && judgement.withheld.is_empty());
 }
 
 #[test]
@@ -329,11 +329,11 @@ fn nothing_is_concluded_before_each_address_was_asked() {
     let mut story = Story::at(true, &[FIRST, SECOND]);
     story.note(FIRST, silent(), silent());
     let judgement = story.judgement();
-    assert!(!judgement.detach && judgement.withheld.is_empty());
+    assert!(!judgement.nothing_answered && judgement.withheld.is_empty());
     assert_eq!(judgement.unanswered, BTreeSet::from([FIRST]));
     story.note(SECOND, silent(), silent());
     let judgement = story.judgement();
-    assert!(judgement.detach && judgement.withheld.len() == 2);
+    assert!(judgement.nothing_answered && judgement.withheld.len() == 2);
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn wrong_answers_are_told_and_withhold_nothing_while_the_zone_is_answered() {
     );
     assert_eq!(story.note(FIRST, odd(), told(7)), []);
     let judgement = story.judgement();
-    assert!(judgement.withheld.is_empty() && !judgement.detach);
+    assert!(judgement.withheld.is_empty() && !judgement.nothing_answered);
 }
 
 #[test]

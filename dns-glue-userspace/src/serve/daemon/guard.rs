@@ -1,0 +1,176 @@
+//! When the program must not answer: zones that are withheld because of the
+//! server behind, and the time until which answers are given without this
+//! process. And what its referrals carry: signatures that expire are warned of,
+//! but the server behind would send the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use dns_glue_common::deadlines::{Deadline, NEVER};
+
+use super::{Config, Daemon, FallbackChoice, keeps_links};
+use crate::kernel::{Deadlines, clock};
+use crate::serve::behind::{BehindStatus, Judgement, ProbedZone, Timing, Watch};
+use crate::serve::changes::ZoneRoll;
+use crate::serve::status::{ZoneStatus, unix_seconds};
+use crate::zone::inspect::EXPIRES_SOON;
+
+/// How often the daemon leaves word that it is there, at the least.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Watches over what the program may answer.
+pub(super) struct Guard {
+    /// The server behind; the built-in one is not watched.
+    behind: Option<Watch>,
+    /// What follows from it.
+    judgement: Judgement,
+    /// How long answers are given without this process; `None` where they end
+    /// with it.
+    max_unattended: Option<Duration>,
+    /// Zones whose signatures were warned of, and whether as past.
+    warned: BTreeMap<String, bool>,
+}
+
+impl Guard {
+    /// Watches nothing yet.
+    pub(super) fn new(config: &Config) -> Self {
+        let watch = || Watch::new(config.behind, config.policy.port, Timing::default());
+        Self {
+            behind: (config.fallback == FallbackChoice::None).then(watch),
+            judgement: Judgement::default(),
+            max_unattended: keeps_links(config).then_some(config.max_unattended),
+            warned: BTreeMap::new(),
+        }
+    }
+
+    /// How often to come back.
+    pub(super) fn heartbeat(&self) -> Duration {
+        let third = self.max_unattended.unwrap_or(Duration::MAX) / 3;
+        HEARTBEAT.min(third)
+    }
+
+    /// Until when answers are given if this process is not heard of again,
+    /// from now: nanoseconds of [`clock`].
+    pub(super) fn attended_until(&self) -> u64 {
+        match self.max_unattended {
+            Some(duration) if duration < Duration::MAX => {
+                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
+                clock::now().saturating_add(nanoseconds)
+            }
+            _ => NEVER,
+        }
+    }
+
+    /// The same in seconds of Unix time; `None` for ever.
+    pub(super) fn attended_until_unix(&self) -> Option<u64> {
+        let duration = self.max_unattended.filter(|one| *one < Duration::MAX)?;
+        Some(unix_seconds().saturating_add(duration.as_secs()))
+    }
+
+    /// Waits until something else follows from what the server behind does.
+    /// Cancel safe.
+    pub(super) async fn judged(&mut self) -> Judgement {
+        match &mut self.behind {
+            Some(behind) => behind.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// From now on these are the service addresses.
+    pub(super) fn set_addresses(&mut self, addresses: &BTreeSet<IpAddr>) {
+        if let Some(behind) = &mut self.behind {
+            behind.set_addresses(addresses);
+        }
+    }
+
+    /// From now on these zones answer, or are about to, with these deadlines.
+    pub(super) fn set_zones(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
+        if let Some(behind) = &mut self.behind {
+            behind.set_zones(rolls.iter().map(probed).collect());
+            self.judgement = behind.judge();
+        }
+        self.warned.clear();
+        self.heed(rolls, deadlines);
+    }
+
+    /// Makes the deadlines what was judged.
+    fn heed(&self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
+        for (number, roll) in (0..=u8::MAX).zip(rolls) {
+            let is_withheld = self.judgement.withheld.contains_key(&roll.apex);
+            deadlines.set(
+                number,
+                match is_withheld {
+                    true => Deadline::Withheld,
+                    false => Deadline::Never,
+                },
+            );
+        }
+    }
+
+    /// What `status` tells.
+    pub(super) fn status(&self) -> Option<BehindStatus> {
+        self.behind.as_ref().map(Watch::status)
+    }
+
+    /// Warns of signatures that expire, once when they soon will and once when
+    /// they have. Those that already had when the zone was read are told with
+    /// its other faults.
+    fn warn_of_signatures(&mut self, zones: &[ZoneStatus]) {
+        let now = unix_seconds();
+        for zone in zones {
+            let Some(until) = zone.signatures_until else {
+                continue;
+            };
+            let is_past = until <= now;
+            if !is_past && until - now > u64::from(EXPIRES_SOON) {
+                continue;
+            }
+            if self.warned.insert(zone.apex.clone(), is_past) == Some(is_past) {
+                continue;
+            }
+            let apex = &zone.apex;
+            match is_past {
+                true => log::warn!(
+                    "zone {apex}: signatures in referrals have expired: validating resolvers refuse \
+                     them, from the server behind too"
+                ),
+                false => log::warn!(
+                    "zone {apex}: the first signatures in referrals expire in {} hours",
+                    (until - now) / 3600
+                ),
+            }
+        }
+    }
+}
+
+/// What the server behind is asked of a zone.
+fn probed(roll: &ZoneRoll) -> ProbedZone {
+    ProbedZone {
+        apex: roll.apex.clone(),
+        serial: roll.serial,
+        delegation: roll.first_delegation(),
+    }
+}
+
+impl Daemon {
+    /// Heeds what was judged of the server behind.
+    pub(super) fn heed(&mut self, judgement: Judgement) {
+        self.guard.judgement = judgement;
+        let generation = &self.generation;
+        self.guard
+            .heed(&generation.rolls, &generation.loaded.deadlines);
+    }
+
+    /// Tells the program, and whoever asks later, that this process is there.
+    pub(super) fn beat(&mut self) {
+        let until = self.guard.attended_until();
+        if until != NEVER
+            && let Err(error) = self.host_maps.set_attended_until(until)
+        {
+            log::warn!("answers may end at --max-unattended: {error}");
+        }
+        self.guard.warn_of_signatures(&self.generation.zones);
+        self.leave_word();
+    }
+}
