@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
 use dns_glue::host::{MemoryFrame, MemoryHost, MemoryKept};
-use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
+use dns_glue::kernel::load::{self, ProgramFacts};
+use dns_glue::kernel::{Counters, HostMaps, LoadError, LoadOptions, Loaded};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
@@ -118,30 +119,32 @@ pub struct Program {
 impl Program {
     /// Loads the program.
     pub fn load(memory: Memory) -> Self {
+        Self::try_load(memory).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Loads the program, unless the kernel refuses it.
+    pub fn try_load(memory: Memory) -> Result<Self, LoadError> {
         let options = LoadOptions {
             policy: memory.policy,
             log_level: log::LevelFilter::Off,
             verifier_log: None,
         };
-        let (loaded, mut maps, counters) =
-            load::load(&memory.generation, &options).unwrap_or_else(|error| panic!("{error}"));
+        let (loaded, mut maps, counters) = load::load(&memory.generation, &options)?;
         if memory.host.index == LOOPBACK {
-            maps.set_interface(LOOPBACK, memory.host.interface)
-                .expect("a free entry");
+            maps.set_interface(LOOPBACK, memory.host.interface)?;
         }
-        maps.set_addresses(&service_addresses())
-            .expect("free entries");
-        Self {
+        maps.set_addresses(&service_addresses())?;
+        Ok(Self {
             memory,
             loaded,
             _maps: maps,
             counters,
-        }
+        })
     }
 
     /// What the kernel tells of the program.
-    pub fn describe(&self) -> String {
-        format!("{:?}", self.loaded.program)
+    pub fn facts(&self) -> ProgramFacts {
+        self.loaded.program
     }
 
     /// Runs the program in the kernel: what it does with the frame, and the
@@ -166,16 +169,7 @@ impl Program {
     pub fn run_counted(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
         let before = self.counters();
         let (action, octets) = self.run(frame);
-        let counted: Vec<(Reason, u64)> = self
-            .counters()
-            .into_iter()
-            .zip(before)
-            .map(|((reason, after), (_, before))| (reason, after - before))
-            .filter(|(_, packets)| *packets != 0)
-            .collect();
-        let [(reason, 1)] = counted[..] else {
-            panic!("one packet is counted as {counted:?}");
-        };
+        let reason = one_outcome(&before, &self.counters());
         assert_eq!(action, reason.action(), "{reason:?}");
         (reason, octets)
     }
@@ -193,4 +187,19 @@ impl Program {
             .map(|(_, packets)| packets)
             .sum()
     }
+}
+
+/// The outcome of the one packet that was counted between two readings of the
+/// counters.
+pub fn one_outcome(before: &[(Reason, u64)], after: &[(Reason, u64)]) -> Reason {
+    let counted: Vec<(Reason, u64)> = after
+        .iter()
+        .zip(before)
+        .map(|((reason, after), (_, before))| (*reason, after - before))
+        .filter(|(_, packets)| *packets != 0)
+        .collect();
+    let [(reason, 1)] = counted[..] else {
+        panic!("one packet is counted as {counted:?}");
+    };
+    reason
 }
