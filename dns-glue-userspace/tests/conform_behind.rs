@@ -50,10 +50,8 @@ impl Served {
                 large: "com.",
             };
         }
-        let path = zones::testdata().join("example.zone");
-        let text = std::fs::read(path).expect("the example zone");
         Self {
-            zones: vec![("glue.example.", text)],
+            zones: vec![("glue.example.", zones::EXAMPLE.to_vec())],
             parsed: vec![zones::example()],
             below_child: Vec::new(),
             large: "huge.glue.example.",

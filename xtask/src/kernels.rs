@@ -1,8 +1,8 @@
 //! `cargo xtask kernels`: the program before the verifiers of other kernels,
-//! in qemu without KVM.
+//! and its answers there, in qemu without KVM.
 
 mod boot;
-mod image;
+mod debian_kernel;
 mod initramfs;
 
 use std::{fs, path::PathBuf};
@@ -13,23 +13,31 @@ use crate::{
     command::{run as run_command, say},
     packages, setup, workspace,
 };
+use boot::Verdict;
+use debian_kernel::NEWEST;
+
+/// The kernels of Debian's releases that have what the program needs, and the
+/// newest: what is right on all of them is right in between.
+const MATRIX: [&str; 3] = ["6.1", "6.12", NEWEST];
 
 /// Which kernels.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Load the program but do not attach it
+    /// Load the programs, and try nothing else
     #[arg(long)]
     load_only: bool,
-    /// Debian's kernels by the start of their version, such as 6.1 or 6.12
-    #[arg(required = true, value_name = "VERSION")]
+    /// Debian's kernels by the start of their version, such as 6.1 or 6.12, or
+    /// `newest` [default: 6.1 6.12 newest]
+    #[arg(value_name = "VERSION")]
     versions: Vec<String>,
 }
 
-/// Boots each kernel with our own init, which loads the program, and prints a
-/// table of what the verifiers said.
+/// Boots each kernel with our own init, which tries the program, and prints a
+/// table of what came of it.
 ///
 /// # Errors
-/// When a kernel cannot be had or refuses the program.
+/// When a kernel cannot be had, refuses the program, or gets another answer
+/// from it.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         bail!("the kernels are x86-64 ones, and the probe is built for this machine");
@@ -38,36 +46,38 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     packages::ensure(&packages::FOR_KERNELS)?;
     let probe = build_probe()?;
     let probe = fs::read(&probe).with_context(|| format!("read {}", probe.display()))?;
-    let initramfs = workspace::below_target("kernels").join("initramfs.cpio");
     fs::create_dir_all(workspace::below_target("kernels")).context("make target/kernels")?;
-    fs::write(&initramfs, initramfs::archive(&probe)).context("write the initramfs")?;
 
-    let mut rows = Vec::new();
-    for version in &arguments.versions {
-        let image = image::obtain(version)?;
-        say(&format!("booting {}", image.display()));
-        rows.push(boot::verdict(&image, &initramfs, arguments.load_only)?);
+    let versions = match &arguments.versions[..] {
+        [] => MATRIX.map(str::to_owned).into(),
+        versions => versions.to_vec(),
+    };
+    // Before the first is booted: one that cannot be had is known at once.
+    let kernels: Vec<_> = versions
+        .iter()
+        .map(|version| debian_kernel::obtain(version))
+        .collect::<Result<_>>()?;
+    let mut verdicts = Vec::new();
+    for kernel in &kernels {
+        say(&format!("booting {}", kernel.image().display()));
+        verdicts.push(boot::verdict(kernel, &probe, arguments.load_only)?);
     }
-    print!("{}", table(&rows));
-    if rows.iter().all(boot::Verdict::is_good) {
+    print!("{}", table(&verdicts));
+    let is_good = |verdict: &Verdict| verdict.is_good(arguments.load_only);
+    if verdicts.iter().all(is_good) {
         Ok(())
     } else {
-        bail!("a kernel refused the program");
+        bail!("on a kernel the program does not do what it should");
     }
 }
 
 /// Builds the init of the machine: a static binary, since nothing else is in
-/// it.
+/// it, and one of the release profile, since qemu interprets it.
 fn build_probe() -> Result<PathBuf> {
     const TARGET: &str = "x86_64-unknown-linux-gnu";
     let mut build = workspace::cargo();
-    build.args([
-        "build",
-        "--package",
-        "dns-glue-userspace",
-        "--bin",
-        "kernel-probe",
-    ]);
+    build.args(["build", "--release", "--package", "dns-glue-userspace"]);
+    build.args(["--bin", "kernel-probe"]);
     build.args(["--target", TARGET, "--target-dir", "target"]);
     // Of the probe only: with a target given, build scripts do not see it.
     build.env(
@@ -76,32 +86,48 @@ fn build_probe() -> Result<PathBuf> {
     );
     run_command(&mut build).context("build the probe")?;
     Ok(workspace::below_target(TARGET)
-        .join("debug")
+        .join("release")
         .join("kernel-probe"))
 }
 
-fn table(rows: &[boot::Verdict]) -> String {
-    let mut table = format!(
-        "{:<32} {:<7} {:<9} {}\n",
-        "kernel", "loaded", "answered", "instructions"
-    );
-    for row in rows {
-        let instructions = row
-            .instructions
-            .map_or("?".to_owned(), |count| count.to_string());
-        let answered = match row.answered {
-            Some(answered) => yes_or_no(answered),
-            None => "-",
-        };
-        table += &format!(
-            "{:<32} {:<7} {answered:<9} {instructions}\n",
-            row.release,
-            yes_or_no(row.loaded)
-        );
+/// The columns of the table.
+const HEAD: [&str; 7] = [
+    "kernel",
+    "loaded",
+    "instructions",
+    "JIT octets",
+    "golden packets",
+    "veth native",
+    "veth generic",
+];
+
+fn table(verdicts: &[Verdict]) -> String {
+    let head = HEAD.map(str::to_owned);
+    let rows: Vec<_> = [head]
+        .into_iter()
+        .chain(verdicts.iter().map(cells))
+        .collect();
+    let width = rows.iter().map(|row| row[0].len()).max().unwrap_or(0);
+    let mut table = String::new();
+    for [kernel, cells @ ..] in &rows {
+        table += &format!("{kernel:<width$}");
+        for (cell, head) in cells.iter().zip(&HEAD[1..]) {
+            table += &format!("  {cell:>width$}", width = head.len());
+        }
+        table.push('\n');
     }
     table
 }
 
-fn yes_or_no(is_so: bool) -> &'static str {
-    if is_so { "yes" } else { "no" }
+fn cells(verdict: &Verdict) -> [String; 7] {
+    let number = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
+    [
+        verdict.release.clone(),
+        if verdict.loaded { "yes" } else { "no" }.to_owned(),
+        number(verdict.instructions),
+        number(verdict.jited),
+        verdict.golden.to_string(),
+        verdict.veth_native.to_string(),
+        verdict.veth_generic.to_string(),
+    ]
 }

@@ -46,8 +46,8 @@ pub const FOR_BENCH: [&str; 6] = [
 /// What `cargo xtask tld` signs with, and unpacks names with.
 pub const FOR_TLD: [&str; 2] = ["bind9-utils", "xz-utils"];
 
-/// What `cargo xtask kernels` runs.
-pub const FOR_KERNELS: [&str; 1] = ["qemu-system-x86"];
+/// What `cargo xtask kernels` runs, and unpacks modules with.
+pub const FOR_KERNELS: [&str; 2] = ["qemu-system-x86", "xz-utils"];
 
 /// Services of [`FOR_TESTS`] and [`FOR_BENCH`], which Debian starts when it installs them and
 /// again at the next start of the machine.

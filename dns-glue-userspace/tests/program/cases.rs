@@ -4,6 +4,7 @@
 #[path = "nsec3.rs"]
 mod nsec3;
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use dns_glue::compile::Generation;
@@ -171,6 +172,12 @@ pub struct Case {
     pub frame: Vec<u8>,
     pub reason: Reason,
     pub answer: Option<Answer>,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {}: {}", self.setup, self.path.source, self.what)
+    }
 }
 
 impl Case {

@@ -10,16 +10,11 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 
 use super::query::{Query, edns_flag};
 use super::reply::{Record, Reply};
-use super::zones;
 
 /// The name of the zone.
 pub const APEX: &str = "odd.example.";
 
-/// The text of the zone.
-pub fn zone_text() -> Vec<u8> {
-    let path = zones::testdata().join("oddities.zone");
-    std::fs::read(path).expect("the zone of oddities")
-}
+static ANSWERS: &str = include_str!("../../testdata/oddities.answers");
 
 /// A query and what it gets.
 pub struct Golden {
@@ -75,9 +70,7 @@ struct Records {
 
 /// Every golden answer.
 pub fn golden() -> Vec<Golden> {
-    let path = zones::testdata().join("oddities.answers");
-    let text = std::fs::read_to_string(path).expect("the answers");
-    let blocks = text.split("\n[").skip(1);
+    let blocks = ANSWERS.split("\n[").skip(1);
     blocks.flat_map(oddity).collect()
 }
 

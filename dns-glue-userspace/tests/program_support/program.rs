@@ -6,8 +6,9 @@ use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
 use dns_glue::host::{MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept};
+use dns_glue::kernel::load::{self, ProgramFacts};
 use dns_glue::kernel::test_run::LOOPBACK;
-use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, clock, load};
+use dns_glue::kernel::{Counters, HostMaps, LoadError, LoadOptions, Loaded, clock};
 use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
@@ -144,35 +145,39 @@ pub struct Program {
 impl Program {
     /// Loads the program.
     pub fn load(memory: Memory) -> Self {
+        Self::try_load(memory).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Loads the program, unless the kernel refuses it.
+    pub fn try_load(memory: Memory) -> Result<Self, LoadError> {
         let options = LoadOptions {
             policy: memory.policy,
             log_level: log::LevelFilter::Off,
             verifier_log: None,
         };
-        let (loaded, mut maps, counters) =
-            load::load(&memory.generation, &options).unwrap_or_else(|error| panic!("{error}"));
-        match memory.host.index {
-            LOOPBACK => maps.set_loopback(memory.host.interface, service_addresses()),
-            _ => maps.set_addresses(&service_addresses()).map(|_| ()),
+        let (loaded, mut maps, counters) = load::load(&memory.generation, &options)?;
+        if memory.host.index == LOOPBACK {
+            maps.set_loopback(memory.host.interface, service_addresses())?;
+        } else {
+            maps.set_addresses(&service_addresses())?;
         }
-        .expect("free entries");
         let mut program = Self {
             memory,
             loaded,
             maps,
             counters,
         };
-        program.follow_deadlines();
-        program
+        program.follow_deadlines()?;
+        Ok(program)
     }
 
     /// Changes until when answers may be given, on the host and in the kernel.
     pub fn change_deadlines(&mut self, change: impl FnOnce(&mut Memory)) {
         change(&mut self.memory);
-        self.follow_deadlines();
+        self.follow_deadlines().expect("a table");
     }
 
-    fn follow_deadlines(&mut self) {
+    fn follow_deadlines(&mut self) -> Result<(), LoadError> {
         let Memory {
             host, deadlines, ..
         } = &self.memory;
@@ -180,14 +185,12 @@ impl Program {
             self.loaded.deadlines.set(*zone, *deadline);
             assert_eq!(self.loaded.deadlines.get(*zone), *deadline);
         }
-        self.maps
-            .set_attended_until(host.attended_until)
-            .expect("a table");
+        Ok(self.maps.set_attended_until(host.attended_until)?)
     }
 
     /// What the kernel tells of the program.
-    pub fn describe(&self) -> String {
-        format!("{:?}", self.loaded.program)
+    pub fn facts(&self) -> ProgramFacts {
+        self.loaded.program
     }
 
     /// Runs the program in the kernel: what it does with the frame, and the
@@ -212,16 +215,7 @@ impl Program {
     pub fn run_counted(&self, frame: &[u8]) -> (Reason, Vec<u8>) {
         let before = self.counters();
         let (action, octets) = self.run(frame);
-        let counted: Vec<(Reason, u64)> = self
-            .counters()
-            .into_iter()
-            .zip(before)
-            .map(|((reason, after), (_, before))| (reason, after - before))
-            .filter(|(_, packets)| *packets != 0)
-            .collect();
-        let [(reason, 1)] = counted[..] else {
-            panic!("one packet is counted as {counted:?}");
-        };
+        let reason = one_outcome(&before, &self.counters());
         assert_eq!(action, reason.action(), "{reason:?}");
         (reason, octets)
     }
@@ -239,4 +233,19 @@ impl Program {
             .map(|(_, packets)| packets)
             .sum()
     }
+}
+
+/// The outcome of the one packet that was counted between two readings of the
+/// counters.
+pub fn one_outcome(before: &[(Reason, u64)], after: &[(Reason, u64)]) -> Reason {
+    let counted: Vec<(Reason, u64)> = after
+        .iter()
+        .zip(before)
+        .map(|((reason, after), (_, before))| (*reason, after - before))
+        .filter(|(_, packets)| *packets != 0)
+        .collect();
+    let [(reason, 1)] = counted[..] else {
+        panic!("one packet is counted as {counted:?}");
+    };
+    reason
 }

@@ -9,6 +9,13 @@ use dns_glue::zone::master_file;
 use dns_glue::zone::records::Zone;
 use domain::base::Name;
 
+// Inside, because the machines of `cargo xtask kernels` have no files.
+/// The text of glue.example.
+pub static EXAMPLE: &[u8] = include_bytes!("../../testdata/example.zone");
+static SIGNED: &[u8] = include_bytes!("../../testdata/fallback/signed.zone");
+/// The text of odd.example.
+pub static ODDITIES: &[u8] = include_bytes!("../../testdata/oddities.zone");
+
 /// A name from text.
 pub fn name(text: &str) -> Name<Vec<u8>> {
     Name::vec_from_str(text).expect("a name")
@@ -21,17 +28,17 @@ pub fn testdata() -> PathBuf {
 
 /// glue.example., which holds every case of a delegation; not signed.
 pub fn example() -> Zone {
-    read("glue.example.", &testdata().join("example.zone"))
+    parse("glue.example.", "example.zone", EXAMPLE)
 }
 
 /// signed.example., signed with NSEC.
 pub fn signed() -> Zone {
-    read("signed.example.", &testdata().join("fallback/signed.zone"))
+    parse("signed.example.", "fallback/signed.zone", SIGNED)
 }
 
 /// odd.example., signed with NSEC, of which `oddities.answers` tells.
 pub fn oddities() -> Zone {
-    read("odd.example.", &testdata().join("oddities.zone"))
+    parse("odd.example.", "oddities.zone", ODDITIES)
 }
 
 /// A zone from text; its SOA and NS are given.
@@ -39,7 +46,12 @@ pub fn from_text(apex: &str, records: &str) -> Zone {
     let text = format!(
         "$TTL 3600\n@ SOA ns hostmaster 1 7200 900 1209600 300\n@ NS ns.elsewhere.example.\n{records}"
     );
-    let zone = master_file::read_text(&name(apex), Path::new("text"), text.as_bytes());
+    parse(apex, "text", text.as_bytes())
+}
+
+/// A zone from the text of a file; errors have the file's name.
+fn parse(apex: &str, file: &str, text: &[u8]) -> Zone {
+    let zone = master_file::read_text(&name(apex), Path::new(file), text);
     zone.unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -77,8 +89,7 @@ pub fn real_text(file: &str) -> Option<Vec<u8>> {
 /// A real zone.
 pub fn real(apex: &str, file: &str) -> Option<Zone> {
     let text = real_text(file)?;
-    let zone = master_file::read_text(&name(apex), Path::new(file), &text);
-    Some(zone.unwrap_or_else(|errors| panic!("{errors}")))
+    Some(parse(apex, file, &text))
 }
 
 /// Compiles zones that are served together.

@@ -1,14 +1,15 @@
 //! The machine's only file system: a cpio archive of the "newc" form with one
-//! program in it (the kernel's Documentation/driver-api/early-userspace).
+//! program and one module in it (the kernel's Documentation/driver-api/early-userspace).
 
 /// File types and permissions as in st_mode(7).
 const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
+const FILE: u32 = 0o100_644;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
 /// The archive with `init` as the first process, an empty folder for each file
-/// system that it mounts, and the console for its output.
-pub fn archive(init: &[u8]) -> Vec<u8> {
+/// system that it mounts, the console for its output, and the driver of veth.
+pub fn archive(init: &[u8], veth: &[u8]) -> Vec<u8> {
     let mut archive = Archive::default();
     for folder in ["dev", "proc", "sys"] {
         archive.push(folder, DIRECTORY, (0, 0), &[]);
@@ -16,6 +17,7 @@ pub fn archive(init: &[u8]) -> Vec<u8> {
     // Without it the kernel starts init with no output at all.
     archive.push("dev/console", CHARACTER_DEVICE, (5, 1), &[]);
     archive.push("init", PROGRAM, (0, 0), init);
+    archive.push("veth.ko", FILE, (0, 0), veth);
     archive.finish()
 }
 
@@ -74,21 +76,21 @@ mod tests {
 
     #[test]
     fn each_entry_begins_on_a_multiple_of_four() {
-        let archive = archive(b"12345");
+        let archive = archive(b"12345", b"123");
         let starts: Vec<_> = archive
             .windows(6)
             .enumerate()
             .filter(|(_, w)| *w == b"070701")
             .map(|(at, _)| at)
             .collect();
-        assert_eq!(starts.len(), 6);
+        assert_eq!(starts.len(), 7);
         assert!(starts.iter().all(|at| at % 4 == 0));
         assert_eq!(archive.len() % 4, 0);
     }
 
     #[test]
     fn the_program_is_in_it_whole() {
-        let archive = archive(b"12345");
+        let archive = archive(b"12345", b"123");
         let at = archive
             .windows(5)
             .position(|w| w == b"init\0")
