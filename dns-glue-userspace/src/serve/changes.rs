@@ -66,7 +66,9 @@ impl Roll {
 fn contents(delegation: &Delegation<'_>) -> [u8; HASH_OCTETS] {
     let mut hasher = HASHES.build_hasher();
     let mut add = |rrset: Rrset<'_>| {
-        rrset.owner().as_slice().hash(&mut hasher);
+        // In whatever case: it is the same name.
+        let owner = rrset.owner().as_slice().iter();
+        owner.for_each(|octet| octet.to_ascii_lowercase().hash(&mut hasher));
         (rrset.rtype().to_int(), rrset.ttl(), rrset.len()).hash(&mut hasher);
         rrset.records().for_each(|data| data.hash(&mut hasher));
     };
@@ -262,11 +264,11 @@ mod tests {
     fn delegations_come_go_and_change() {
         let before = roll(
             7,
-            "a NS ns.void.\nb NS ns.void.\nx.b2 NS ns.void.\nc NS ns.c\nns.c A 192.0.2.1\nd NS ns.void.\nd DS 1 8 2 00\n",
+            "a NS ns.void.\nb NS ns.void.\nx.b2 NS ns.void.\nc NS ns.c\nns.c A 192.0.2.1\nd NS ns.void.\n",
         );
         let after = roll(
             8,
-            "A NS ns.void.\nx.b2 NS ns.void.\nz.b NS ns.void.\nc NS ns.c\nns.c A 192.0.2.2\nd NS ns.void.\nd DS 1 8 2 01\ne NS ns.void.\n",
+            "A NS ns.void.\nx.b2 NS ns.void.\nz.b NS ns.void.\nc NS ns.c\nns.c A 192.0.2.2\nd NS ns2.void.\ne NS ns.void.\n",
         );
         let changes = ZoneChanges::between(&before, &after);
         assert_eq!(changes.added.listed, ["z.b.test.", "e.test."]);
@@ -281,6 +283,27 @@ mod tests {
         assert_eq!(back.changed, changes.changed);
         assert_eq!(back.serial_order(), Ordering::Greater);
         assert!(ZoneChanges::between(&before, &before).is_nothing());
+    }
+
+    #[test]
+    fn a_ds_record_is_a_change_and_a_signature_is_not() {
+        let signed = |digest: &str, expires: u32| {
+            let sign = |owner: &str, covered: &str| {
+                format!("{owner} RRSIG {covered} 13 2 60 {expires} 20200101000000 1 test. AAAA\n")
+            };
+            let records = [
+                String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC a NS SOA RRSIG NSEC DNSKEY\n"),
+                sign("@", "SOA"),
+                format!("a NS ns.void.\na DS 1 13 2 {digest}\n"),
+                sign("a", "DS"),
+            ];
+            roll(1, &records.concat())
+        };
+        let before = signed("00", 1_900_000_000);
+        let resigned = ZoneChanges::between(&before, &signed("00", 1_900_000_001));
+        assert!(resigned.is_nothing(), "{resigned:?}");
+        let rolled = ZoneChanges::between(&before, &signed("01", 1_900_000_000));
+        assert_eq!(rolled.changed.listed, ["a.test."]);
     }
 
     #[test]
