@@ -10,7 +10,8 @@
 //! ```
 //!
 //! [`host`] says what is answered for, [`index`] finds the delegation,
-//! [`referral`] holds what is said of it, [`kept`] what was said lately.
+//! [`referral`] holds what is said of it, [`kept`] what was said lately;
+//! [`route`] asks the kernel where a reply goes, if it is to be asked.
 //!
 //! # Invariants
 //!
@@ -54,5 +55,6 @@ pub mod policy;
 pub mod reason;
 pub mod referral;
 pub mod respond;
+pub mod route;
 pub mod traffic;
 pub mod wire;

@@ -8,12 +8,13 @@
 //!
 //!     cargo bench --bench respond
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns_glue::compile::{self, Generation};
+use dns_glue::host::routes::Routes;
 use dns_glue::host::{CLIENT, Ends, MemoryFrame, MemoryHost, MemoryKept, SERVER, write_frame};
 use dns_glue::report::query::{Edns, write_query};
 use dns_glue::zone::cuts::find_cuts;
@@ -134,6 +135,8 @@ fn host() -> MemoryHost {
             AddressKey::from(IpAddr::V6(SERVER)),
             AddressKey::from(IpAddr::V4(SERVER_IPV4)),
         ]),
+        virtual_macs: Vec::new(),
+        vlans: HashMap::new(),
     }
 }
 
@@ -154,6 +157,7 @@ fn benches(criterion: &mut Criterion) {
             tail_room: ROOM,
             head_room: 0,
             interface: host.index,
+            routes: Routes::default(),
         };
         let mut answer = || {
             frame.octets.clear();

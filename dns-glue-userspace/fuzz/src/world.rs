@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::ptr;
 
 use dns_glue::compile::Generation;
+use dns_glue::host::routes::Routes;
 use dns_glue::host::{MemoryFrame, MemoryKept};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::Host;
-use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::maps::{AddressKey, Interface, Vlan};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
@@ -59,6 +60,14 @@ impl Host for Server {
     fn is_service_address(&self, address: &AddressKey) -> bool {
         *address == AddressKey::from_ipv4(SERVER_V4.octets())
             || *address == AddressKey::from_ipv6(SERVER_V6.octets())
+    }
+
+    fn has_virtual_mac(&self, _: u32, _: u64) -> bool {
+        false
+    }
+
+    fn vlan(&self, _: u32) -> Option<&Vlan> {
+        None
     }
 }
 
@@ -133,6 +142,7 @@ impl World {
             tail_room: arrival.tail_room,
             head_room: arrival.head_room,
             interface: INTERFACE,
+            routes: Routes::default(),
         };
         let server = Server(Interface {
             mac: SERVER_MAC,

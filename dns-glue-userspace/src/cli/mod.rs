@@ -124,7 +124,8 @@ mod tests {
         parse(
             "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
              --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
-             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict --watch --pins /sys/fs/bpf/x",
+             --pass-ecs --copy-cd --nsid ns1.example --mac 00:00:5e:00:01:33 eth1=00:00:5e:00:02:33 \
+             --reply-via fib --fallback embedded --control /tmp/x --log-level debug --strict --watch --pins /sys/fs/bpf/x",
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
@@ -172,6 +173,14 @@ mod tests {
             (
                 "dns-glue run --iface eth0 --zone .=x --cookies answer",
                 "--cookies",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --mac 33:33:00:00:00:01",
+                "--mac",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --reply-via arp",
+                "--reply-via",
             ),
             ("dns-glue verify --against localhost", "--against"),
             ("dns-glue verify --against ::1 --sample 0", "--sample"),

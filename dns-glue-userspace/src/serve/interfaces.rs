@@ -1,11 +1,10 @@
 //! The interfaces that the daemon serves: from names to attached programs.
 
-use std::collections::BTreeMap;
-
-use dns_glue_common::maps::{Interface, MAX_INTERFACES};
+use dns_glue_common::maps::MAX_INTERFACES;
 
 use super::network::{Link, LinkKind, Snapshot};
 use super::offloads::{self, TagOffload};
+use super::paths::Paths;
 use super::status::{InterfaceStatus, mac_text};
 use crate::kernel::attach::{self, AttachError, AttachMode, ModeChoice};
 use crate::kernel::{Attachment, HostMaps, Loaded, Target, XdpLink};
@@ -195,20 +194,6 @@ fn target(link: &Link) -> Target {
         mtu: link.mtu,
         occupied_by: link.xdp_program,
     }
-}
-
-/// What the program needs to know of the interfaces, by their numbers.
-pub fn entries(links: &[Link]) -> BTreeMap<u32, Interface> {
-    let entries = links.iter().map(|link| Some((link.index, entry(link)?)));
-    entries.flatten().collect()
-}
-
-/// What the program needs to know of an interface.
-fn entry(link: &Link) -> Option<Interface> {
-    Some(Interface {
-        mac: link.mac?,
-        mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
-    })
 }
 
 /// Offloads that `--fix-offload` turned off; its drop turns them on again.
@@ -424,6 +409,7 @@ impl Served {
     pub fn update(
         &mut self,
         snapshot: &Snapshot,
+        paths: &Paths,
         program: u32,
         host_maps: &mut HostMaps,
     ) -> Result<(), crate::kernel::LoadError> {
@@ -442,10 +428,10 @@ impl Served {
         if (now.mac, now.mtu) != (self.link.mac, self.link.mtu) {
             let mac = now.mac.map_or_else(|| String::from("none"), mac_text);
             log::info!("{}: MTU {}, MAC address {mac}", now.name, now.mtu);
-            match entry(now) {
-                Some(entry) => host_maps.set_interface(now.index, entry)?,
-                None => host_maps.remove_interface(now.index)?,
-            }
+        }
+        match paths.entry(now, snapshot) {
+            Some(entry) => host_maps.set_interface(now.index, entry)?,
+            None => host_maps.remove_interface(now.index)?,
         }
         let has_program = now.xdp_program == Some(program);
         if self.has_program && !has_program {
@@ -468,7 +454,8 @@ impl Served {
     }
 
     /// What `status` says of it.
-    pub fn status(&self) -> InterfaceStatus {
+    pub fn status(&self, paths: &Paths) -> InterfaceStatus {
+        let virtual_macs = paths.macs_of(&self.link.name);
         InterfaceStatus {
             name: self.link.name.clone(),
             index: self.link.index,
@@ -476,6 +463,7 @@ impl Served {
             attached: self.attachment.is_some() && self.has_program,
             mtu: self.link.mtu,
             mac: self.link.mac.map(mac_text).unwrap_or_default(),
+            virtual_macs: virtual_macs.into_iter().map(mac_text).collect(),
         }
     }
 }
@@ -492,6 +480,7 @@ mod tests {
             mtu: 1500,
             kind,
             lower: (kind == LinkKind::Vlan).then_some(2),
+            tag: None,
             master: name.starts_with("port").then_some(6),
             xdp_program: (name == "taken").then_some(u32::MAX),
             xdp_is_generic: false,
@@ -576,12 +565,5 @@ mod tests {
             chosen.iter().map(|link| link.index).collect::<Vec<_>>(),
             [2, 1]
         );
-    }
-
-    #[test]
-    fn large_mtus_are_told_as_the_largest() {
-        let mut link = snapshot().links.remove(1);
-        link.mtu = 65536;
-        assert_eq!(entry(&link).expect("Ethernet").mtu, u16::MAX);
     }
 }

@@ -1,5 +1,9 @@
 //! Hosts and daemons for the tests of `dns-glue run`.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+pub mod packet;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};

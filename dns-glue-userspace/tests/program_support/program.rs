@@ -1,21 +1,26 @@
 //! The program in the kernel, run by `BPF_PROG_TEST_RUN`, and the same
 //! decisions on the host.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
+use dns_glue::host::routes::{Route, Routes};
 use dns_glue::host::{MemoryFrame, MemoryHost, MemoryKept};
-use dns_glue::kernel::{Counters, HostMaps, LoadOptions, Loaded, load};
+use dns_glue::kernel::attach::{self, ModeChoice};
+use dns_glue::kernel::{
+    Attachment, Counters, HostMaps, LoadOptions, Loaded, ServedInterface, Target, load,
+};
 use dns_glue_common::frame::Scratch;
-use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::frame::vlan::Vlans;
+use dns_glue_common::maps::{AddressKey, Interface, Vlan};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
 
-use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
+use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6, VIRTUAL_MAC};
 
-/// The loopback interface, which every run comes in on.
+/// The loopback interface, which runs come in on if no other is named.
 const LOOPBACK: u32 = 1;
 /// Octets that the kernel gives a test run in one buffer: a page without room
 /// in front and the bookkeeping behind.
@@ -28,6 +33,9 @@ pub const POLICY: Policy = Policy::DEFAULT;
 /// interface and two service addresses.
 pub struct Memory {
     host: MemoryHost,
+    /// The index of the interface that frames come in on.
+    ingress: u32,
+    routes: Routes,
     policy: Policy,
     generation: Generation,
 }
@@ -44,7 +52,11 @@ impl Memory {
                     mtu: 1500,
                 },
                 addresses: addresses.collect(),
+                virtual_macs: vec![VIRTUAL_MAC],
+                vlans: HashMap::new(),
             },
+            ingress: LOOPBACK,
+            routes: Routes::default(),
             policy: Policy {
                 flags: policy.flags | generation.policy_flags,
                 ..policy
@@ -56,6 +68,23 @@ impl Memory {
     /// Gives the interface another MTU.
     pub fn set_mtu(&mut self, mtu: u16) {
         self.host.interface.mtu = mtu;
+    }
+
+    /// Makes it the interface of that index.
+    pub fn set_interface(&mut self, index: u32) {
+        self.host.index = index;
+        self.ingress = index;
+    }
+
+    /// Puts a VLAN interface of that index on top of it.
+    pub fn add_vlan(&mut self, index: u32, vlans: Vlans) {
+        let carrier = self.host.index;
+        self.host.vlans.insert(index, Vlan { carrier, vlans });
+    }
+
+    /// Tells the routing table on the host of an address.
+    pub fn add_route(&mut self, destination: IpAddr, route: Route) {
+        self.routes.add(AddressKey::from(destination), route);
     }
 
     /// Makes the interface one that the program was not attached to.
@@ -75,7 +104,8 @@ impl Memory {
             octets: frame.to_vec(),
             tail_room,
             head_room,
-            interface: LOOPBACK,
+            interface: self.ingress,
+            routes: self.routes.clone(),
         };
         let mut scratch = Box::new(Scratch::EMPTY);
         let reason = respond(
@@ -113,6 +143,7 @@ pub struct Program {
     // Held, because the program reads them.
     _maps: HostMaps,
     counters: Counters,
+    attachment: Option<Attachment>,
 }
 
 impl Program {
@@ -125,8 +156,14 @@ impl Program {
         };
         let (loaded, mut maps, counters) =
             load::load(&memory.generation, &options).unwrap_or_else(|error| panic!("{error}"));
-        if memory.host.index == LOOPBACK {
-            maps.set_interface(LOOPBACK, memory.host.interface)
+        if memory.host.index == memory.ingress {
+            let vlans = memory.host.vlans.iter();
+            let served = ServedInterface {
+                virtual_macs: memory.host.virtual_macs.iter().copied().collect(),
+                vlans: vlans.map(|(index, vlan)| (*index, vlan.vlans)).collect(),
+                ..memory.host.interface.into()
+            };
+            maps.set_interface(memory.ingress, served)
                 .expect("a free entry");
         }
         maps.set_addresses(&service_addresses())
@@ -136,7 +173,21 @@ impl Program {
             loaded,
             _maps: maps,
             counters,
+            attachment: None,
         }
+    }
+
+    /// Puts the program on the interface that its frames come in on; without
+    /// that the kernel runs it on frames of `lo` only.
+    pub fn attach(&mut self, name: &str, choice: ModeChoice) {
+        let target = Target {
+            name: name.to_owned(),
+            index: self.memory.ingress,
+            mtu: self.memory.host.interface.mtu.into(),
+            occupied_by: None,
+        };
+        let attachment = attach::attach(&mut self.loaded, &target, choice);
+        self.attachment = Some(attachment.unwrap_or_else(|error| panic!("{error}")));
     }
 
     /// What the kernel tells of the program.
@@ -147,10 +198,11 @@ impl Program {
     /// Runs the program in the kernel: what it does with the frame, and the
     /// frame afterwards.
     pub fn run(&self, frame: &[u8]) -> (Action, Vec<u8>) {
-        let run = self
-            .loaded
-            .test_run(frame)
-            .unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        let run = match &self.attachment {
+            Some(attachment) => self.loaded.test_run_on(attachment.index, frame),
+            None => self.loaded.test_run(frame),
+        };
+        let run = run.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
         // The numbers of enum xdp_action, a part of the kernel's interface.
         let action = match run.action {
             0 => Action::Abort,

@@ -141,7 +141,7 @@ impl Daemon {
         let program = self.generation.loaded.program.id;
         for interface in &mut self.served {
             let was_gone = interface.is_gone();
-            interface.update(snapshot, program, &mut self.host_maps)?;
+            interface.update(snapshot, &self.config.paths, program, &mut self.host_maps)?;
             if interface.is_gone() && !was_gone {
                 self.folder.unpin(interface.index())?;
             }

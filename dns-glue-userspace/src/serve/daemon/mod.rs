@@ -40,6 +40,7 @@ use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::FallbackError;
 use super::interfaces::{self, InterfaceError, Served};
 use super::network::{Network, NetworkError};
+use super::paths::{PathError, Paths};
 use super::status::ReloadStatus;
 use super::watch::{Watch, WatchError};
 use crate::kernel::attach::{AttachError, ModeChoice};
@@ -60,6 +61,8 @@ pub struct Config {
     pub watch: bool,
     /// How to attach.
     pub mode: ModeChoice,
+    /// How queries come and replies go.
+    pub paths: Paths,
     /// Port, size and flags of the program.
     pub policy: Policy,
     /// Who answers what passes.
@@ -107,6 +110,9 @@ pub enum DaemonError {
     /// An interface.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
+    /// How queries come and replies go.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// All interfaces are gone.
     #[error("no interface is left of --iface {}: nothing can be served", .0.join(" "))]
     NoInterface(Vec<String>),
@@ -161,6 +167,7 @@ pub async fn run(config: Config, progress: Box<dyn Progress + Send>) -> Result<(
     {
         return Err(DaemonError::ManyAddresses(addresses.len()));
     }
+    config.paths.check(&config.interfaces)?;
     // Claimed before the zones are compiled: a second daemon learns at once
     // that it is one.
     let control = ControlSocket::claim(&config.control)?;
