@@ -6,6 +6,11 @@
 //! another: then the routing table and the neighbours decide. Whatever they say
 //! that the program cannot do by sending the frame back is left to the kernel's
 //! own stack, with the server behind.
+//!
+//! The MTU is the one by which the kernel would forward a datagram: that of the
+//! interface, or a smaller one of the path that it has learned of. One that a
+//! route was given counts only if it is locked (`ip route ... mtu lock 1400`), or
+//! under `net.ipv4.ip_forward_use_pmtu`.
 
 use crate::frame::Frame;
 use crate::frame::parse::{Datagram, Family, PROTOCOL_UDP};

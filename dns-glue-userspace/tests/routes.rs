@@ -18,12 +18,15 @@ use program_support::program::{Memory, POLICY, Program};
 use program_support::query::Query;
 use program_support::{is_root, zones};
 
-/// The interface that queries come in by, and its VLANs.
+/// The interface that queries come in by.
 const INGRESS: &str = "dgin";
-/// Another one, and its VLAN.
+/// Another one.
 const OTHER: &str = "dgother";
 
-/// Interfaces of the namespace, with the numbers that they are made with.
+/// Interfaces of the namespace, with the numbers that they are made with. Plain
+/// ones stand in for VLAN interfaces, which not every kernel has: a routing
+/// table makes no difference between them, and the program knows VLANs by
+/// number from the daemon.
 const LINKS: [(u32, &str); 6] = [
     (10, INGRESS),
     (11, OTHER),
@@ -40,16 +43,15 @@ const SERVICE: u16 = 0x88a8;
 const ROUTER: [u8; 6] = [2, 0, 0, 0, 0x77, 1];
 const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 0x77, 2];
 
-/// The namespace, line by line as ip(8) takes it. Names are numbers only in
-/// the program and in `LINKS`.
+/// The namespace, line by line as ip(8) takes it.
 const NETWORK: &str = "\
 link set lo up
 link add dgin index 10 type veth peer name dginpeer
 link add dgother index 11 type veth peer name dgotherpeer
-link add link dgin name dgin7 index 20 type vlan id 7
-link add link dgin name dginsvc index 21 type vlan protocol 802.1ad id 9
-link add link dginsvc name dginsvc7 index 22 type vlan id 7
-link add link dgother name dgother7 index 23 type vlan id 7
+link add dgin7 index 20 type veth peer name dgin7peer
+link add dginsvc index 21 type veth peer name dginsvcpeer
+link add dginsvc7 index 22 type veth peer name dginsvc7peer
+link add dgother7 index 23 type veth peer name dgother7peer
 link set dgin up
 link set dgother up
 link set dginpeer up
@@ -73,7 +75,7 @@ route add prohibit 10.1.2.0/24
 route add blackhole 10.1.3.0/24
 route add 10.2.0.0/16 dev dgother
 neigh add 10.2.0.1 lladdr 02:00:00:00:77:01 dev dgother nud permanent
-route add 10.3.0.0/16 via 192.0.2.1 dev dgin mtu 600
+route add 10.3.0.0/16 via 192.0.2.1 dev dgin mtu lock 600
 route add 10.7.0.0/16 dev dgin7
 neigh add 10.7.0.1 lladdr 02:00:00:00:77:01 dev dgin7 nud permanent
 route add 2001:db8:7::/48 dev dgin7
