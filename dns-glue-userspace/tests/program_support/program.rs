@@ -186,7 +186,7 @@ impl Program {
             mtu: self.memory.host.interface.mtu.into(),
             occupied_by: None,
         };
-        let attachment = attach::attach(&mut self.loaded, &target, choice);
+        let attachment = attach::attach(&self.loaded, &target, choice);
         self.attachment = Some(attachment.unwrap_or_else(|error| panic!("{error}")));
     }
 
