@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod explain;
+mod interfaces;
 mod man;
 mod progress_bar;
 mod reload;
@@ -45,6 +46,7 @@ enum Command {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Interfaces(interfaces::InterfacesArgs),
     Reload(reload::ReloadArgs),
     Stop(stop::StopArgs),
     Verify(verify::VerifyArgs),
@@ -84,6 +86,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Status(args) => return status::run(&args),
         Command::Reload(args) => reload::run(&args)?,
         Command::Stop(args) => stop::run(&args)?,
+        Command::Interfaces(args) => interfaces::run(args)?,
         Command::Completions(args) => completions::run(&args)?,
         Command::Man(args) => man::run(&args)?,
     }
@@ -138,6 +141,8 @@ mod tests {
         parse("dns-glue status --pins /sys/fs/bpf/x").expect("status");
         parse("dns-glue reload --force --diff --dry-run --json").expect("reload");
         parse("dns-glue stop").expect("stop");
+        parse("dns-glue interfaces add eth1 --control /tmp/x").expect("interfaces");
+        parse("dns-glue interfaces remove eth1 --json").expect("interfaces");
         parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
         parse("dns-glue verify --against [::1]:5353 --all").expect("verify");
     }

@@ -93,6 +93,20 @@ pub enum InterfaceError {
         /// What the driver said.
         cause: std::io::Error,
     },
+    /// There is nothing to add.
+    #[error("{0} is served already")]
+    Served(String),
+    /// There is nothing to remove.
+    #[error("{name} is not served; there are {}", .served.join(", "))]
+    NotServed {
+        /// Its name.
+        name: String,
+        /// Those that are served.
+        served: Vec<String>,
+    },
+    /// Without it nothing would be served.
+    #[error("{0} is the last interface: `dns-glue stop` ends the service")]
+    Last(String),
     /// The program is not attached.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -204,6 +218,11 @@ pub struct FixedOffloads {
 }
 
 impl FixedOffloads {
+    /// The name of the interface.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
     /// Leaves them off: a program that goes on answering needs them so.
     pub fn keep(mut self) {
         if !self.offloads.is_empty() {
@@ -318,6 +337,8 @@ pub struct Served {
     mode: AttachMode,
     /// Whether our program was on it when it was last seen.
     has_program: bool,
+    /// Why it cannot be served although it has come back.
+    refusal: Option<String>,
 }
 
 impl Served {
@@ -338,6 +359,7 @@ impl Served {
             attachment: Some(attachment),
             mode,
             has_program: true,
+            refusal: None,
         })
     }
 
@@ -363,6 +385,7 @@ impl Served {
             link,
             mode,
             has_program: true,
+            refusal: None,
         }
     }
 
@@ -371,6 +394,30 @@ impl Served {
     pub fn program_link(&self) -> Option<(&str, &XdpLink)> {
         let attachment = self.attachment.as_ref()?;
         Some((&self.link.name, &attachment.link))
+    }
+
+    /// The name of the interface.
+    pub fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    /// Notes, and logs if that is new, why an interface that has come back is
+    /// not served.
+    pub fn note_refusal(&mut self, refusal: String) {
+        if self.refusal.as_ref() != Some(&refusal) {
+            log::error!("{} is back, and is not served: {refusal}", self.link.name);
+        }
+        self.refusal = Some(refusal);
+    }
+
+    /// Forgets why, when it has gone again.
+    pub fn forget_refusal(&mut self) {
+        self.refusal = None;
+    }
+
+    /// Whether it has come back and is not served: another try may help.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
     }
 
     /// The number of the interface.

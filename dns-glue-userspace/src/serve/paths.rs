@@ -130,6 +130,15 @@ impl Paths {
                 });
             }
         }
+        self.check_number(interfaces)
+    }
+
+    /// Checks that the interfaces of these names have not too many addresses.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::TooMany`].
+    pub fn check_number(&self, interfaces: &[String]) -> Result<(), PathError> {
         let count = interfaces.iter().map(|name| self.macs_of(name).len()).sum();
         if count > MAX_VIRTUAL_MACS as usize {
             return Err(PathError::TooMany(count));

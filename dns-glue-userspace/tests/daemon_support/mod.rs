@@ -279,7 +279,8 @@ impl Daemon {
             .args(arguments.split_whitespace())
             .arg("--control")
             .arg(&self.control);
-        if !arguments.starts_with("reload") {
+        let needs_daemon = ["reload", "interfaces"];
+        if !needs_daemon.iter().any(|one| arguments.starts_with(one)) {
             command.arg("--pins").arg(&self.pins);
         }
         command.output().expect("dns-glue starts")

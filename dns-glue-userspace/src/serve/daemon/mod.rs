@@ -12,6 +12,7 @@
 mod adopt;
 mod follow;
 mod generation;
+mod interfaces;
 mod reload;
 mod signals;
 mod start;
@@ -38,7 +39,7 @@ use super::addresses::{AddressError, ServiceAddresses};
 use super::compiled::{CompileError, ZoneChoice, compile_zones};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::FallbackError;
-use super::interfaces::{self, InterfaceError, Served};
+use super::interfaces::{self as served_interfaces, FixedOffloads, InterfaceError, Served};
 use super::network::{Network, NetworkError};
 use super::paths::{PathError, Paths};
 use super::status::ReloadStatus;
@@ -113,9 +114,6 @@ pub enum DaemonError {
     /// How queries come and replies go.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// All interfaces are gone.
-    #[error("no interface is left of --iface {}: nothing can be served", .0.join(" "))]
-    NoInterface(Vec<String>),
     /// The zones.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -201,7 +199,7 @@ async fn run_with(
     let network = Network::connect()?;
     let snapshot = network.snapshot().await?;
     let found = Found::in_folder(folder)?;
-    interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
+    served_interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
     drop(found);
 
     let (calls, mut queue) = mpsc::channel(16);
@@ -260,18 +258,25 @@ async fn told_to_end(
                 }
                 Told::Reload => wishes.push(Wish::of("SIGHUP")),
             },
-            Some(call) = calls.recv() => match call.request {
+            Some(call) = calls.recv() => match call.request.clone() {
                 Request::Stop => {
                     log::info!("stopped through the control socket");
                     call.answer_and_wait(stopping()).await;
                     return End::Detach;
                 }
-                Request::Status => call.answer(Reply::Error {
-                    message: String::from("the zones are being compiled and loaded"),
-                }),
+                Request::Status => call.answer(compiling()),
                 Request::Reload(options) => wishes.push(Wish::of_call(options, call)),
+                Request::AddInterface { .. } | Request::RemoveInterface { .. } => {
+                    call.answer(compiling());
+                }
             },
         }
+    }
+}
+
+fn compiling() -> Reply {
+    Reply::Error {
+        message: String::from("the zones are being compiled and loaded"),
     }
 }
 
@@ -285,7 +290,7 @@ fn stopping() -> Reply {
 /// the interfaces before anything that answers in its place is closed.
 struct Daemon {
     served: Vec<Served>,
-    fixed_offloads: Vec<interfaces::FixedOffloads>,
+    fixed_offloads: Vec<FixedOffloads>,
     generation: Generation,
     addresses: ServiceAddresses,
     host_maps: HostMaps,
@@ -314,8 +319,6 @@ impl Daemon {
     async fn end(self, end: Result<End, DaemonError>) -> Result<(), DaemonError> {
         let leave = match &end {
             Ok(end) => *end == End::Leave,
-            // Nothing is left to answer on.
-            Err(DaemonError::NoInterface(_)) => false,
             // The next daemon may be better off: the answers go on until then.
             Err(_) => true,
         };
