@@ -490,7 +490,7 @@ mod tests {
         let server = tokio::spawn(socket.serve(calls).expect("served"));
         let daemon = tokio::spawn(async move {
             let call: Call = queue.recv().await.expect("a call");
-            let request = call.request;
+            let request = call.request.clone();
             call.answer_and_wait(Reply::Stopping { pid: 42 }).await;
             request
         });

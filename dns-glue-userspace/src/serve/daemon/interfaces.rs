@@ -90,7 +90,9 @@ impl Daemon {
         }
         let served = self.take_interface(name, &snapshot)?;
         self.served.push(served);
-        // The service addresses follow the interfaces.
+        // The service addresses follow the interfaces. Looked at again: on the
+        // host of before there was no program.
+        let snapshot = self.look().await?;
         self.adapt(&snapshot).await
     }
 
