@@ -86,18 +86,11 @@ pub fn check<H: Host, D: Deadlines>(zone: u8, host: &H, deadlines: &D) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::in_memory::{MAC, MemoryDeadlines, MemoryHost};
-    use crate::maps::Interface;
+    use crate::in_memory::{MemoryDeadlines, MemoryHost};
     use proptest::prelude::*;
 
     fn outcome(now: u64, deadline: u64, attended_until: u64) -> Result<(), Reason> {
-        let host = MemoryHost {
-            interface: Interface {
-                mac: MAC,
-                mtu: 1500,
-            },
-            attended_until,
-        };
+        let host = MemoryHost::new(1500, attended_until);
         // The zones beside it say the opposite.
         let other = if now < deadline { WITHHELD } else { NEVER };
         let mut zones = [other; 256];

@@ -1,5 +1,6 @@
-//! What the host is: the interfaces that the program is attached to, the
-//! service addresses, and until when the daemon looks after them.
+//! What the host is: the interfaces that the program is attached to, their
+//! virtual MAC addresses and VLANs, the service addresses, and until when the
+//! daemon looks after them.
 //!
 //! *Invariant:* a table that the program can see never changes. There are two;
 //! a change is written to the one that is out of sight, and then a selector,
@@ -9,13 +10,19 @@
 //! two comparisons at most, and there is no call into the kernel.
 
 use crate::deadlines::NEVER;
-use crate::maps::{AddressKey, Interface};
+use crate::frame::vlan::Vlans;
+use crate::maps::{AddressKey, Interface, Vlan, mac_number};
 use bytemuck::{Pod, Zeroable};
 
 /// Places for interfaces: four times [`MAX_INTERFACES`](crate::maps::MAX_INTERFACES).
 const INTERFACE_PLACES: usize = 256;
 /// Places for addresses: four times [`MAX_ADDRESSES`](crate::maps::MAX_ADDRESSES).
 const ADDRESS_PLACES: usize = 4096;
+/// Places for virtual MAC addresses: four times
+/// [`MAX_VIRTUAL_MACS`](crate::maps::MAX_VIRTUAL_MACS).
+const MAC_PLACES: usize = 1024;
+/// Places for VLAN interfaces: four times [`MAX_VLANS`](crate::maps::MAX_VLANS).
+const VLAN_PLACES: usize = 1024;
 /// Entries that are moved to make place for another, before other multipliers
 /// are worth a try.
 const MAX_MOVES: usize = 64;
@@ -33,9 +40,18 @@ pub trait Host {
     /// From when on the host counts as unattended, unless the daemon moves that
     /// time: nanoseconds, as [`deadlines`](crate::deadlines) has them.
     fn attended_until(&self) -> u64;
+
+    /// Whether frames to a MAC address, as [`mac_number`] has it, are ours on
+    /// the interface of that index although the address is not its own.
+    fn has_virtual_mac(&self, index: u32, mac: u64) -> bool;
+
+    /// The VLAN interface of that index, if one that the program was attached
+    /// to carries its frames.
+    fn vlan(&self, index: u32) -> Option<&Vlan>;
 }
 
-/// The interfaces and the service addresses. Host byte order.
+/// The interfaces with what belongs to them, and the service addresses. Host
+/// byte order.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct HostTable {
@@ -46,6 +62,8 @@ pub struct HostTable {
     interfaces: [InterfaceEntry; INTERFACE_PLACES],
     /// The unspecified address where there is none.
     addresses: [AddressKey; ADDRESS_PLACES],
+    virtual_macs: [MacEntry; MAC_PLACES],
+    vlans: [VlanEntry; VLAN_PLACES],
 }
 
 /// An interface with its index; index 0, which no interface has, where there is
@@ -69,6 +87,47 @@ impl InterfaceEntry {
     };
 }
 
+/// A virtual MAC address of an interface; index 0 where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+struct MacEntry {
+    /// As [`mac_number`] has it.
+    mac: u64,
+    index: u32,
+    unused: u32,
+}
+
+impl MacEntry {
+    const NONE: Self = Self::new(0, 0);
+
+    #[inline(always)]
+    const fn new(index: u32, mac: u64) -> Self {
+        Self {
+            mac,
+            index,
+            unused: 0,
+        }
+    }
+}
+
+/// A VLAN interface with its index; index 0 where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+struct VlanEntry {
+    index: u32,
+    vlan: Vlan,
+}
+
+impl VlanEntry {
+    const NONE: Self = Self {
+        index: 0,
+        vlan: Vlan {
+            carrier: 0,
+            vlans: Vlans::NONE,
+        },
+    };
+}
+
 /// The two places of an interface.
 ///
 /// # Verifier
@@ -79,6 +138,16 @@ impl InterfaceEntry {
 const fn interface_places(multiplier: u64, index: u32) -> [usize; 2] {
     let spread = multiplier.wrapping_mul(index as u64);
     [(spread >> 56) as usize, (spread << 8 >> 56) as usize]
+}
+
+/// The two places of a virtual MAC address, or of a VLAN interface with 0 for
+/// the address.
+#[inline(always)]
+const fn link_places([first, second]: [u64; 2], index: u32, mac: u64) -> [usize; 2] {
+    let spread = first
+        .wrapping_mul(mac)
+        .wrapping_add(second.wrapping_mul(index as u64));
+    [(spread >> 54) as usize, (spread << 10 >> 54) as usize]
 }
 
 /// The two places of an address.
@@ -102,6 +171,8 @@ impl HostTable {
         attended_until: NEVER,
         interfaces: [InterfaceEntry::NONE; INTERFACE_PLACES],
         addresses: [AddressKey::UNSPECIFIED; ADDRESS_PLACES],
+        virtual_macs: [MacEntry::NONE; MAC_PLACES],
+        vlans: [VlanEntry::NONE; VLAN_PLACES],
     };
 
     /// Makes this the table of these interfaces, by index, and addresses, none
@@ -141,6 +212,33 @@ impl HostTable {
     pub const fn set_attended_until(&mut self, time: u64) {
         self.attended_until = time;
     }
+
+    /// Adds virtual MAC addresses of interfaces, by index, none of them twice.
+    ///
+    /// False if they find no place: then the table is to be filled anew, with
+    /// other multipliers. There is place for
+    /// [`MAX_VIRTUAL_MACS`](crate::maps::MAX_VIRTUAL_MACS) with nearly all.
+    pub fn add_virtual_macs(&mut self, macs: impl IntoIterator<Item = (u32, [u8; 6])>) -> bool {
+        let multipliers = self.multipliers;
+        macs.into_iter().all(|(index, mac)| {
+            let entry = MacEntry::new(index, mac_number(mac));
+            let places = |entry: &MacEntry| link_places(multipliers, entry.index, entry.mac);
+            find_place(&mut self.virtual_macs, entry, MacEntry::NONE, places)
+        })
+    }
+
+    /// Adds VLAN interfaces, by index, none of them twice.
+    ///
+    /// False as [`Self::add_virtual_macs`]; there is place for
+    /// [`MAX_VLANS`](crate::maps::MAX_VLANS).
+    pub fn add_vlans(&mut self, vlans: impl IntoIterator<Item = (u32, Vlan)>) -> bool {
+        let multipliers = self.multipliers;
+        vlans.into_iter().all(|(index, vlan)| {
+            let entry = VlanEntry { index, vlan };
+            let places = |entry: &VlanEntry| link_places(multipliers, entry.index, 0);
+            find_place(&mut self.vlans, entry, VlanEntry::NONE, places)
+        })
+    }
 }
 
 impl Host for HostTable {
@@ -174,6 +272,29 @@ impl Host for HostTable {
     fn attended_until(&self) -> u64 {
         self.attended_until
     }
+
+    #[inline(always)]
+    fn has_virtual_mac(&self, index: u32, mac: u64) -> bool {
+        let wanted = MacEntry::new(index, mac);
+        for place in link_places(self.multipliers, index, mac) {
+            if self.virtual_macs.get(place) == Some(&wanted) {
+                return true;
+            }
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn vlan(&self, index: u32) -> Option<&Vlan> {
+        for place in link_places(self.multipliers, index, 0) {
+            if let Some(entry) = self.vlans.get(place)
+                && entry.index == index
+            {
+                return Some(&entry.vlan);
+            }
+        }
+        None
+    }
 }
 
 /// Puts an entry at one of its places, and moves others to their second ones
@@ -203,7 +324,8 @@ fn find_place<T: Copy + PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maps::{MAX_ADDRESSES, MAX_INTERFACES};
+    use crate::frame::vlan::ETHERTYPE_VLAN;
+    use crate::maps::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_MACS, MAX_VLANS};
     use proptest::prelude::*;
     use std::boxed::Box;
     use std::collections::{HashMap, HashSet};
@@ -229,6 +351,8 @@ mod tests {
     fn an_empty_table_serves_nothing() {
         let empty = &HostTable::EMPTY;
         assert!((1..10_000).all(|index| empty.interface(index).is_none()));
+        assert!((1..10_000).all(|index| empty.vlan(index).is_none()));
+        assert!((1..10_000).all(|index| !empty.has_virtual_mac(index, 0)));
         assert!(!empty.is_service_address(&AddressKey::UNSPECIFIED));
         assert!(!empty.is_service_address(&AddressKey::from_ipv4([192, 0, 2, 1])));
     }
@@ -267,12 +391,56 @@ mod tests {
         assert_eq!(table.attended_until(), NEVER);
     }
 
+    /// A virtual router's MAC address (RFC 9568 7.3).
+    fn virtual_mac(number: u32) -> [u8; 6] {
+        [0, 0, 0x5e, 0, (number >> 8) as u8, number as u8]
+    }
+
+    fn vlan(index: u32) -> Vlan {
+        Vlan {
+            carrier: index % 3,
+            vlans: Vlans::NONE
+                .inside(ETHERTYPE_VLAN, index as u16)
+                .expect("one tag"),
+        }
+    }
+
+    /// All on one interface, and a few on many.
+    #[test]
+    fn the_most_virtual_macs_and_vlans_find_their_places() {
+        for interfaces in [1, 64] {
+            let macs = |number: u32| (1 + number % interfaces, virtual_mac(number / interfaces));
+            let vlans = (1..=MAX_VLANS).map(|index| (index, vlan(index)));
+            let mut table = table(&[7], &[]);
+            assert!(table.add_virtual_macs((0..MAX_VIRTUAL_MACS).map(macs)));
+            assert!(table.add_vlans(vlans));
+            for number in 0..4 * MAX_VIRTUAL_MACS {
+                let (index, mac) = macs(number);
+                let is_served = number < MAX_VIRTUAL_MACS;
+                assert_eq!(table.has_virtual_mac(index, mac_number(mac)), is_served);
+                // That of another interface is not this one's.
+                assert!(!table.has_virtual_mac(index + 1000, mac_number(mac)));
+            }
+            for index in 1..4 * MAX_VLANS {
+                let expected = (index <= MAX_VLANS).then(|| vlan(index));
+                assert_eq!(table.vlan(index).copied(), expected);
+            }
+            assert_eq!(table.interface(7), Some(&interface(7)));
+            assert!(table.fill(MULTIPLIERS, [], []));
+            assert!(!table.has_virtual_mac(1, mac_number(virtual_mac(0))));
+            assert_eq!(table.vlan(1), None);
+        }
+    }
+
     /// With multipliers that put everything at one place there is no table.
     #[test]
     fn multipliers_that_do_not_spread_are_refused() {
         let mut table = Box::new(HostTable::EMPTY);
         let interfaces = (1..4).map(|index| (index, interface(index)));
         assert!(!table.fill([0, 0], interfaces, []));
+        assert!(table.fill([0, 0], [], []));
+        assert!(!table.add_virtual_macs((1..4).map(|index| (index, virtual_mac(1)))));
+        assert!(!table.add_vlans((1..4).map(|index| (index, vlan(index)))));
     }
 
     proptest! {

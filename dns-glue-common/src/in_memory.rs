@@ -3,12 +3,13 @@
 use crate::deadlines::{Deadlines, NEVER};
 use crate::decide::Generation;
 use crate::frame::checksum::Sum;
+use crate::frame::vlan::{ETHERTYPE_VLAN, Vlans};
 use crate::frame::{Frame, Scratch, Unfit, WireHeader};
 use crate::host::Host;
 use crate::index::{Bucket, Depths, EntryKind, HashSecret, Index, Secret, Slot, hash_suffix};
 use crate::kept::{KeptBodies, KeptBody};
 use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
-use crate::maps::{AddressKey, DEADLINE_SLOTS, Interface};
+use crate::maps::{AddressKey, DEADLINE_SLOTS, Interface, Vlan, mac_number};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{
@@ -16,6 +17,7 @@ use crate::referral::{
     relocations_start,
 };
 use crate::respond::respond;
+use crate::route::{LOOPBACK_INTERFACE, RouteLookup};
 use crate::wire::tests::buffer;
 use crate::wire::{Message, MessageBuffer};
 use std::boxed::Box;
@@ -28,6 +30,12 @@ pub(crate) const SERVER_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0,
 pub(crate) const CLIENT_V4: [u8; 4] = [198, 51, 100, 7];
 pub(crate) const CLIENT_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
 
+/// Another MAC address that is answered for.
+pub(crate) const VIRTUAL_MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
+/// The index of the interface, and of one for VLAN 7 on top of it.
+pub(crate) const INTERFACE: u32 = 3;
+pub(crate) const VLAN_INTERFACE: u32 = 4;
+
 pub(crate) const POLICY: Policy = Policy::DEFAULT;
 
 /// The number of the zone that the one delegation is from.
@@ -38,6 +46,18 @@ pub(crate) const ZONE: u8 = 2;
 pub(crate) struct MemoryFrame {
     pub(crate) octets: Vec<u8>,
     pub(crate) room: usize,
+    /// What the kernel's routing table has for its sender.
+    pub(crate) route: Option<MemoryRoute>,
+}
+
+/// A route to the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MemoryRoute {
+    /// Where it leads out.
+    pub(crate) interface: u32,
+    /// The next hop.
+    pub(crate) mac: [u8; 6],
+    pub(crate) mtu: u16,
 }
 
 impl Frame for MemoryFrame {
@@ -46,7 +66,23 @@ impl Frame for MemoryFrame {
     }
 
     fn interface(&self) -> u32 {
-        1
+        INTERFACE
+    }
+
+    fn find_route(&self, lookup: &mut RouteLookup) -> bool {
+        let ends = (lookup.source(), lookup.destination());
+        let of_ipv4 = [SERVER_V4, CLIENT_V4].map(AddressKey::from_ipv4);
+        let of_ipv6 = [SERVER_V6, CLIENT_V6].map(AddressKey::from_ipv6);
+        assert!([of_ipv4.into(), of_ipv6.into()].contains(&ends));
+        assert_eq!(lookup.interface, LOOPBACK_INTERFACE);
+        match self.route {
+            Some(route) if lookup.octets <= route.mtu => {
+                lookup.interface = route.interface;
+                lookup.next_hop = route.mac;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn header<T: WireHeader>(&self, offset: usize) -> Option<&T> {
@@ -129,11 +165,34 @@ impl MemoryFrame {
 pub(crate) struct MemoryHost {
     pub(crate) interface: Interface,
     pub(crate) attended_until: u64,
+    pub(crate) vlan: Vlan,
+}
+
+impl MemoryHost {
+    /// A host with that MTU, and VLAN 7, attended until that time.
+    pub(crate) fn new(mtu: u16, attended_until: u64) -> Self {
+        Self {
+            interface: Interface { mac: MAC, mtu },
+            attended_until,
+            vlan: Vlan {
+                carrier: INTERFACE,
+                vlans: Vlans::NONE.inside(ETHERTYPE_VLAN, 7).expect("one tag"),
+            },
+        }
+    }
 }
 
 impl Host for MemoryHost {
     fn interface(&self, index: u32) -> Option<&Interface> {
-        (index == 1).then_some(&self.interface)
+        (index == INTERFACE).then_some(&self.interface)
+    }
+
+    fn has_virtual_mac(&self, index: u32, mac: u64) -> bool {
+        index == INTERFACE && mac == mac_number(VIRTUAL_MAC)
+    }
+
+    fn vlan(&self, index: u32) -> Option<&Vlan> {
+        (index == VLAN_INTERFACE).then_some(&self.vlan)
     }
 
     fn is_service_address(&self, address: &AddressKey) -> bool {
@@ -316,11 +375,7 @@ pub(crate) fn run_with<G: Generation>(
     kept: &mut MemoryKept,
     policy: &Policy,
 ) -> Reason {
-    let interface = Interface { mac: MAC, mtu };
-    let host = MemoryHost {
-        interface,
-        attended_until: NEVER,
-    };
+    let host = MemoryHost::new(mtu, NEVER);
     run_at(
         frame,
         &host,
@@ -436,6 +491,7 @@ impl Asked {
         MemoryFrame {
             octets: self.octets.clone(),
             room,
+            route: None,
         }
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! [`host`] says what is answered for, [`index`] finds the delegation,
 //! [`deadlines`] until when it may be answered, [`referral`] holds what is said
-//! of it, [`kept`] what was said lately.
+//! of it, [`kept`] what was said lately; [`route`] asks the kernel where a reply
+//! goes, if it is to be asked.
 //!
 //! # Invariants
 //!
@@ -57,5 +58,6 @@ pub mod reason;
 pub mod referral;
 pub mod respond;
 pub mod room;
+pub mod route;
 pub mod traffic;
 pub mod wire;

@@ -9,6 +9,7 @@
 //! its counters, and what [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
+use crate::frame::vlan::Vlans;
 use crate::limits::MAX_ZONES;
 use crate::policy::Policy;
 use bytemuck::{Pod, Zeroable};
@@ -53,6 +54,11 @@ const _: () = assert!(MAX_ZONES < DEADLINE_SLOTS);
 pub const MAX_INTERFACES: u32 = 64;
 /// Service addresses that one daemon can serve.
 pub const MAX_ADDRESSES: u32 = 1024;
+/// MAC addresses, beside the interfaces' own, that one daemon can serve: one
+/// for all interfaces counts once for each.
+pub const MAX_VIRTUAL_MACS: u32 = 256;
+/// VLAN interfaces that replies of one daemon can go out by.
+pub const MAX_VLANS: u32 = 256;
 
 /// What is fixed for one loaded program. Host byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -69,12 +75,30 @@ const _: () = assert!(size_of::<Settings>() == 80);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Interface {
-    /// Its MAC address: queries to any other pass.
+    /// Its MAC address: queries to any other pass, but for virtual ones.
     pub mac: [u8; 6],
     /// Its MTU, octets, host byte order; 65535 stands for anything larger.
     pub mtu: u16,
 }
 const _: () = assert!(size_of::<Interface>() == 8);
+
+/// A MAC address as a number: six octets would be compared one by one.
+#[inline(always)]
+pub const fn mac_number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u32::from_ne_bytes([a, b, c, d]) as u64 | (u16::from_ne_bytes([e, f]) as u64) << 32
+}
+
+/// A VLAN interface on top of one that the program is attached to. Host byte
+/// order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Vlan {
+    /// The index of the interface that carries its frames.
+    pub carrier: u32,
+    /// What its frames are tagged with.
+    pub vlans: Vlans,
+}
+const _: () = assert!(size_of::<Vlan>() == 12);
 
 /// An IP address in network byte order; IPv4 is mapped (RFC 4291 2.5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]

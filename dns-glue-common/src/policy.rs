@@ -44,6 +44,8 @@ impl Policy {
     /// The server behind serves the root (`--serves .`): a name that meets no
     /// entry is inside it.
     pub const ROOT_BEHIND: u32 = 1 << 5;
+    /// The kernel's routing table says where a reply goes (`--reply-via fib`).
+    pub const REPLY_VIA_FIB: u32 = 1 << 6;
 
     /// Whether the choice is made.
     #[inline(always)]

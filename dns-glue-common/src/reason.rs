@@ -84,7 +84,7 @@ outcomes! {
     // Not for us: link and interface.
     /// The interface is not one of those that the program was attached to.
     UnknownInterface = 16, "unknown-interface", Pass;
-    /// The destination MAC address is not the interface's own.
+    /// The destination MAC address is neither the interface's own nor one of `--mac`.
     ForeignMac = 17, "foreign-mac", Pass;
     /// Neither IPv4 nor IPv6 in at most two VLAN tags.
     NotIp = 18, "not-ip", Pass;
@@ -204,6 +204,8 @@ outcomes! {
     SmallMtu = 161, "small-mtu", Pass;
     /// A map entry that must be there is not: a fault of the program.
     Inconsistent = 162, "inconsistent", Pass;
+    /// Under `--reply-via fib`: the kernel has no route, no neighbour or too small an MTU for the reply, or another interface.
+    NoRoute = 163, "no-route", Pass;
 
     /// A write failed although it had been checked: a fault of the program.
     WriteFailed = 176, "write-failed", Abort;

@@ -18,6 +18,7 @@ use crate::limits::{
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::referral::{Piece, relocations_start};
+use crate::route;
 use crate::wire::{Message, edns, query};
 use network_types::udp::UdpHdr;
 
@@ -96,6 +97,10 @@ fn prepare<F: Frame, H: Host, G: Generation, D: Deadlines, K: KeptBodies>(
     plan.question_sum = sum
         .without(header, false)
         .without(rest, question_end % 2 == 1);
+    if policy.has(Policy::REPLY_VIA_FIB) {
+        let octets = plan.message_octets();
+        route::find_next_hop(frame, host, datagram, octets, &mut scratch.route)?;
+    }
     Ok(())
 }
 
@@ -113,10 +118,17 @@ fn write<F: Frame, G: Generation, K: KeptBodies>(
     policy: &Policy,
     scratch: &mut Scratch,
 ) -> bool {
-    let Scratch { plan, datagram, .. } = scratch;
+    let Scratch {
+        plan,
+        datagram,
+        route,
+        ..
+    } = scratch;
     let opt = opt_record(policy.max_udp, plan);
     let body_sum = body_sum(plan, &opt, policy);
-    if !write_front(frame, datagram, plan, body_sum) {
+    let via_fib = policy.has(Policy::REPLY_VIA_FIB);
+    let next_hop = via_fib.then_some(&route.next_hop);
+    if !write_front(frame, datagram, plan, body_sum, next_hop) {
         return false;
     }
     let body_start = read_back(&datagram.message_start) as usize + plan.question_end as usize;
@@ -203,15 +215,25 @@ fn put<F: Frame, const N: usize>(frame: &mut F, offset: usize, octets: &[u8; N])
     }
 }
 
-/// Makes everything in front of the question that of the reply.
+/// Makes everything in front of the question that of the reply, which goes to
+/// the next hop, or without one to whoever sent the query.
 #[inline(always)]
-fn write_front<F: Frame>(frame: &mut F, datagram: &Datagram, plan: &Plan, body_sum: Sum) -> bool {
+fn write_front<F: Frame>(
+    frame: &mut F,
+    datagram: &Datagram,
+    plan: &Plan,
+    body_sum: Sum,
+    next_hop: Option<&[u8; 6]>,
+) -> bool {
     let additional = plan.additional + (plan.opt_octets != 0) as u16;
     let header = [plan.flags, 1, 0, plan.authority, additional];
     let Some(macs) = frame.place(0) else {
         return false;
     };
     reply::swap_macs(macs);
+    if let Some(next_hop) = next_hop {
+        reply::send_to(macs, *next_hop);
+    }
     let ip_start = datagram.ip_start as usize;
     let message_octets = plan.message_octets() as u16;
     let mut numbers = Numbers {
@@ -342,14 +364,15 @@ mod tests {
     use super::*;
     use crate::deadlines::{NEVER, WITHHELD};
     use crate::in_memory::{
-        Asked, MAC, MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept, OneDelegation, POLICY,
-        PlainPiece, ZONE, checksum, run, run_at, run_with, udp_checksum,
+        Asked, INTERFACE, MAC, MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept, MemoryRoute,
+        OneDelegation, POLICY, PlainPiece, VIRTUAL_MAC, VLAN_INTERFACE, ZONE, checksum, run,
+        run_at, run_with, udp_checksum,
     };
     use crate::index::Slot;
     use crate::kept::KeptBody;
     use crate::limits::KEPT_BODIES;
     use crate::limits::{MAX_NAME_OCTETS, MAX_UDP_OCTETS, MIN_UDP_OCTETS};
-    use crate::maps::{DEADLINE_SLOTS, Interface};
+    use crate::maps::DEADLINE_SLOTS;
     use crate::referral::{Extent, Kind, Relocation};
     use proptest::prelude::*;
     use std::vec::Vec;
@@ -540,6 +563,126 @@ mod tests {
     }
 
     #[test]
+    fn replies_leave_from_the_mac_address_that_was_asked() {
+        let delegation = delegation();
+        for (mac, reason) in [
+            (MAC, Reason::ReferralTruncated),
+            (VIRTUAL_MAC, Reason::ReferralTruncated),
+            ([0, 0, 0x5e, 0, 1, 8], Reason::ForeignMac),
+            ([0xff; 6], Reason::ForeignMac),
+            ([0; 6], Reason::ForeignMac),
+        ] {
+            let mut asked = Asked::new(true, &[], &query(9, None));
+            asked.octets.as_mut_slice()[..6].copy_from_slice(&mac);
+            let mut reply = asked.frame(PLENTY);
+            assert_eq!(run(&mut reply, 1500, &delegation, &POLICY), reason);
+            if reason == Reason::ForeignMac {
+                assert_eq!(reply, asked.frame(PLENTY));
+            } else {
+                assert_eq!(reply.octets[..6], asked.octets[6..12]);
+                assert_eq!(reply.octets[6..12], mac);
+            }
+        }
+    }
+
+    const VIA_FIB: Policy = Policy {
+        flags: Policy::REPLY_VIA_FIB,
+        ..POLICY
+    };
+    const NEXT_HOP: [u8; 6] = [2, 0, 0, 0, 0, 0x77];
+
+    /// A reply that the routing table sends is the other one but for the MAC
+    /// address that it goes to.
+    #[test]
+    fn replies_go_to_the_next_hop_or_not_at_all() {
+        let delegation = delegation();
+        let q7 = [0x81, 0x00, 0x60, 0x07];
+        let q8 = [0x81, 0x00, 0x00, 0x08];
+        let service = [0x88, 0xa8, 0x00, 0x07];
+        let untagged = [0x81, 0x00, 0x00, 0x00];
+        for (tags, interface, is_way_back) in [
+            (&[][..], INTERFACE, true),
+            (&[], VLAN_INTERFACE, false),
+            (&[], INTERFACE + 7, false),
+            (&[], 0, false),
+            (&[q7], VLAN_INTERFACE, true),
+            (&[q7], INTERFACE, false),
+            (&[q8], VLAN_INTERFACE, false),
+            (&[service], VLAN_INTERFACE, false),
+            (&[untagged], INTERFACE, false),
+            (&[service, q7], VLAN_INTERFACE, false),
+            (&[q7, q8], VLAN_INTERFACE, false),
+        ] {
+            for is_ipv6 in [false, true] {
+                let asked = Asked::new(is_ipv6, tags, &query(9, None));
+                let mut swapped = asked.frame(PLENTY);
+                let expected = run(&mut swapped, 1500, &delegation, &POLICY);
+                let mut frame = asked.frame(PLENTY);
+                frame.route = Some(MemoryRoute {
+                    interface,
+                    mac: NEXT_HOP,
+                    mtu: 1500,
+                });
+                let before = frame.clone();
+                let reason = run(&mut frame, 1500, &delegation, &VIA_FIB);
+                if is_way_back {
+                    assert_eq!(reason, expected, "{tags:x?} {interface}");
+                    assert_eq!(frame.octets[..6], NEXT_HOP);
+                    assert_eq!(frame.octets[6..], swapped.octets[6..]);
+                } else {
+                    assert_eq!(reason, Reason::NoRoute, "{tags:x?} {interface}");
+                    assert_eq!(frame, before);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_route_must_carry_the_reply() {
+        let delegation = delegation();
+        for is_ipv6 in [false, true] {
+            let asked = Asked::new(is_ipv6, &[], &query(9, Some(1232)));
+            let mut swapped = asked.frame(PLENTY);
+            let expected = run(&mut swapped, 1500, &delegation, &POLICY);
+            let needed = swapped.octets.len() - asked.ip;
+            let run_over = |route| {
+                let mut frame = asked.frame(PLENTY);
+                frame.route = route;
+                let reason = run(&mut frame, 1500, &delegation, &VIA_FIB);
+                assert!(reason != Reason::NoRoute || frame.octets == asked.octets);
+                reason
+            };
+            assert_eq!(run_over(None), Reason::NoRoute);
+            for mtu in needed - 100..needed + 100 {
+                let route = MemoryRoute {
+                    interface: INTERFACE,
+                    mac: NEXT_HOP,
+                    mtu: mtu as u16,
+                };
+                let fits = mtu >= needed;
+                let expected = if fits { expected } else { Reason::NoRoute };
+                assert_eq!(run_over(Some(route)), expected, "{mtu}");
+            }
+        }
+    }
+
+    /// The routing table is asked for what is certain to be answered.
+    #[test]
+    fn what_passes_anyway_needs_no_route() {
+        let delegation = delegation();
+        let mut message = query(9, None);
+        message.as_mut_slice()[12 + 9 - CUT.len() + 1] = b'x';
+        let asked = Asked::new(false, &[], &message);
+        let mut frame = asked.frame(PLENTY);
+        let reason = run(&mut frame, 1500, &delegation, &VIA_FIB);
+        assert_eq!(reason, Reason::OutsideZones);
+        let mut broken = Asked::new(false, &[], &query(9, None));
+        broken.octets.as_mut_slice()[broken.udp + 6] ^= 1;
+        let reason = run(&mut broken.frame(PLENTY), 1500, &delegation, &VIA_FIB);
+        assert_eq!(reason, Reason::UdpChecksum);
+    }
+
+    #[test]
     fn every_number_of_tags_and_every_type_of_ethernet() {
         let delegation = delegation();
         let outer = [0x88, 0xa8, 0x1f, 0xff];
@@ -673,13 +816,7 @@ mod tests {
             ..POLICY
         };
         let mut run = |deadline, attended_until| {
-            let host = MemoryHost {
-                interface: Interface {
-                    mac: MAC,
-                    mtu: 1500,
-                },
-                attended_until,
-            };
+            let host = MemoryHost::new(1500, attended_until);
             // Whatever is so of another zone.
             let mut deadlines = MemoryDeadlines {
                 now: NOW,
@@ -715,13 +852,7 @@ mod tests {
     #[test]
     fn only_referrals_come_too_late() {
         let delegation = delegation();
-        let host = MemoryHost {
-            interface: Interface {
-                mac: MAC,
-                mtu: 1500,
-            },
-            attended_until: 0,
-        };
+        let host = MemoryHost::new(1500, 0);
         let deadlines = MemoryDeadlines {
             now: 1,
             zones: [WITHHELD; DEADLINE_SLOTS],

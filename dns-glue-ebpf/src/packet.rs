@@ -5,9 +5,10 @@
 //! `bpf_xdp_store_bytes` (Linux 5.18), which take a length known only at run
 //! time.
 
+use aya_ebpf::bindings;
 use aya_ebpf::helpers::generated::{
-    bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
-    bpf_xdp_store_bytes,
+    bpf_fib_lookup, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len,
+    bpf_xdp_load_bytes, bpf_xdp_store_bytes,
 };
 use aya_ebpf::programs::XdpContext;
 use core::ptr;
@@ -15,6 +16,7 @@ use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::frame::{Frame, Unfit, WireHeader};
 use dns_glue_common::limits::{MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
 use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTETS};
+use dns_glue_common::route::RouteLookup;
 use dns_glue_common::wire::MessageBuffer;
 use dns_glue_ebpf::opaque;
 
@@ -145,6 +147,16 @@ impl Frame for Packet<'_> {
     #[inline(always)]
     fn interface(&self) -> u32 {
         self.ctx.ingress_ifindex() as u32
+    }
+
+    #[inline(always)]
+    fn find_route(&self, lookup: &mut RouteLookup) -> bool {
+        const OCTETS: usize = size_of::<bindings::bpf_fib_lookup>();
+        const { assert!(size_of::<RouteLookup>() == OCTETS) };
+        let lookup = ptr::from_mut(lookup).cast();
+        // SAFETY: the helper reads and writes as many octets, any of which are
+        // valid; the context is the one that the kernel gave the program.
+        (unsafe { bpf_fib_lookup(self.ctx.ctx.cast(), lookup, OCTETS as i32, 0) }) == 0
     }
 
     #[inline(always)]

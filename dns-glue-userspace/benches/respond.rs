@@ -8,12 +8,13 @@
 //!
 //!     cargo bench --bench respond
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns_glue::compile::{self, Generation};
+use dns_glue::host::routes::Routes;
 use dns_glue::host::{
     CLIENT, Ends, MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept, SERVER, write_frame,
 };
@@ -138,6 +139,8 @@ fn host() -> MemoryHost {
             AddressKey::from(IpAddr::V4(SERVER_IPV4)),
         ]),
         attended_until: NEVER,
+        virtual_macs: Vec::new(),
+        vlans: HashMap::new(),
     }
 }
 
@@ -159,6 +162,7 @@ fn benches(criterion: &mut Criterion) {
             tail_room: ROOM,
             head_room: 0,
             interface: host.index,
+            routes: Routes::default(),
         };
         let mut answer = || {
             frame.octets.clear();

@@ -4,6 +4,8 @@
 //! Nothing is decided here: [`respond`] is the function that the XDP program
 //! runs.
 
+pub mod routes;
+
 use crate::compile::Generation;
 use dns_glue_common::deadlines::{Deadline, Deadlines, NEVER};
 use dns_glue_common::decide::Plan;
@@ -12,12 +14,14 @@ use dns_glue_common::frame::{Frame, Scratch, Unfit, WireHeader};
 use dns_glue_common::host::Host;
 use dns_glue_common::kept::{KeptBodies, KeptBody};
 use dns_glue_common::limits::{KEPT_BODIES, MAX_NSID_OCTETS, MAX_QUERY_OCTETS, MAX_UDP_OCTETS};
-use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::maps::{AddressKey, Interface, Vlan, mac_number};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::referral::{PIECE_HEAD_OCTETS, Piece};
 use dns_glue_common::respond::respond;
+use dns_glue_common::route::RouteLookup;
 use dns_glue_common::wire::{Message, MessageBuffer};
+use routes::Routes;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -32,6 +36,8 @@ pub struct MemoryFrame {
     pub head_room: usize,
     /// Index of the interface that it came in on.
     pub interface: u32,
+    /// How the kernel would send datagrams.
+    pub routes: Routes,
 }
 
 impl Frame for MemoryFrame {
@@ -41,6 +47,10 @@ impl Frame for MemoryFrame {
 
     fn interface(&self) -> u32 {
         self.interface
+    }
+
+    fn find_route(&self, lookup: &mut RouteLookup) -> bool {
+        self.routes.find(lookup)
     }
 
     fn header<T: WireHeader>(&self, offset: usize) -> Option<&T> {
@@ -128,6 +138,10 @@ pub struct MemoryHost {
     /// From when on the host counts as unattended; `deadlines::NEVER` if it
     /// never does.
     pub attended_until: u64,
+    /// MAC addresses that are answered for beside the interface's own.
+    pub virtual_macs: Vec<[u8; 6]>,
+    /// VLAN interfaces by index.
+    pub vlans: HashMap<u32, Vlan>,
 }
 
 impl Host for MemoryHost {
@@ -141,6 +155,18 @@ impl Host for MemoryHost {
 
     fn attended_until(&self) -> u64 {
         self.attended_until
+    }
+
+    fn has_virtual_mac(&self, index: u32, mac: u64) -> bool {
+        index == self.index
+            && self
+                .virtual_macs
+                .iter()
+                .any(|other| mac_number(*other) == mac)
+    }
+
+    fn vlan(&self, index: u32) -> Option<&Vlan> {
+        self.vlans.get(&index)
     }
 }
 
@@ -213,12 +239,15 @@ impl<'g> Runner<'g> {
             },
             addresses: HashSet::from([AddressKey::from_ipv6(SERVER.octets())]),
             attended_until: NEVER,
+            virtual_macs: Vec::new(),
+            vlans: HashMap::new(),
         };
         let frame = MemoryFrame {
             octets: Vec::with_capacity(PLENTY),
             tail_room: PLENTY,
             head_room: 0,
             interface: host.index,
+            routes: Routes::default(),
         };
         Self {
             generation,

@@ -6,10 +6,12 @@
 pub mod checksum;
 pub mod parse;
 pub mod reply;
+pub mod vlan;
 
 use crate::decide::Plan;
 use crate::limits::{MAX_NSID_OCTETS, MAX_UDP_OCTETS};
 use crate::referral::Piece;
+use crate::route::RouteLookup;
 use crate::wire::query::Query;
 use crate::wire::{LabelStarts, MessageBuffer};
 use checksum::Sum;
@@ -58,6 +60,11 @@ pub trait Frame {
 
     /// The interface that the frame came in on.
     fn interface(&self) -> u32;
+
+    /// Asks the kernel how a datagram of this host would go: see
+    /// [`RouteLookup`]. False if it has no way, does not know the MAC address
+    /// of the next hop, or would have to fragment the datagram.
+    fn find_route(&self, lookup: &mut RouteLookup) -> bool;
 
     /// The header at `offset`.
     ///
@@ -142,6 +149,8 @@ pub struct Scratch {
     pub datagram: Datagram,
     /// What is sent.
     pub plan: Plan,
+    /// Where it is sent, if the kernel's routing table decides.
+    pub route: RouteLookup,
     /// The identifier that is sent: Linux before 6.12 does not let a helper
     /// read it from where the loader put it, which is read-only.
     pub identifier: [u8; MAX_NSID_OCTETS],
@@ -155,6 +164,7 @@ impl Scratch {
         query: Query::EMPTY,
         datagram: Datagram::EMPTY,
         plan: Plan::EMPTY,
+        route: RouteLookup::EMPTY,
         identifier: [0; MAX_NSID_OCTETS],
     };
 }

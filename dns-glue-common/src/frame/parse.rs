@@ -2,9 +2,10 @@
 
 use super::Frame;
 use super::checksum::Sum;
+use super::vlan::{ETHERTYPE_SERVICE_VLAN, ETHERTYPE_VLAN, TAG_OCTETS};
 use crate::host::Host;
 use crate::limits::{HEADER_OCTETS, MAX_QUERY_OCTETS, MAX_VLAN_TAGS, QUESTION_FIXED_OCTETS};
-use crate::maps::AddressKey;
+use crate::maps::{AddressKey, mac_number};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use network_types::eth::EthHdr;
@@ -15,10 +16,6 @@ use network_types::udp::UdpHdr;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 /// EtherType of IPv6.
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// EtherType of an 802.1Q tag.
-const ETHERTYPE_VLAN: u16 = 0x8100;
-/// EtherType of an 802.1ad service tag.
-const ETHERTYPE_SERVICE_VLAN: u16 = 0x88a8;
 /// IP protocol number of UDP.
 pub const PROTOCOL_UDP: u8 = 17;
 
@@ -117,10 +114,10 @@ pub fn parse<F: Frame, H: Host>(
     if udp_start + ip.payload_octets > frame.linear_octets() {
         return Err(Reason::Length);
     }
-    let interface = host
-        .interface(frame.interface())
-        .ok_or(Reason::UnknownInterface)?;
-    if destination_mac != number(interface.mac) {
+    let index = frame.interface();
+    let interface = host.interface(index).ok_or(Reason::UnknownInterface)?;
+    if destination_mac != mac_number(interface.mac) && !host.has_virtual_mac(index, destination_mac)
+    {
         return Err(Reason::ForeignMac);
     }
     if !host.is_service_address(&ip.destination) {
@@ -157,7 +154,7 @@ fn parse_ethernet<F: Frame>(frame: &F) -> Result<(u64, u16, usize), Reason> {
     let [a, b, c, d, e, f, _, _, _, _, _, _, high, low] = *frame
         .header::<[u8; EthHdr::LEN]>(0)
         .ok_or(Reason::ShortFrame)?;
-    let destination = number([a, b, c, d, e, f]);
+    let destination = mac_number([a, b, c, d, e, f]);
     const { assert!(MAX_VLAN_TAGS == 2) };
     let ether_type = u16::from_be_bytes([high, low]);
     let outer = EthHdr::LEN;
@@ -172,9 +169,6 @@ fn parse_ethernet<F: Frame>(frame: &F) -> Result<(u64, u16, usize), Reason> {
     Ok((destination, parse_tag(frame, inner)?, inner + TAG_OCTETS))
 }
 
-/// Octets of a VLAN tag.
-const TAG_OCTETS: usize = 4;
-
 /// Whether a tag follows.
 #[inline(always)]
 const fn is_vlan(ether_type: u16) -> bool {
@@ -188,12 +182,6 @@ fn parse_tag<F: Frame>(frame: &F, offset: usize) -> Result<u16, Reason> {
         .header::<[u8; TAG_OCTETS]>(offset)
         .ok_or(Reason::ShortFrame)?;
     Ok(u16::from_be_bytes([high, low]))
-}
-
-/// A MAC address as a number: six octets would be compared one by one.
-#[inline(always)]
-const fn number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u32::from_ne_bytes([a, b, c, d]) as u64 | (u16::from_ne_bytes([e, f]) as u64) << 32
 }
 
 /// Parses an IPv4 header.

@@ -41,6 +41,13 @@ pub fn swap_macs(macs: &mut [u8; 12]) {
     put(macs, 10, &u16::from_ne_bytes([e, f]).to_ne_bytes());
 }
 
+/// Sends a frame to another MAC address.
+#[inline(always)]
+pub fn send_to(macs: &mut [u8; 12], [a, b, c, d, e, f]: [u8; 6]) {
+    put(macs, 0, &u32::from_ne_bytes([a, b, c, d]).to_ne_bytes());
+    put(macs, 4, &u16::from_ne_bytes([e, f]).to_ne_bytes());
+}
+
 /// Makes the headers of a query over IPv4 those of its reply.
 #[inline(always)]
 pub fn write_ipv4(front: &mut [u8; IPV4_OCTETS], numbers: &Numbers) {

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::ptr;
 
 use dns_glue::compile::Generation;
+use dns_glue::host::routes::Routes;
 use dns_glue::host::{MemoryFrame, MemoryKept};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::Host;
-use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::maps::{AddressKey, Interface, Vlan};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
@@ -73,6 +74,14 @@ impl Host for Server {
 
     fn attended_until(&self) -> u64 {
         self.attended_until
+    }
+
+    fn has_virtual_mac(&self, _: u32, _: u64) -> bool {
+        false
+    }
+
+    fn vlan(&self, _: u32) -> Option<&Vlan> {
+        None
     }
 }
 
@@ -149,6 +158,7 @@ impl World {
             tail_room: arrival.tail_room,
             head_room: arrival.head_room,
             interface: INTERFACE,
+            routes: Routes::default(),
         };
         let server = Server {
             interface: Interface {

@@ -6,6 +6,7 @@ mod check;
 mod check_nic;
 mod completions;
 mod explain;
+mod interfaces;
 mod man;
 mod mode;
 mod progress_bar;
@@ -50,6 +51,7 @@ enum Command {
     CheckNic(check_nic::CheckNicArgs),
     Explain(explain::ExplainArgs),
     Status(status::StatusArgs),
+    Interfaces(interfaces::InterfacesArgs),
     Reload(reload::ReloadArgs),
     Stop(stop::StopArgs),
     Verify(verify::VerifyArgs),
@@ -90,6 +92,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Status(args) => return status::run(&args),
         Command::Reload(args) => reload::run(&args)?,
         Command::Stop(args) => stop::run(&args)?,
+        Command::Interfaces(args) => interfaces::run(args)?,
         Command::Completions(args) => completions::run(&args)?,
         Command::Man(args) => man::run(&args)?,
     }
@@ -136,7 +139,8 @@ mod tests {
         parse(
             "dns-glue run --iface eth0 eth1 --zone .=root.zone arpa=arpa.zone --serves root-servers.net \
              --address 192.0.2.1 2001:db8::1 --port 5353 --mode native --max-udp 1400 --cookies pass \
-             --pass-ecs --copy-cd --nsid ns1.example --fallback embedded --control /tmp/x --log-level debug --strict --watch --pins /sys/fs/bpf/x",
+             --pass-ecs --copy-cd --nsid ns1.example --mac 00:00:5e:00:01:33 eth1=00:00:5e:00:02:33 \
+             --reply-via fib --fallback embedded --control /tmp/x --log-level debug --strict --watch --pins /sys/fs/bpf/x",
         )
         .expect("all of it");
         parse("dns-glue check --zone .=root.zone").expect("check");
@@ -151,6 +155,8 @@ mod tests {
         parse("dns-glue stop").expect("stop");
         parse("dns-glue check-nic eth0 --probe --mode native --max-udp 1400 --json")
             .expect("check-nic");
+        parse("dns-glue interfaces add eth1 --control /tmp/x").expect("interfaces");
+        parse("dns-glue interfaces remove eth1 --json").expect("interfaces");
         parse("dns-glue verify --against 127.0.0.1 --sample 10 --seed 7 --json").expect("verify");
         parse("dns-glue verify --against [::1]:5353 --all").expect("verify");
     }
@@ -186,6 +192,14 @@ mod tests {
             (
                 "dns-glue run --iface eth0 --zone .=x --cookies answer",
                 "--cookies",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --mac 33:33:00:00:00:01",
+                "--mac",
+            ),
+            (
+                "dns-glue run --iface eth0 --zone .=x --reply-via arp",
+                "--reply-via",
             ),
             ("dns-glue verify --against localhost", "--against"),
             ("dns-glue check-nic", "<IF>"),

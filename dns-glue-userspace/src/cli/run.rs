@@ -15,6 +15,7 @@ use super::progress_bar::ProgressBar;
 use super::{ControlArgs, ReplyArgs, ZoneArgs};
 use crate::progress::Progress;
 use crate::serve::daemon::{self, Config, FallbackChoice};
+use crate::serve::paths::{Paths, VirtualMac};
 
 /// Compile zones, attach the program, and stay until stopped
 ///
@@ -44,6 +45,18 @@ pub struct RunArgs {
     /// The UDP port of the service
     #[arg(long, default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
+
+    /// A MAC address that queries are sent to beside the interfaces' own
+    ///
+    /// Of a virtual router (VRRP, RFC 9568) or another address that the host
+    /// has taken over: for all interfaces, or as IF=MAC for one. Replies leave
+    /// from the address that was asked.
+    #[arg(long = "mac", value_name = "[IF=]MAC", num_args = 1..)]
+    virtual_macs: Vec<VirtualMac>,
+
+    /// What decides where a reply goes
+    #[arg(long, value_enum, default_value_t = ReplyVia::Swap)]
+    reply_via: ReplyVia,
 
     /// How to attach the program
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
@@ -120,6 +133,15 @@ fn service_address(text: &str) -> Result<IpAddr, String> {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum ReplyVia {
+    /// The query: back to the MAC address that it came from
+    Swap,
+    /// The kernel's routing table and neighbours; what they would send out of
+    /// another interface passes, and so does what they have no way for
+    Fib,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Cookies {
     /// Answer without a server cookie (RFC 7873 5.2.3)
     Ignore,
@@ -181,11 +203,13 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 
 impl RunArgs {
     fn config(self, log_level: LevelFilter) -> Config {
+        let via_fib = matches!(self.reply_via, ReplyVia::Fib);
         let mut flags = 0;
         for (chosen, flag) in [
             (matches!(self.cookies, Cookies::Pass), Policy::COOKIES_PASS),
             (self.pass_ecs, Policy::ECS_PASS),
             (self.copy_cd, Policy::COPY_CD),
+            (via_fib, Policy::REPLY_VIA_FIB),
         ] {
             if chosen {
                 flags |= flag;
@@ -197,6 +221,10 @@ impl RunArgs {
             zones: self.zones.choice(),
             watch: self.watch,
             mode: self.mode.choice(),
+            paths: Paths {
+                virtual_macs: self.virtual_macs,
+                via_fib,
+            },
             policy: Policy {
                 port: self.port,
                 flags,
@@ -280,6 +308,16 @@ mod tests {
             let error = addresses(value).expect_err(value);
             assert!(error.contains(why), "{value}: {error}");
             let told = format!("invalid value '{value}' for '--address <IP>...'");
+            assert!(error.contains(&told), "{value}: {error}");
+        }
+    }
+
+    #[test]
+    fn impossible_mac_addresses_are_refused() {
+        for value in ["ff:ff:ff:ff:ff:ff", "eth0=01:00:5e:00:00:01", "eth0"] {
+            let line = ["run", "--iface", "eth0", "--zone", ".=x", "--mac", value];
+            let error = Line::try_parse_from(line).expect_err(value).to_string();
+            let told = format!("invalid value '{value}' for '--mac <[IF=]MAC>...'");
             assert!(error.contains(&told), "{value}: {error}");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::slice;
 
 use anyhow::bail;
 use clap::Args;
@@ -72,6 +73,10 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
     let flags = [
         (settings.pass_ecs, ", client subnets pass"),
         (settings.copy_cd, ", CD copied"),
+        (
+            settings.reply_via == "fib",
+            ", replies by the routing table",
+        ),
     ]
     .map(|(chosen, words)| if chosen { words } else { "" });
     let nsid = settings
@@ -86,7 +91,7 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
     let mut text = format!(
         "dns-glue {version}, process {pid}, up {}\n\
          program {}{verified}, {} octets of machine code, {} of maps\n\
-         {}port {}, replies up to {} octets, cookies {}{}{}{nsid}, fallback {}\n\
+         {}port {}, replies up to {} octets, cookies {}{}{}{}{nsid}, fallback {}\n\
          addresses {}\n",
         uptime(*uptime_seconds),
         program.id,
@@ -98,6 +103,7 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
         settings.cookies,
         flags[0],
         flags[1],
+        flags[2],
         settings.fallback,
         if addresses.is_empty() {
             String::from("none: everything passes")
@@ -183,6 +189,7 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
         attached,
         mtu,
         mac,
+        virtual_macs,
     } = interface;
     let mode = if *attached {
         mode.clone()
@@ -194,7 +201,7 @@ fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
         index.to_string(),
         mode,
         mtu.to_string(),
-        mac.clone(),
+        [slice::from_ref(mac), virtual_macs].concat().join(" "),
     ]
 }
 

@@ -54,6 +54,13 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u32>,
 
+    /// Ask as a client of this address [default: one made up]
+    ///
+    /// Under --reply-via fib the kernel must have a way to it, as to a router on
+    /// the link.
+    #[arg(long, value_name = "ADDRESS")]
+    client: Option<IpAddr>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -111,7 +118,7 @@ fn compare(args: &VerifyArgs) -> anyhow::Result<bool> {
         }
     }
     let cuts = find_cuts(&zones, &choice.also_served);
-    let kernel = Kernel::of(&status)?;
+    let kernel = Kernel::of(&status, args.client)?;
     let server = Server::at(args.against)?;
     let serials = serials(&status, &server)?;
     let limits = Limits {

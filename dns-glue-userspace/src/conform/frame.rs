@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x0c];
 /// The MAC address of the interface that the program runs on.
 pub const SERVER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x05];
+/// A virtual router's MAC address that is answered for too.
+pub const VIRTUAL_MAC: [u8; 6] = [0, 0, 0x5e, 0, 0x01, 0x05];
 /// A service address.
 pub const SERVER_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
 /// Another one.

@@ -15,9 +15,10 @@ use aya::{
 };
 use bytemuck::Zeroable as _;
 use dns_glue_common::deadlines::NEVER;
+use dns_glue_common::frame::vlan::Vlans;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::maps::{
-    AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES,
+    AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES, MAX_VLANS, Vlan,
 };
 
 use super::pins::{PinFolder, PinsError};
@@ -31,6 +32,28 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Multipliers that are tried: nearly always the first will do.
 const MAX_MULTIPLIERS: usize = 64;
 
+/// An interface with all that the program needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedInterface {
+    /// Its MAC address and its MTU.
+    pub interface: Interface,
+    /// MAC addresses that are answered for beside its own.
+    pub virtual_macs: BTreeSet<[u8; 6]>,
+    /// The VLAN interfaces on top of it, by index: only replies that the
+    /// kernel's routing table sends need them.
+    pub vlans: BTreeMap<u32, Vlans>,
+}
+
+impl From<Interface> for ServedInterface {
+    fn from(interface: Interface) -> Self {
+        Self {
+            interface,
+            virtual_macs: BTreeSet::new(),
+            vlans: BTreeMap::new(),
+        }
+    }
+}
+
 /// What the host is, as the program sees it.
 pub struct HostMaps {
     tables: Array<MapData, Value<HostTable>>,
@@ -39,7 +62,7 @@ pub struct HostMaps {
     selected: u32,
     /// When it came into sight.
     since: Option<Instant>,
-    interfaces: BTreeMap<u32, Interface>,
+    interfaces: BTreeMap<u32, ServedInterface>,
     served: BTreeSet<IpAddr>,
     attended_until: u64,
 }
@@ -106,7 +129,7 @@ impl HostMaps {
     /// what it saw.
     pub fn set_all(
         &mut self,
-        interfaces: BTreeMap<u32, Interface>,
+        interfaces: BTreeMap<u32, ServedInterface>,
         wanted: &BTreeSet<IpAddr>,
     ) -> Result<AddressChanges, MapError> {
         check_number(&interfaces)?;
@@ -125,13 +148,21 @@ impl HostMaps {
         self.selector.set(0, 1 - self.selected, 0)
     }
 
-    /// Tells the program the MAC address and MTU of an interface.
+    /// Tells the program of an interface, unless it knows all that already.
     ///
     /// # Errors
     ///
-    /// There are too many (64 interfaces), or a system call failed. The program
-    /// sees what it saw.
-    pub fn set_interface(&mut self, index: u32, interface: Interface) -> Result<(), MapError> {
+    /// There are too many (64 interfaces, 256 virtual MAC addresses), or a
+    /// system call failed. The program sees what it saw.
+    pub fn set_interface(
+        &mut self,
+        index: u32,
+        interface: impl Into<ServedInterface>,
+    ) -> Result<(), MapError> {
+        let interface = interface.into();
+        if self.interfaces.get(&index) == Some(&interface) {
+            return Ok(());
+        }
         let mut interfaces = self.interfaces.clone();
         interfaces.insert(index, interface);
         check_number(&interfaces)?;
@@ -153,7 +184,7 @@ impl HostMaps {
         interface: Interface,
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Result<(), MapError> {
-        let interfaces = BTreeMap::from([(LOOPBACK, interface)]);
+        let interfaces = BTreeMap::from([(LOOPBACK, interface.into())]);
         self.publish(interfaces, addresses.into_iter().collect())
     }
 
@@ -225,7 +256,7 @@ impl HostMaps {
     /// Writes the table that is out of sight and brings it into sight.
     fn publish(
         &mut self,
-        interfaces: BTreeMap<u32, Interface>,
+        interfaces: BTreeMap<u32, ServedInterface>,
         served: BTreeSet<IpAddr>,
     ) -> Result<(), MapError> {
         let mut table = table(&interfaces, &served)?;
@@ -244,7 +275,7 @@ impl HostMaps {
     }
 }
 
-fn check_number(interfaces: &BTreeMap<u32, Interface>) -> Result<(), MapError> {
+fn check_number(interfaces: &BTreeMap<u32, ServedInterface>) -> Result<(), MapError> {
     if interfaces.len() > MAX_INTERFACES as usize {
         return Err(MapError::OutOfBounds {
             index: MAX_INTERFACES,
@@ -256,7 +287,7 @@ fn check_number(interfaces: &BTreeMap<u32, Interface>) -> Result<(), MapError> {
 
 /// The table of these interfaces and addresses, not more than there may be.
 fn table(
-    interfaces: &BTreeMap<u32, Interface>,
+    interfaces: &BTreeMap<u32, ServedInterface>,
     served: &BTreeSet<IpAddr>,
 ) -> Result<Box<HostTable>, MapError> {
     let mut table: Box<HostTable> = Box::new(HostTable::EMPTY);
@@ -269,7 +300,9 @@ fn table(
         })?;
         let filled = table.fill(
             multipliers.map(|multiplier| multiplier | 1),
-            interfaces.iter().map(|(index, entry)| (*index, *entry)),
+            interfaces
+                .iter()
+                .map(|(index, served)| (*index, served.interface)),
             served
                 .iter()
                 .filter(|address| !address.is_unspecified())
@@ -277,7 +310,10 @@ fn table(
                 // An IPv4 address has another form.
                 .collect::<HashSet<_>>(),
         );
-        if filled {
+        if filled
+            && table.add_virtual_macs(virtual_macs(interfaces))
+            && table.add_vlans(vlans(interfaces))
+        {
             return Ok(table);
         }
     }
@@ -286,4 +322,26 @@ fn table(
         interfaces.len(),
         served.len()
     ))))
+}
+
+fn virtual_macs(
+    interfaces: &BTreeMap<u32, ServedInterface>,
+) -> impl Iterator<Item = (u32, [u8; 6])> {
+    interfaces
+        .iter()
+        .flat_map(|(index, served)| served.virtual_macs.iter().map(|mac| (*index, *mac)))
+}
+
+/// As many as there may be: queries in the others pass.
+fn vlans(interfaces: &BTreeMap<u32, ServedInterface>) -> impl Iterator<Item = (u32, Vlan)> {
+    let vlans = interfaces.iter().flat_map(|(carrier, served)| {
+        served.vlans.iter().map(|(index, vlans)| {
+            let vlan = Vlan {
+                carrier: *carrier,
+                vlans: *vlans,
+            };
+            (*index, vlan)
+        })
+    });
+    vlans.take(MAX_VLANS as usize)
 }

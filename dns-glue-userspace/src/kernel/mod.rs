@@ -48,7 +48,7 @@ pub use about::About;
 pub use attach::{AttachError, AttachMode, Attachment, Target};
 pub use counters::Counters;
 pub use deadlines::Deadlines;
-pub use host_maps::HostMaps;
+pub use host_maps::{HostMaps, ServedInterface};
 pub use link::XdpLink;
 pub use load::{LoadError, LoadOptions, Loaded};
 pub use pins::{PinFolder, PinnedLink, PinsError};

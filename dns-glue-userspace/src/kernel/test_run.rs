@@ -42,12 +42,25 @@ impl Loaded {
     ///
     /// The kernel refuses the frame, or the caller may not run programs.
     pub fn test_run(&self, frame: &[u8]) -> Result<TestRun, LoadError> {
+        run(self.xdp()?, frame, None).map_err(LoadError::Program)
+    }
+
+    /// The same as if the frame came in on the interface of that index, which
+    /// must be up and have an XDP program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::test_run`], or the interface is not like that.
+    pub fn test_run_on(&self, interface: u32, frame: &[u8]) -> Result<TestRun, LoadError> {
+        run(self.xdp()?, frame, Some(interface)).map_err(LoadError::Program)
+    }
+
+    fn xdp(&self) -> Result<&Xdp, LoadError> {
         let program = self
             .ebpf
             .program(PROGRAM)
             .ok_or(LoadError::Missing(PROGRAM))?;
-        let program: &Xdp = program.try_into().map_err(LoadError::Program)?;
-        run(program, frame, None).map_err(LoadError::Program)
+        program.try_into().map_err(LoadError::Program)
     }
 }
 

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use dns_glue_common::maps::{Interface, MAX_ADDRESSES};
+use dns_glue_common::maps::MAX_ADDRESSES;
 
 use super::fallback::FallbackZones;
 use super::fallback::server::Fallback;
 use super::network::Snapshot;
 use crate::kernel::host_maps::AddressChanges;
-use crate::kernel::{HostMaps, LoadError};
+use crate::kernel::{HostMaps, LoadError, ServedInterface};
 
 /// Why the service addresses cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ impl ServiceAddresses {
     pub async fn start(
         &mut self,
         snapshot: &Snapshot,
-        interfaces: BTreeMap<u32, Interface>,
+        interfaces: BTreeMap<u32, ServedInterface>,
         host_maps: &mut HostMaps,
     ) -> Result<(), AddressError> {
         if self.fallback.is_none() {

@@ -32,13 +32,23 @@ const MAX_REQUEST_OCTETS: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Request {
     /// Tell your state.
     Status,
     /// Compile the zones' files again, and answer from them.
     Reload(ReloadOptions),
+    /// Attach the program to one more interface.
+    AddInterface {
+        /// Its name.
+        name: String,
+    },
+    /// Take the program off an interface.
+    RemoveInterface {
+        /// Its name.
+        name: String,
+    },
     /// Detach and exit.
     Stop,
 }
@@ -82,6 +92,11 @@ pub enum Reply {
         warnings: Vec<String>,
         /// What changes, zone by zone.
         zones: Vec<ZoneChanges>,
+    },
+    /// The interfaces are others now.
+    Interfaces {
+        /// The names of all that are served.
+        names: Vec<String>,
     },
     /// It will exit.
     Stopping {
@@ -379,7 +394,10 @@ impl Client {
         })?;
         let patience = match request {
             Request::Reload(_) => None,
-            Request::Status | Request::Stop => Some(PATIENCE),
+            Request::Status
+            | Request::Stop
+            | Request::AddInterface { .. }
+            | Request::RemoveInterface { .. } => Some(PATIENCE),
         };
         stream.set_read_timeout(patience)?;
         let mut line = serde_json::to_string(&request)?;
@@ -472,7 +490,7 @@ mod tests {
         let server = tokio::spawn(socket.serve(calls).expect("served"));
         let daemon = tokio::spawn(async move {
             let call: Call = queue.recv().await.expect("a call");
-            let request = call.request;
+            let request = call.request.clone();
             call.answer_and_wait(Reply::Stopping { pid: 42 }).await;
             request
         });

@@ -1,11 +1,10 @@
 //! The interfaces that the daemon serves: from names to attached programs.
 
-use std::collections::BTreeMap;
-
-use dns_glue_common::maps::{Interface, MAX_INTERFACES};
+use dns_glue_common::maps::MAX_INTERFACES;
 
 use super::network::{Link, LinkKind, Snapshot};
 use super::offloads::{self, TagOffload, Tags};
+use super::paths::Paths;
 use super::status::{InterfaceStatus, mac_text};
 use crate::kernel::attach::{self, AttachError, AttachMode, ModeChoice};
 use crate::kernel::{Attachment, HostMaps, Loaded, Target, XdpLink};
@@ -94,6 +93,20 @@ pub enum InterfaceError {
         /// What the driver said.
         cause: std::io::Error,
     },
+    /// There is nothing to add.
+    #[error("{0} is served already")]
+    Served(String),
+    /// There is nothing to remove.
+    #[error("{name} is not served; there are {}", .served.join(", "))]
+    NotServed {
+        /// Its name.
+        name: String,
+        /// Those that are served.
+        served: Vec<String>,
+    },
+    /// Without it nothing would be served.
+    #[error("{0} is the last interface: `dns-glue stop` ends the service")]
+    Last(String),
     /// The program is not attached.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -213,20 +226,6 @@ pub fn target(link: &Link) -> Target {
     }
 }
 
-/// What the program needs to know of the interfaces, by their numbers.
-pub fn entries(links: &[Link]) -> BTreeMap<u32, Interface> {
-    let entries = links.iter().map(|link| Some((link.index, entry(link)?)));
-    entries.flatten().collect()
-}
-
-/// What the program needs to know of an interface.
-fn entry(link: &Link) -> Option<Interface> {
-    Some(Interface {
-        mac: link.mac?,
-        mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
-    })
-}
-
 /// Offloads that `--fix-offload` turned off; its drop turns them on again.
 #[derive(Debug)]
 pub struct FixedOffloads {
@@ -235,6 +234,11 @@ pub struct FixedOffloads {
 }
 
 impl FixedOffloads {
+    /// The name of the interface.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
     /// Leaves them off: a program that goes on answering needs them so.
     pub fn keep(mut self) {
         if !self.offloads.is_empty() {
@@ -365,6 +369,8 @@ pub struct Served {
     mode: AttachMode,
     /// Whether our program was on it when it was last seen.
     has_program: bool,
+    /// Why it cannot be served although it has come back.
+    refusal: Option<String>,
 }
 
 impl Served {
@@ -385,6 +391,7 @@ impl Served {
             attachment: Some(attachment),
             mode,
             has_program: true,
+            refusal: None,
         })
     }
 
@@ -410,6 +417,7 @@ impl Served {
             link,
             mode,
             has_program: true,
+            refusal: None,
         }
     }
 
@@ -418,6 +426,30 @@ impl Served {
     pub fn program_link(&self) -> Option<(&str, &XdpLink)> {
         let attachment = self.attachment.as_ref()?;
         Some((&self.link.name, &attachment.link))
+    }
+
+    /// The name of the interface.
+    pub fn name(&self) -> &str {
+        &self.link.name
+    }
+
+    /// Notes, and logs if that is new, why an interface that has come back is
+    /// not served.
+    pub fn note_refusal(&mut self, refusal: String) {
+        if self.refusal.as_ref() != Some(&refusal) {
+            log::error!("{} is back, and is not served: {refusal}", self.link.name);
+        }
+        self.refusal = Some(refusal);
+    }
+
+    /// Forgets why, when it has gone again.
+    pub fn forget_refusal(&mut self) {
+        self.refusal = None;
+    }
+
+    /// Whether it has come back and is not served: another try may help.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
     }
 
     /// The number of the interface.
@@ -455,6 +487,7 @@ impl Served {
     pub fn update(
         &mut self,
         snapshot: &Snapshot,
+        paths: &Paths,
         program: u32,
         host_maps: &mut HostMaps,
     ) -> Result<(), crate::kernel::LoadError> {
@@ -473,10 +506,10 @@ impl Served {
         if (now.mac, now.mtu) != (self.link.mac, self.link.mtu) {
             let mac = now.mac.map_or_else(|| String::from("none"), mac_text);
             log::info!("{}: MTU {}, MAC address {mac}", now.name, now.mtu);
-            match entry(now) {
-                Some(entry) => host_maps.set_interface(now.index, entry)?,
-                None => host_maps.remove_interface(now.index)?,
-            }
+        }
+        match paths.entry(now, snapshot) {
+            Some(entry) => host_maps.set_interface(now.index, entry)?,
+            None => host_maps.remove_interface(now.index)?,
         }
         let has_program = now.xdp_program == Some(program);
         if self.has_program && !has_program {
@@ -499,7 +532,8 @@ impl Served {
     }
 
     /// What `status` says of it.
-    pub fn status(&self) -> InterfaceStatus {
+    pub fn status(&self, paths: &Paths) -> InterfaceStatus {
+        let virtual_macs = paths.macs_of(&self.link.name);
         InterfaceStatus {
             name: self.link.name.clone(),
             index: self.link.index,
@@ -507,6 +541,7 @@ impl Served {
             attached: self.attachment.is_some() && self.has_program,
             mtu: self.link.mtu,
             mac: self.link.mac.map(mac_text).unwrap_or_default(),
+            virtual_macs: virtual_macs.into_iter().map(mac_text).collect(),
         }
     }
 }
@@ -523,6 +558,7 @@ mod tests {
             mtu: 1500,
             kind,
             lower: (kind == LinkKind::Vlan).then_some(2),
+            tag: None,
             master: name.starts_with("port").then_some(6),
             xdp_program: (name == "taken").then_some(u32::MAX),
             xdp_is_generic: false,
@@ -607,12 +643,5 @@ mod tests {
             chosen.iter().map(|link| link.index).collect::<Vec<_>>(),
             [2, 1]
         );
-    }
-
-    #[test]
-    fn large_mtus_are_told_as_the_largest() {
-        let mut link = snapshot().links.remove(1);
-        link.mtu = 65536;
-        assert_eq!(entry(&link).expect("Ethernet").mtu, u16::MAX);
     }
 }

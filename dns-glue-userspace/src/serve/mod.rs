@@ -20,5 +20,6 @@ pub mod fallback;
 pub mod interfaces;
 pub mod network;
 pub mod offloads;
+pub mod paths;
 pub mod status;
 pub mod watch;

@@ -4,17 +4,21 @@
 //! compares with what it knows: a lost or reordered message can then do no
 //! harm, and there is one way of learning about the host instead of two.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use dns_glue_common::frame::vlan::Vlans;
 use futures_util::stream::{Stream, StreamExt as _, TryStreamExt as _};
 use rtnetlink::{
     Handle, MulticastGroup, new_multicast_connection,
     packet_route::{
         address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope},
-        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
+        link::{
+            InfoData, InfoKind, InfoVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
+            XdpAttached,
+        },
     },
 };
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -84,6 +88,15 @@ impl LinkKind {
     }
 }
 
+/// What the frames of a VLAN are tagged with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// 0x8100, or 0x88a8 for a service tag.
+    pub ether_type: u16,
+    /// The number of the VLAN.
+    pub number: u16,
+}
+
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -99,6 +112,8 @@ pub struct Link {
     pub kind: LinkKind,
     /// The number of the interface below it: of a VLAN, what carries it.
     pub lower: Option<u32>,
+    /// Of a VLAN: what its frames are tagged with.
+    pub tag: Option<Tag>,
     /// The number of the interface that it is a port of.
     pub master: Option<u32>,
     /// The number of the XDP program on it.
@@ -132,6 +147,25 @@ impl Snapshot {
         self.links
             .iter()
             .filter(move |link| link.kind == LinkKind::Vlan && link.lower == Some(index))
+    }
+
+    /// What the frames are tagged with that the interface of that number
+    /// carries for VLAN interfaces, by the numbers of those: up to two tags, as
+    /// the program reads them.
+    pub fn vlan_tags_above(&self, index: u32) -> BTreeMap<u32, Vlans> {
+        let mut all = BTreeMap::new();
+        for (outer, vlans) in self.tagged_above(index, Vlans::NONE) {
+            all.insert(outer, vlans);
+            all.extend(self.tagged_above(outer, vlans));
+        }
+        all
+    }
+
+    fn tagged_above(&self, index: u32, carried: Vlans) -> impl Iterator<Item = (u32, Vlans)> {
+        self.vlans_above(index).filter_map(move |link| {
+            let tag = link.tag?;
+            Some((link.index, carried.inside(tag.ether_type, tag.number)?))
+        })
     }
 
     /// The ports of the interface of that number.
@@ -299,6 +333,7 @@ fn read_link(message: LinkMessage) -> Link {
         mtu: 0,
         kind: LinkKind::Other,
         lower: None,
+        tag: None,
         master: None,
         xdp_program: None,
         xdp_is_generic: false,
@@ -306,6 +341,7 @@ fn read_link(message: LinkMessage) -> Link {
     if message.header.flags.contains(LinkFlags::Loopback) {
         link.kind = LinkKind::Loopback;
     }
+    let mut is_carried_elsewhere = false;
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
@@ -325,6 +361,7 @@ fn read_link(message: LinkMessage) -> Link {
                         LinkInfo::Kind(InfoKind::Team) => {
                             link.kind = LinkKind::Team;
                         }
+                        LinkInfo::Data(InfoData::Vlan(infos)) => link.tag = vlan_tag(&infos),
                         _ => {}
                     }
                 }
@@ -334,10 +371,29 @@ fn read_link(message: LinkMessage) -> Link {
                 let generic = LinkXdp::Attached(XdpAttached::SocketBuffer);
                 link.xdp_is_generic = attributes.contains(&generic);
             }
+            // What carries it is in another network namespace, where numbers
+            // mean other interfaces.
+            LinkAttribute::LinkNetNsId(_) => is_carried_elsewhere = true,
             _ => {}
         }
     }
+    if is_carried_elsewhere {
+        link.lower = None;
+    }
     link
+}
+
+/// What the frames of a VLAN interface are tagged with.
+fn vlan_tag(infos: &[InfoVlan]) -> Option<Tag> {
+    let number = infos.iter().find_map(|info| match info {
+        InfoVlan::Id(number) => Some(*number),
+        _ => None,
+    })?;
+    let ether_type = infos.iter().find_map(|info| match info {
+        InfoVlan::Protocol(protocol) => Some(u16::from(*protocol)),
+        _ => None,
+    })?;
+    Some(Tag { ether_type, number })
 }
 
 /// The number of the program, whichever mode it is attached in.
@@ -380,6 +436,7 @@ fn read_address(message: AddressMessage) -> Option<(u32, IpAddr)> {
 mod tests {
     use super::*;
     use futures_util::stream::{iter, poll_fn};
+    use rtnetlink::packet_route::link::VlanProtocol;
     use std::task::Poll;
 
     #[tokio::test(start_paused = true)]
@@ -406,6 +463,7 @@ mod tests {
             mtu: 1500,
             kind,
             lower,
+            tag: None,
             master: None,
             xdp_program: None,
             xdp_is_generic: false,
@@ -466,6 +524,48 @@ mod tests {
         network.snapshot().await.expect_err("nobody tells");
         let error = network.changed().await.expect_err("nor of changes");
         assert!(matches!(error, NetworkError::Closed), "{error}");
+    }
+
+    #[test]
+    fn vlans_are_known_by_their_tags() {
+        let vlan = |index, lower, number, protocol| {
+            let mut message = LinkMessage::default();
+            message.header.index = index;
+            let data = vec![InfoVlan::Id(number), InfoVlan::Protocol(protocol)];
+            message.attributes = vec![
+                LinkAttribute::Link(lower),
+                LinkAttribute::LinkInfo(vec![
+                    LinkInfo::Kind(InfoKind::Vlan),
+                    LinkInfo::Data(InfoData::Vlan(data)),
+                ]),
+            ];
+            message
+        };
+        let (plain, service) = (VlanProtocol::Ieee8021Q, VlanProtocol::Ieee8021Ad);
+        let mut elsewhere = vlan(8, 2, 9, plain);
+        elsewhere.attributes.push(LinkAttribute::LinkNetNsId(1));
+        let snapshot = Snapshot {
+            links: [
+                vlan(4, 2, 7, plain),
+                vlan(5, 2, 4094, service),
+                vlan(6, 5, 7, plain),
+                // A third tag, and another carrier.
+                vlan(7, 6, 7, plain),
+                vlan(9, 3, 7, plain),
+                elsewhere,
+            ]
+            .map(read_link)
+            .into(),
+            ..Snapshot::default()
+        };
+        let tagged = |vlans: Vlans, tag| vlans.inside(tag, 7).expect("room for a tag");
+        let outer = Vlans::NONE.inside(0x88a8, 4094).expect("one tag");
+        let expected = BTreeMap::from([
+            (4, tagged(Vlans::NONE, 0x8100)),
+            (5, outer),
+            (6, tagged(outer, 0x8100)),
+        ]);
+        assert_eq!(snapshot.vlan_tags_above(2), expected);
     }
 
     #[test]

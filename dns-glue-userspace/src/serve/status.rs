@@ -55,6 +55,8 @@ pub struct InterfaceStatus {
     pub mtu: u32,
     /// Its MAC address.
     pub mac: String,
+    /// MAC addresses that are answered for beside its own (`--mac`).
+    pub virtual_macs: Vec<String>,
 }
 
 /// A compiled zone.
@@ -102,6 +104,8 @@ pub struct SettingsStatus {
     pub pass_ecs: bool,
     /// Whether CD is copied into replies.
     pub copy_cd: bool,
+    /// `swap` or `fib`: where replies go.
+    pub reply_via: String,
     /// `none` or `embedded`.
     pub fallback: String,
     /// Whether the service addresses were given with `--address`.
@@ -210,11 +214,15 @@ pub fn mac_text(mac: [u8; 6]) -> String {
     octets.join(":")
 }
 
-/// Reads a MAC address as [`mac_text`] writes it.
+/// Reads a MAC address as [`mac_text`] writes it, in capitals or not.
 pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
-    let octets: Result<Vec<u8>, _> = octets.collect();
-    octets.ok()?.try_into().ok()
+    let octet = |digits: &str| {
+        // What reads numbers takes a sign, and any number of zeros.
+        let is_octet = digits.len() <= 2 && !digits.starts_with('+');
+        u8::from_str_radix(digits, 16).ok().filter(|_| is_octet)
+    };
+    let octets: Option<Vec<u8>> = text.split(':').map(octet).collect();
+    octets?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -228,6 +236,9 @@ mod tests {
         assert_eq!(parse_mac(&mac_text(mac)), Some(mac));
         assert_eq!(parse_mac("02:00:fc:00:00"), None);
         assert_eq!(parse_mac("02:00:fc:00:00:1g"), None);
+        assert_eq!(parse_mac("02:00:fc:00:00:+1"), None);
+        assert_eq!(parse_mac("02:00:fc:00:00:01f"), None);
+        assert_eq!(parse_mac("02:00:FC:0:0:1F"), Some(mac));
     }
 
     #[test]

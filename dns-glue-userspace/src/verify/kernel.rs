@@ -42,31 +42,47 @@ pub enum KernelError {
     /// It answers for nobody.
     #[error("the daemon serves no address, so that everything passes")]
     NoAddress,
+    /// No service address is of the client's family.
+    #[error("--client {0}: the daemon serves no address of that family")]
+    OtherFamily(IpAddr),
+    /// The program does not answer itself.
+    #[error("--client {0}: a service address, whose queries pass")]
+    Served(IpAddr),
+    /// The kernel has no way to somebody made up.
+    #[error(
+        "the kernel's routing table decides where replies go (--reply-via fib), and it has no way \
+         to a client that is made up: name one with --client, such as a router on the link"
+    )]
+    NoClient,
     /// It did what it never does.
     #[error("the program returned action {0}: see the counters write-failed and inconsistent")]
     Action(u32),
 }
 
 impl Kernel {
-    /// The program of a daemon.
+    /// The program of a daemon, asked by `client`, or by one made up.
     ///
     /// # Errors
     ///
-    /// It is not attached, serves no address, or cannot be reached.
-    pub fn of(status: &Status) -> Result<Self, KernelError> {
+    /// It is not attached, serves no address that the client can ask, or cannot
+    /// be reached; or it would not answer one made up.
+    pub fn of(status: &Status, client: Option<IpAddr>) -> Result<Self, KernelError> {
         let attached = status.interfaces.iter().find(|one| one.attached);
         let Some(interface) = attached else {
             let names = status.interfaces.iter().map(|one| one.name.clone());
             return Err(KernelError::Detached(names.collect()));
         };
-        let server = *status.addresses.first().ok_or(KernelError::NoAddress)?;
+        if client.is_none() && status.settings.reply_via == "fib" {
+            return Err(KernelError::NoClient);
+        }
+        let (client, server) = choose_ends(&status.addresses, client)?;
         let mac = parse_mac(&interface.mac).unwrap_or_default();
         let header_octets = front_octets(server) - ETHERNET_OCTETS;
         Ok(Self {
             program: RunningProgram::open(status.program.id, interface.index)?,
             ends: Ends {
                 mac,
-                client: client(server, &status.addresses),
+                client,
                 server,
                 port: status.settings.port,
             },
@@ -106,8 +122,26 @@ const fn front_octets(server: IpAddr) -> usize {
     ETHERNET_OCTETS + ip_octets + 8
 }
 
+/// Who asks, and which of the service addresses.
+fn choose_ends(served: &[IpAddr], client: Option<IpAddr>) -> Result<(IpAddr, IpAddr), KernelError> {
+    let first = *served.first().ok_or(KernelError::NoAddress)?;
+    let Some(client) = client else {
+        return Ok((made_up_client(first, served), first));
+    };
+    if served.contains(&client) {
+        return Err(KernelError::Served(client));
+    }
+    let mut of_its_family = served
+        .iter()
+        .filter(|server| server.is_ipv4() == client.is_ipv4());
+    match of_its_family.next() {
+        Some(server) => Ok((client, *server)),
+        None => Err(KernelError::OtherFamily(client)),
+    }
+}
+
 /// Somebody to ask `server` who has none of the service addresses.
-fn client(server: IpAddr, served: &[IpAddr]) -> IpAddr {
+fn made_up_client(server: IpAddr, served: &[IpAddr]) -> IpAddr {
     let clients: [IpAddr; 2] = match server {
         IpAddr::V4(_) => CLIENTS_IPV4.map(IpAddr::V4),
         IpAddr::V6(_) => CLIENTS_IPV6.map(IpAddr::V6),
@@ -117,5 +151,41 @@ fn client(server: IpAddr, served: &[IpAddr]) -> IpAddr {
         second
     } else {
         first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses<const N: usize>(texts: [&str; N]) -> [IpAddr; N] {
+        texts.map(|text| text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_client_asks_an_address_of_its_family() {
+        let served = addresses(["192.0.2.9", "2001:db8::53"]);
+        let [v4, v6, other] = addresses(["192.0.2.1", "2001:db8::1", "198.51.100.9"]);
+        let chosen = |served: &[IpAddr], client| choose_ends(served, client).expect("ends");
+        assert_eq!(chosen(&served, Some(v4)), (v4, served[0]));
+        assert_eq!(chosen(&served, Some(v6)), (v6, served[1]));
+        // The first of those made up is served here.
+        assert_eq!(chosen(&served, None), (other, served[0]));
+        let refusal = |served: &[IpAddr], client| {
+            choose_ends(served, client)
+                .expect_err("refused")
+                .to_string()
+        };
+        let error = refusal(&served[..1], Some(v6));
+        assert!(
+            error.contains("--client 2001:db8::1: the daemon serves no"),
+            "{error}"
+        );
+        let error = refusal(&served, Some(served[0]));
+        assert!(
+            error.contains("--client 192.0.2.9: a service address"),
+            "{error}"
+        );
+        assert!(refusal(&[], Some(v4)).contains("serves no address"));
     }
 }

@@ -1,5 +1,9 @@
 //! Hosts and daemons for the tests of `dns-glue run`.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+pub mod packet;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
@@ -275,7 +279,8 @@ impl Daemon {
             .args(arguments.split_whitespace())
             .arg("--control")
             .arg(&self.control);
-        if !arguments.starts_with("reload") {
+        let needs_daemon = ["reload", "interfaces"];
+        if !needs_daemon.iter().any(|one| arguments.starts_with(one)) {
             command.arg("--pins").arg(&self.pins);
         }
         command.output().expect("dns-glue starts")

@@ -15,7 +15,7 @@ use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::Reason;
 
 use super::program_support::frame::{
-    CLIENT_MAC, Path, SERVER_V4, SERVER_V6, fix_ipv4_checksum, put_number,
+    CLIENT_MAC, Path, SERVER_V4, SERVER_V6, VIRTUAL_MAC, fix_ipv4_checksum, put_number,
 };
 use super::program_support::oddities::{self, Outcome};
 use super::program_support::program::{Memory, POLICY};
@@ -31,6 +31,9 @@ pub enum Setup {
     Choices,
     /// With an identifier.
     Identifier,
+    /// With the kernel's routing table, which has no way to the client: the
+    /// ways that there can be are in tests/routes.rs.
+    ViaFib,
     /// An MTU that leaves 533 octets for a message over IPv4, 513 over IPv6.
     Mtu561,
     /// An MTU too small for 512 octets.
@@ -49,10 +52,11 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Plain,
         Self::Choices,
         Self::Identifier,
+        Self::ViaFib,
         Self::Mtu561,
         Self::Mtu500,
         Self::OtherInterface,
@@ -73,6 +77,10 @@ impl Setup {
             },
             Self::Identifier => Policy {
                 nsid: Nsid::new(IDENTIFIER).expect("an identifier"),
+                ..POLICY
+            },
+            Self::ViaFib => Policy {
+                flags: Policy::REPLY_VIA_FIB,
                 ..POLICY
             },
             _ => POLICY,
@@ -97,7 +105,12 @@ impl Setup {
                 memory.set_deadline(zone::GLUE, Deadline::At(memory.now()));
                 memory.set_attended_until(memory.now());
             }
-            Self::Plain | Self::Choices | Self::Identifier | Self::Broken | Self::Oddities => {}
+            Self::Plain
+            | Self::Choices
+            | Self::Identifier
+            | Self::ViaFib
+            | Self::Broken
+            | Self::Oddities => {}
         }
         memory
     }
@@ -303,6 +316,22 @@ fn link() -> Vec<Case> {
             "to another MAC address",
             Reason::ForeignMac,
             Path::v4().with_mac([2, 0, 0, 0, 0, 6]),
+            single(),
+        ),
+        Case::single(
+            "to a virtual MAC address",
+            Path::v4().with_mac(VIRTUAL_MAC),
+            single(),
+        ),
+        Case::single(
+            "to a virtual MAC address over IPv6",
+            Path::v6().with_mac(VIRTUAL_MAC),
+            single(),
+        ),
+        Case::pass(
+            "to another virtual MAC address",
+            Reason::ForeignMac,
+            Path::v6().with_mac([0, 0, 0x5e, 0, 0x02, 0x05]),
             single(),
         ),
         Case::pass(
@@ -1263,6 +1292,16 @@ fn hosts() -> Vec<Case> {
             single(),
         )
         .under(Setup::Broken),
+        Case::pass("no route", Reason::NoRoute, Path::v4(), single()).under(Setup::ViaFib),
+        Case::pass("no route over IPv6", Reason::NoRoute, Path::v6(), single())
+            .under(Setup::ViaFib),
+        Case::pass(
+            "no route, and no cut either",
+            Reason::NoCut,
+            Path::v6(),
+            Query::new("nothing.glue.example."),
+        )
+        .under(Setup::ViaFib),
         // The glue of 542 octets again, and what the MTU leaves of it.
         full("an MTU that cuts glue over IPv4", Path::v4(), 1232, 15)
             .under(Setup::Mtu561)

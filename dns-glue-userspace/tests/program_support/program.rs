@@ -1,22 +1,27 @@
 //! The program in the kernel, run by `BPF_PROG_TEST_RUN`, and the same
 //! decisions on the host.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dns_glue::compile::Generation;
+use dns_glue::host::routes::{Route, Routes};
 use dns_glue::host::{MemoryDeadlines, MemoryFrame, MemoryHost, MemoryKept};
+use dns_glue::kernel::attach::{self, ModeChoice};
 use dns_glue::kernel::load::{self, ProgramFacts};
 use dns_glue::kernel::test_run::LOOPBACK;
-use dns_glue::kernel::{Counters, HostMaps, LoadError, LoadOptions, Loaded, clock};
+use dns_glue::kernel::{
+    Attachment, Counters, HostMaps, LoadError, LoadOptions, Loaded, ServedInterface, Target, clock,
+};
 use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::frame::Scratch;
-use dns_glue_common::maps::{AddressKey, Interface};
+use dns_glue_common::frame::vlan::Vlans;
+use dns_glue_common::maps::{AddressKey, Interface, Vlan};
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
 use dns_glue_common::respond::respond;
 
-use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6};
+use super::frame::{SERVER_MAC, SERVER_V4, SERVER_V6, VIRTUAL_MAC};
 
 /// Octets that the kernel gives a test run in one buffer: a page without room
 /// in front and the bookkeeping behind.
@@ -29,6 +34,9 @@ pub const POLICY: Policy = Policy::DEFAULT;
 /// interface and two service addresses.
 pub struct Memory {
     host: MemoryHost,
+    /// The index of the interface that frames come in on.
+    ingress: u32,
+    routes: Routes,
     policy: Policy,
     generation: Generation,
     deadlines: MemoryDeadlines,
@@ -47,7 +55,11 @@ impl Memory {
                 },
                 addresses: addresses.collect(),
                 attended_until: NEVER,
+                virtual_macs: vec![VIRTUAL_MAC],
+                vlans: HashMap::new(),
             },
+            ingress: LOOPBACK,
+            routes: Routes::default(),
             policy: Policy {
                 flags: policy.flags | generation.policy_flags,
                 ..policy
@@ -85,6 +97,23 @@ impl Memory {
         self.host.interface.mtu = mtu;
     }
 
+    /// Makes it the interface of that index.
+    pub fn set_interface(&mut self, index: u32) {
+        self.host.index = index;
+        self.ingress = index;
+    }
+
+    /// Puts a VLAN interface of that index on top of it.
+    pub fn add_vlan(&mut self, index: u32, vlans: Vlans) {
+        let carrier = self.host.index;
+        self.host.vlans.insert(index, Vlan { carrier, vlans });
+    }
+
+    /// Tells the routing table on the host of an address.
+    pub fn add_route(&mut self, destination: IpAddr, route: Route) {
+        self.routes.add(AddressKey::from(destination), route);
+    }
+
     /// Makes the interface one that the program was not attached to.
     pub fn forget_interface(&mut self) {
         self.host.index = u32::MAX;
@@ -102,7 +131,8 @@ impl Memory {
             octets: frame.to_vec(),
             tail_room,
             head_room,
-            interface: LOOPBACK,
+            interface: self.ingress,
+            routes: self.routes.clone(),
         };
         let mut scratch = Box::new(Scratch::EMPTY);
         let reason = respond(
@@ -140,6 +170,7 @@ pub struct Program {
     loaded: Loaded,
     maps: HostMaps,
     counters: Counters,
+    attachment: Option<Attachment>,
 }
 
 impl Program {
@@ -156,16 +187,23 @@ impl Program {
             verifier_log: None,
         };
         let (loaded, mut maps, counters) = load::load(&memory.generation, &options)?;
-        if memory.host.index == LOOPBACK {
-            maps.set_loopback(memory.host.interface, service_addresses())?;
-        } else {
-            maps.set_addresses(&service_addresses())?;
+        let mut interfaces = BTreeMap::new();
+        if memory.host.index == memory.ingress {
+            let vlans = memory.host.vlans.iter();
+            let served = ServedInterface {
+                virtual_macs: memory.host.virtual_macs.iter().copied().collect(),
+                vlans: vlans.map(|(index, vlan)| (*index, vlan.vlans)).collect(),
+                ..memory.host.interface.into()
+            };
+            interfaces.insert(memory.ingress, served);
         }
+        maps.set_all(interfaces, &service_addresses())?;
         let mut program = Self {
             memory,
             loaded,
             maps,
             counters,
+            attachment: None,
         };
         program.follow_deadlines()?;
         Ok(program)
@@ -188,6 +226,19 @@ impl Program {
         Ok(self.maps.set_attended_until(host.attended_until)?)
     }
 
+    /// Puts the program on the interface that its frames come in on; without
+    /// that the kernel runs it on frames of `lo` only.
+    pub fn attach(&mut self, name: &str, choice: ModeChoice) {
+        let target = Target {
+            name: name.to_owned(),
+            index: self.memory.ingress,
+            mtu: self.memory.host.interface.mtu.into(),
+            occupied_by: None,
+        };
+        let attachment = attach::attach(&self.loaded, &target, choice);
+        self.attachment = Some(attachment.unwrap_or_else(|error| panic!("{error}")));
+    }
+
     /// What the kernel tells of the program.
     pub fn facts(&self) -> ProgramFacts {
         self.loaded.program
@@ -196,10 +247,11 @@ impl Program {
     /// Runs the program in the kernel: what it does with the frame, and the
     /// frame afterwards.
     pub fn run(&self, frame: &[u8]) -> (Action, Vec<u8>) {
-        let run = self
-            .loaded
-            .test_run(frame)
-            .unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
+        let run = match &self.attachment {
+            Some(attachment) => self.loaded.test_run_on(attachment.index, frame),
+            None => self.loaded.test_run(frame),
+        };
+        let run = run.unwrap_or_else(|error| panic!("{error}: {frame:02x?}"));
         // The numbers of enum xdp_action, a part of the kernel's interface.
         let action = match run.action {
             0 => Action::Abort,

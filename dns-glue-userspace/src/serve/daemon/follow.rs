@@ -82,7 +82,7 @@ impl Daemon {
                 ended = self.reloads.ended(), if self.reloads.is_running() => {
                     self.end_reload(ended);
                 }
-                Some(call) = calls.recv() => match call.request {
+                Some(call) = calls.recv() => match call.request.clone() {
                     Request::Stop => {
                         log::info!("stopped through the control socket");
                         call.answer_and_wait(stopping()).await;
@@ -90,6 +90,14 @@ impl Daemon {
                     }
                     Request::Status => call.answer(self.status_reply()),
                     Request::Reload(options) => self.wish(Wish::of_call(options, call)),
+                    Request::AddInterface { name } => {
+                        let reply = self.add_interface(&name).await;
+                        call.answer(reply);
+                    }
+                    Request::RemoveInterface { name } => {
+                        let reply = self.remove_interface(&name).await;
+                        call.answer(reply);
+                    }
                 },
             }
         }
@@ -107,7 +115,9 @@ impl Daemon {
     }
 
     fn is_complete(&self) -> bool {
-        self.follows == Follows::Host && self.addresses.is_complete()
+        self.follows == Follows::Host
+            && self.addresses.is_complete()
+            && !self.served.iter().any(Served::is_refused)
     }
 
     /// Brings the maps and the fallback up to date with the host. If the host
@@ -123,7 +133,7 @@ impl Daemon {
     }
 
     /// Looks at the host, through a new socket if the last was closed.
-    async fn look(&mut self) -> Result<Snapshot, NetworkError> {
+    pub(super) async fn look(&mut self) -> Result<Snapshot, NetworkError> {
         if self.follows == Follows::Nothing {
             self.network = Network::connect()?;
         }
@@ -134,17 +144,19 @@ impl Daemon {
     }
 
     /// Makes the maps and the fallback what the host asks for.
-    async fn adapt(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
+    pub(super) async fn adapt(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
         let program = self.generation.loaded.program.id;
+        let was_serving = !self.served.iter().all(Served::is_gone);
         for interface in &mut self.served {
             let was_gone = interface.is_gone();
-            interface.update(snapshot, program, &mut self.host_maps)?;
+            interface.update(snapshot, &self.config.paths, program, &mut self.host_maps)?;
             if interface.is_gone() && !was_gone {
                 self.folder.unpin(interface.index())?;
             }
         }
-        if self.served.iter().all(Served::is_gone) {
-            return Err(DaemonError::NoInterface(self.config.interfaces.clone()));
+        self.bring_back(snapshot)?;
+        if was_serving && self.served.iter().all(Served::is_gone) {
+            log::error!("no interface is left: nothing is served until one of them is back");
         }
         let indices: Vec<u32> = self.served.iter().map(Served::index).collect();
         self.addresses

@@ -13,6 +13,7 @@ mod adopt;
 mod follow;
 mod generation;
 mod guard;
+mod interfaces;
 mod reload;
 mod signals;
 mod start;
@@ -41,8 +42,9 @@ use super::behind;
 use super::compiled::{CompileError, ZoneChoice, compile_zones};
 use super::control::{Call, ControlError, ControlSocket, Reply, Request};
 use super::fallback::FallbackError;
-use super::interfaces::{self, InterfaceError, Served};
+use super::interfaces::{self as served_interfaces, FixedOffloads, InterfaceError, Served};
 use super::network::{Network, NetworkError};
+use super::paths::{PathError, Paths};
 use super::status::ReloadStatus;
 use super::watch::{Watch, WatchError};
 use crate::kernel::attach::{AttachError, ModeChoice};
@@ -63,6 +65,8 @@ pub struct Config {
     pub watch: bool,
     /// How to attach.
     pub mode: ModeChoice,
+    /// How queries come and replies go.
+    pub paths: Paths,
     /// Port, size and flags of the program.
     pub policy: Policy,
     /// Who answers what passes.
@@ -115,9 +119,9 @@ pub enum DaemonError {
     /// An interface.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
-    /// All interfaces are gone.
-    #[error("no interface is left of --iface {}: nothing can be served", .0.join(" "))]
-    NoInterface(Vec<String>),
+    /// How queries come and replies go.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The zones.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -169,6 +173,7 @@ pub async fn run(config: Config, progress: Box<dyn Progress + Send>) -> Result<(
     {
         return Err(DaemonError::ManyAddresses(addresses.len()));
     }
+    config.paths.check(&config.interfaces)?;
     // Claimed before the zones are compiled: a second daemon learns at once
     // that it is one.
     let control = ControlSocket::claim(&config.control)?;
@@ -202,7 +207,7 @@ async fn run_with(
     let network = Network::connect()?;
     let snapshot = network.snapshot().await?;
     let found = Found::in_folder(folder)?;
-    interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
+    served_interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
     drop(found);
 
     let (calls, mut queue) = mpsc::channel(16);
@@ -261,18 +266,25 @@ async fn told_to_end(
                 }
                 Told::Reload => wishes.push(Wish::of("SIGHUP")),
             },
-            Some(call) = calls.recv() => match call.request {
+            Some(call) = calls.recv() => match call.request.clone() {
                 Request::Stop => {
                     log::info!("stopped through the control socket");
                     call.answer_and_wait(stopping()).await;
                     return End::Detach;
                 }
-                Request::Status => call.answer(Reply::Error {
-                    message: String::from("the zones are being compiled and loaded"),
-                }),
+                Request::Status => call.answer(compiling()),
                 Request::Reload(options) => wishes.push(Wish::of_call(options, call)),
+                Request::AddInterface { .. } | Request::RemoveInterface { .. } => {
+                    call.answer(compiling());
+                }
             },
         }
+    }
+}
+
+fn compiling() -> Reply {
+    Reply::Error {
+        message: String::from("the zones are being compiled and loaded"),
     }
 }
 
@@ -286,7 +298,7 @@ fn stopping() -> Reply {
 /// the interfaces before anything that answers in its place is closed.
 struct Daemon {
     served: Vec<Served>,
-    fixed_offloads: Vec<interfaces::FixedOffloads>,
+    fixed_offloads: Vec<FixedOffloads>,
     generation: Generation,
     addresses: ServiceAddresses,
     guard: Guard,
@@ -316,8 +328,6 @@ impl Daemon {
     async fn end(self, end: Result<End, DaemonError>) -> Result<(), DaemonError> {
         let leave = match &end {
             Ok(end) => *end == End::Leave,
-            // Nothing is left to answer on.
-            Err(DaemonError::NoInterface(_)) => false,
             // The next daemon may be better off: the answers go on until then.
             Err(_) => true,
         };

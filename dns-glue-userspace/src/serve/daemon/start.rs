@@ -42,7 +42,8 @@ impl Daemon {
             interfaces::warn_of_master(link, &snapshot, addresses.are_given());
         }
         let fixed_offloads = check_tags(&links, &snapshot, config.fix_offload)?;
-        let entries = interfaces::entries(&links);
+        config.paths.warn_of_many_vlans(&links, &snapshot);
+        let entries = config.paths.entries(&links, &snapshot);
         let order: Vec<u32> = links.iter().map(|link| link.index).collect();
         let (adopted, fresh) = found.divide(links);
         let is_answering = !adopted.is_empty();

@@ -7,7 +7,6 @@ use super::{Config, Daemon, DaemonError, FallbackChoice};
 use crate::kernel::load::ProgramFacts;
 use crate::kernel::{LoadError, Loaded};
 use crate::serve::control::Reply;
-use crate::serve::interfaces::Served;
 use crate::serve::status::{
     CounterStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
 };
@@ -39,7 +38,11 @@ impl Daemon {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.since.elapsed().as_secs(),
-            interfaces: self.served.iter().map(Served::status).collect(),
+            interfaces: self
+                .served
+                .iter()
+                .map(|served| served.status(&self.config.paths))
+                .collect(),
             addresses: self.host_maps.addresses().iter().copied().collect(),
             zones: self.generation.zones.clone(),
             settings: SettingsStatus {
@@ -93,6 +96,7 @@ fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {
         }),
         pass_ecs: config.policy.has(Policy::ECS_PASS),
         copy_cd: config.policy.has(Policy::COPY_CD),
+        reply_via: String::from(if config.paths.via_fib { "fib" } else { "swap" }),
         fallback: String::from(match config.fallback {
             FallbackChoice::None => "none",
             FallbackChoice::Embedded => "embedded",

@@ -38,6 +38,7 @@ fn link(index: u32, name: &str, kind: LinkKind) -> Link {
         master: None,
         xdp_program: None,
         xdp_is_generic: false,
+        tag: None,
     }
 }
 
