@@ -96,6 +96,8 @@ fn all_limits() -> Vec<(&'static str, &'static str, u64)> {
         index::MAX_ENTRIES,
         maps::MAX_INTERFACES,
         maps::MAX_ADDRESSES,
+        maps::MAX_VIRTUAL_MACS,
+        maps::MAX_VLANS,
     ]
     .to_vec()
 }
