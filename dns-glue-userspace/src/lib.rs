@@ -13,6 +13,7 @@ pub mod compare;
 pub mod compile;
 pub mod conform;
 pub mod ethtool;
+pub mod faults;
 pub mod host;
 pub mod kernel;
 pub mod packed;

@@ -49,6 +49,7 @@ impl Site {
             folder,
             xdp_interface: None,
             processor: None,
+            further_addresses: &[],
         };
         let process = server::start(server, &setting, &host)?;
         Ok(Self {
