@@ -100,10 +100,7 @@ fn put(path: &Path, found: &Found) -> Result<()> {
 /// A reload must be refused, and the first version go on.
 fn expect_refusal(site: &Site, row: &mut Row, what: &str) -> Result<()> {
     let reload = site.daemon.reload(&[])?;
-    let note = format!("{what}: {}", reload.said);
-    if !row.notes.contains(&note) {
-        row.notes.push(note);
-    }
+    row.note_once(what, &reload.said);
     if reload.is_ok {
         row.complaints
             .push(format!("{what}: it was taken: {}", reload.said));

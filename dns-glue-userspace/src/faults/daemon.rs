@@ -164,19 +164,6 @@ impl Daemon {
         self.process = None;
     }
 
-    /// Tells it to stop, and waits for that.
-    ///
-    /// # Errors
-    ///
-    /// It does not.
-    pub fn stop(&mut self) -> Result<()> {
-        let output = self.command(&["stop"], true)?;
-        let said = said(&output);
-        ensure!(output.status.success(), "stop: {said}");
-        self.process = None;
-        Ok(())
-    }
-
     /// Lets it reload, with these options.
     ///
     /// # Errors

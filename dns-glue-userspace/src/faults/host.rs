@@ -95,10 +95,10 @@ pub fn veth(stage: &mut Stage, name: &'static str, extent: Extent) -> Result<Row
         site.remake_pair()?;
         pause(TIME)?;
         if !site.is_served(Pair::Troubled)? {
-            let note = "an interface that is made again is served after a restart";
-            if !row.notes.iter().any(|other| other == note) {
-                row.notes.push(note.to_owned());
-            }
+            row.note_once(
+                "made again",
+                "it is served after a restart of dns-glue only",
+            );
             site.daemon.leave()?;
             site.start_daemon()?;
         }

@@ -17,9 +17,13 @@ use super::versions::Versions;
 
 /// Delegations of the large zone, of which the others are the first.
 const DELEGATIONS: usize = 12_000;
-/// What a reload may take beyond what is used before it, mebioctets: from
-/// enough to nothing.
-const ROOM: [u64; 12] = [256, 96, 64, 48, 40, 32, 24, 16, 12, 8, 4, 1];
+/// What a reload may take beyond what is used before it, at first and at most,
+/// mebioctets.
+const LEAST: u64 = 4;
+const MOST: u64 = 4096;
+/// How often the room between too little and enough is halved.
+const HALVINGS: usize = 5;
+const MEBIOCTET: u64 = 1 << 20;
 
 /// How a reload to the large zone ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +33,8 @@ enum Ending {
     Killed,
 }
 
-/// Lets dns-glue reload to a zone that needs more memory than there is, with
-/// less and less of it. `None` if the machine cannot limit memory.
+/// Lets dns-glue reload to a zone that needs more memory than there is, and
+/// then enough. `None` if the machine cannot limit memory.
 ///
 /// # Errors
 ///
@@ -69,35 +73,54 @@ fn try_all(
     extent: Extent,
 ) -> Result<()> {
     site.start_daemon_with(|command| group.confine(command))?;
-    let mut endings: BTreeMap<Ending, Vec<u64>> = BTreeMap::new();
+    let mut endings: BTreeMap<Ending, Vec<String>> = BTreeMap::new();
     let mut rounds = extent.begin();
     while rounds.another()? {
-        for room in ROOM {
+        search(|room| {
             let ending = try_one(site, moment, row, group, room)?;
-            endings.entry(ending).or_default().push(room);
-        }
+            let mebioctets = format!("{:.1}", room as f64 / MEBIOCTET as f64);
+            endings.entry(ending).or_default().push(mebioctets);
+            Ok(ending)
+        })?;
         row.rounds += 1;
     }
     for (ending, rooms) in &endings {
-        let rooms: Vec<String> = rooms.iter().map(u64::to_string).collect();
         row.notes
             .push(format!("{ending:?} with MiB to spare: {}", rooms.join(" ")));
     }
-    for (ending, why) in [
-        (
-            Ending::Taken,
-            "the large zone was never taken, whatever memory there was",
-        ),
-        (Ending::Refused, "no reload was refused its memory"),
-    ] {
-        if !endings.contains_key(&ending) {
-            row.complaints.push(why.to_owned());
+    if !endings.contains_key(&Ending::Taken) {
+        let what = format!("with {MOST} MiB to spare a large zone is not taken");
+        row.complaints.push(what);
+    }
+    if endings.keys().all(|ending| *ending == Ending::Taken) {
+        let what = format!("with {LEAST} MiB to spare a large zone is taken: nothing was tried");
+        row.complaints.push(what);
+    }
+    Ok(())
+}
+
+/// Tries ever more octets until they are enough, and then what is between that
+/// and too little: where the zone could be read, and its maps not made.
+fn search(mut attempt: impl FnMut(u64) -> Result<Ending>) -> Result<()> {
+    let mut enough = LEAST * MEBIOCTET;
+    while attempt(enough)? != Ending::Taken {
+        if enough >= MOST * MEBIOCTET {
+            return Ok(());
+        }
+        enough *= 2;
+    }
+    let mut little = enough / 2;
+    for _ in 0..HALVINGS {
+        let middle = little.midpoint(enough);
+        match attempt(middle)? {
+            Ending::Taken => enough = middle,
+            Ending::Refused | Ending::Killed => little = middle,
         }
     }
     Ok(())
 }
 
-/// A reload to the large zone with so many mebioctets to spare, and back.
+/// A reload to the large zone with so many octets to spare, and back.
 fn try_one(
     site: &mut Site,
     moment: &Moment,
@@ -106,29 +129,29 @@ fn try_one(
     room: u64,
 ) -> Result<Ending> {
     group
-        .limit(Some(group.usage()? + (room << 20)))
+        .limit(Some(group.usage()? + room))
         .context("limit memory")?;
     fs::copy(site.folder().join("large.zone"), site.daemon.zone_file()).context("copy a zone")?;
     moment.allow(Versions::EITHER);
     let reload = site.daemon.reload(&[])?;
     group.limit(None).context("lift the limit of memory")?;
-    let note = format!("{room} MiB to spare: {}", reload.said);
+    let note = reload.said;
     let ending = match (reload.is_ok, site.daemon.is_running()) {
         (true, true) => {
             row.reloads.push(reload.took);
             Ending::Taken
         }
         (false, true) => {
-            row.notes.push(note);
+            row.note_once("when it is refused, reload says", &note);
             // Nothing of the large zone has come to answer.
             moment.allow(Versions::FIRST);
             Ending::Refused
         }
         (false, false) => {
-            row.notes.push(note);
+            row.note_once("when it is killed, reload says", &note);
             Ending::Killed
         }
-        (true, false) => bail!("{note}, and then dns-glue ended"),
+        (true, false) => bail!("{note}: and then dns-glue ended"),
     };
     if ending == Ending::Killed {
         site.daemon.bury();
@@ -139,4 +162,34 @@ fn try_one(
         restore(site, moment)?;
     }
     Ok(ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_too_little_and_enough_is_tried() {
+        // Enough from 50 MiB on.
+        let mut tried = Vec::new();
+        search(|room| {
+            tried.push(room / MEBIOCTET);
+            let is_enough = room >= 50 * MEBIOCTET;
+            Ok(if is_enough {
+                Ending::Taken
+            } else {
+                Ending::Killed
+            })
+        })
+        .expect("no error");
+        assert_eq!(tried, [4, 8, 16, 32, 64, 48, 56, 52, 50, 49]);
+
+        let mut number = 0;
+        search(|_| {
+            number += 1;
+            Ok(Ending::Refused)
+        })
+        .expect("no error");
+        assert_eq!(number, 11);
+    }
 }

@@ -8,6 +8,9 @@ use super::daemon::Counters;
 use super::tally::Tally;
 use crate::bench::report::table::Table;
 
+/// Characters that are noted of what is said.
+const SAID: usize = 300;
+
 /// What became of a fault.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
@@ -78,6 +81,17 @@ impl Row {
         if !others.is_empty() {
             self.passes.push(others);
         }
+    }
+
+    /// Notes what was said to something, for the first time.
+    pub fn note_once(&mut self, to: &str, said: &str) {
+        let head = format!("{to}: ");
+        if self.notes.iter().any(|note| note.starts_with(&head)) {
+            return;
+        }
+        let short: String = said.chars().take(SAID).collect();
+        let rest = if short.len() < said.len() { "..." } else { "" };
+        self.notes.push(format!("{head}{short}{rest}"));
     }
 
     /// Everything that may not be.
@@ -225,6 +239,16 @@ mod tests {
         let mut other = good;
         other.complaints.push(String::from("it burns"));
         assert_eq!(other.all_complaints(), ["it burns"]);
+    }
+
+    #[test]
+    fn what_is_said_is_noted_once_and_not_at_length() {
+        let mut row = row();
+        row.note_once("no file", &"x".repeat(SAID + 1));
+        row.note_once("no file", "something else");
+        row.note_once("a folder", "y");
+        let long = format!("no file: {}...", "x".repeat(SAID));
+        assert_eq!(row.notes, [long.as_str(), "a folder: y"]);
     }
 
     #[test]

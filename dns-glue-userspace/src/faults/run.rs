@@ -148,7 +148,7 @@ pub fn run(choices: &Choices) -> Result<(Vec<Row>, Vec<String>)> {
     let is_root = unsafe { libc::geteuid() } == 0;
     ensure!(is_root, "namespaces and XDP programs need root");
     let pins = mount::bpf_file_system()?;
-    let folder = Folder::new()?;
+    let folder = Folder::new("faults")?;
     let mut rows = Vec::new();
     let mut left_out = Vec::new();
     let plan = |zone, apex: &str, versions| Plan {

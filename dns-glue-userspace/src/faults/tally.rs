@@ -101,7 +101,10 @@ impl Tally {
 
     fn show(&mut self, what: impl FnOnce() -> String) {
         if self.shown.len() < SHOWN {
-            self.shown.push(what());
+            let what = what();
+            if !self.shown.contains(&what) {
+                self.shown.push(what);
+            }
         }
     }
 
