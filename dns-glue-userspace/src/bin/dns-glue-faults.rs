@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use dns_glue::faults::report;
-use dns_glue::faults::run::{self, Choices};
+use dns_glue::faults::report::{self, Row};
+use dns_glue::faults::run::{self, Choices, Results};
 use dns_glue::testbed::interrupt;
 
 /// Make faults under load, and look at every answer
@@ -36,10 +36,14 @@ fn main() -> ExitCode {
 fn make_faults(choices: &Choices) -> Result<bool> {
     // What is started and made is taken down by its drop.
     interrupt::catch().context("handle signals")?;
-    let (rows, left_out) = run::run(choices)?;
-    print!("{}", report::text(&rows));
-    for what in &left_out {
+    let mut results = Results::default();
+    let done = run::run(choices, &mut results);
+    // What was found before an error is told all the same.
+    print!("{}", report::text(&results.rows));
+    for what in &results.left_out {
         println!("LEFT OUT: {what}");
     }
-    Ok(rows.iter().all(|row| row.all_complaints().is_empty()))
+    done?;
+    let is_bad = |row: &Row| !row.all_complaints().is_empty();
+    Ok(!results.rows.iter().any(is_bad))
 }

@@ -75,6 +75,23 @@ impl Daemon {
         process.is_some_and(|process| process.ensure_running().is_ok())
     }
 
+    /// Whether it goes on after something that may have ended it: it answers,
+    /// or it has ended.
+    ///
+    /// # Errors
+    ///
+    /// Neither, for long.
+    pub fn goes_on(&mut self) -> Result<bool> {
+        let mut goes_on = false;
+        wait_for("dns-glue answers, or has ended", || {
+            goes_on = self.is_running();
+            let status = self.status();
+            let is_attended = status.is_ok_and(|status| status["pid"].is_u64());
+            Ok(!goes_on || is_attended)
+        })?;
+        Ok(goes_on)
+    }
+
     /// Starts it in a namespace, and waits until it answers from the zone; how
     /// long that took. `prepare` may change how the process starts.
     ///

@@ -136,7 +136,7 @@ fn try_one(
     let reload = site.daemon.reload(&[])?;
     group.limit(None).context("lift the limit of memory")?;
     let note = reload.said;
-    let ending = match (reload.is_ok, site.daemon.is_running()) {
+    let ending = match (reload.is_ok, site.daemon.goes_on()?) {
         (true, true) => {
             row.reloads.push(reload.took);
             Ending::Taken

@@ -136,21 +136,27 @@ impl Choices {
     }
 }
 
-/// Makes the faults; what became of them, and what could not be made. To be
-/// called before there are other threads.
+/// What became of the faults.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    /// Those that were made.
+    pub rows: Vec<Row>,
+    /// Those that could not be made, and why.
+    pub left_out: Vec<String>,
+}
+
+/// Makes the faults, and adds what became of each to `results`. To be called
+/// before there are other threads.
 ///
 /// # Errors
 ///
-/// Something does not start, or a fault cannot be made. What was done until
-/// then is told.
-pub fn run(choices: &Choices) -> Result<(Vec<Row>, Vec<String>)> {
+/// Something does not start, or a fault cannot be made.
+pub fn run(choices: &Choices, results: &mut Results) -> Result<()> {
     // SAFETY: geteuid only returns a number.
     let is_root = unsafe { libc::geteuid() } == 0;
     ensure!(is_root, "namespaces and XDP programs need root");
     let pins = mount::bpf_file_system()?;
     let folder = Folder::new("faults")?;
-    let mut rows = Vec::new();
-    let mut left_out = Vec::new();
     let plan = |zone, apex: &str, versions| Plan {
         zone,
         apex: apex.to_owned(),
@@ -165,42 +171,41 @@ pub fn run(choices: &Choices) -> Result<(Vec<Row>, Vec<String>)> {
         .partition(|fault| **fault == Fault::ReloadRoot);
     if !marked.is_empty() {
         let plan = plan("marked", marked::APEX, marked_versions(folder.path())?);
-        make_all(choices, plan, &marked, &mut rows, &mut left_out)?;
+        make_all(choices, plan, &marked, results)?;
     }
     if !root.is_empty() {
         match real::versions(&choices.data, folder.path())? {
             Some(versions) => {
                 let plan = plan("root", ".", versions);
-                make_all(choices, plan, &root, &mut rows, &mut left_out)?;
+                make_all(choices, plan, &root, results)?;
             }
             None => {
                 let data = choices.data.display();
-                left_out.push(format!("reload-root: the root zones are not in {data}"));
+                results
+                    .left_out
+                    .push(format!("reload-root: the root zones are not in {data}"));
             }
         }
     }
     if let Some(out) = &choices.out {
-        let json = serde_json::to_string_pretty(&rows).context("write JSON")? + "\n";
+        let json = serde_json::to_string_pretty(&results.rows).context("write JSON")? + "\n";
         fs::write(out, json).with_context(|| format!("write {}", out.display()))?;
     }
-    Ok((rows, left_out))
+    Ok(())
 }
 
-fn make_all(
-    choices: &Choices,
-    plan: Plan,
-    faults: &[Fault],
-    rows: &mut Vec<Row>,
-    left_out: &mut Vec<String>,
-) -> Result<()> {
+fn make_all(choices: &Choices, plan: Plan, faults: &[Fault], results: &mut Results) -> Result<()> {
     let mut stage = Stage::start(plan, choices.rate)?;
     for fault in faults {
         let name = fault.name();
         let begin = Instant::now();
         let made = fault.make(&mut stage, choices.extent(*fault));
         match made.with_context(|| name)? {
-            Some(row) => rows.push(row),
-            None => left_out.push(format!("{name}: this machine has no cgroups of memory")),
+            Some(row) => results.rows.push(row),
+            None => {
+                let why = format!("{name}: this machine has no cgroups of memory");
+                results.left_out.push(why);
+            }
         }
         eprintln!("{name}: {:.1} s", begin.elapsed().as_secs_f64());
     }
