@@ -17,7 +17,7 @@ const DATA: &str = "../shared/data";
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Faults to make: reload, kill, kill-in-reload, leave, broken, memory,
-    /// address, link-down, mtu, veth, behind, reload-root [default: all]
+    /// descriptors, address, link-down, mtu, veth, behind, reload-root [default: all]
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
     /// How often to make each of them, in place of what CI does

@@ -75,6 +75,16 @@ impl Daemon {
         process.is_some_and(|process| process.ensure_running().is_ok())
     }
 
+    /// The number of its process.
+    ///
+    /// # Errors
+    ///
+    /// It does not run.
+    pub fn process_id(&mut self) -> Result<u32> {
+        let process = self.process.as_mut().context("dns-glue does not run")?;
+        Ok(process.child().id())
+    }
+
     /// Whether it goes on after something that may have ended it: it answers,
     /// or it has ended.
     ///

@@ -8,7 +8,7 @@
 //!   load (clients; a phase begins and ends with nothing under way)
 //!     client -> query -> reply -> judge (of which version is it, of several, of none?)
 //!     tally (each query is accounted for)
-//! faults: reloads, ends (kill -9 and its kin), broken (zones), memory, host (addresses, interfaces, server behind)
+//! faults: reloads, ends (kill -9 and its kin), broken (zones), memory, descriptors, host (addresses, interfaces, server behind)
 //!   -> report (table, JSON)
 //! run (what is done, and in which order)
 //! ```
@@ -23,6 +23,7 @@ pub mod broken;
 pub mod cgroup;
 pub mod client;
 pub mod daemon;
+pub mod descriptors;
 pub mod ends;
 pub mod host;
 pub mod judge;

@@ -11,7 +11,7 @@ use super::ends::{self, End};
 use super::report::Row;
 use super::site::Plan;
 use super::stage::{Extent, Stage};
-use super::{broken, host, marked, memory, mount, real, reloads};
+use super::{broken, descriptors, host, marked, memory, mount, real, reloads};
 use crate::conform::zones::Folder;
 
 /// Delegations of the marked zone.
@@ -32,6 +32,8 @@ pub enum Fault {
     Broken,
     /// A zone for which there is no memory
     Memory,
+    /// Reloads for which there are no descriptors
+    Descriptors,
     /// A service address that comes and goes
     Address,
     /// An interface that goes down and up
@@ -82,6 +84,7 @@ impl Fault {
             Self::Leave => "leave",
             Self::Broken => "broken",
             Self::Memory => "memory",
+            Self::Descriptors => "descriptors",
             Self::Address => "address",
             Self::LinkDown => "link-down",
             Self::Mtu => "mtu",
@@ -99,7 +102,8 @@ impl Fault {
             Self::ReloadRoot => 8,
             Self::Kill | Self::KillInReload | Self::Leave => 3,
             Self::Address | Self::LinkDown => 2,
-            Self::Broken | Self::Memory | Self::Mtu | Self::Veth | Self::Behind => 1,
+            Self::Broken | Self::Memory | Self::Descriptors => 1,
+            Self::Mtu | Self::Veth | Self::Behind => 1,
         }
     }
 
@@ -113,6 +117,7 @@ impl Fault {
             Self::Leave => ends::run(stage, name, End::Leave, extent),
             Self::Broken => broken::run(stage, name, extent),
             Self::Memory => return memory::run(stage, name, extent),
+            Self::Descriptors => descriptors::run(stage, name, extent),
             Self::Address => host::address(stage, name, extent),
             Self::LinkDown => host::link_down(stage, name, extent),
             Self::Mtu => host::mtu(stage, name, extent),
