@@ -221,7 +221,7 @@ mod tests {
     fn a_row_is_good_or_says_why_not() {
         let good = row();
         assert_eq!(good.all_complaints(), Vec::<String>::new());
-        assert!(text(&[good.clone()]).contains("good"));
+        assert!(text(std::slice::from_ref(&good)).contains("good"));
         assert_eq!(good.cells().len(), HEADS.len());
 
         let mut lossy = good.clone();
