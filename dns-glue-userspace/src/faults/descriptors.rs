@@ -18,8 +18,11 @@ use super::versions::Versions;
 
 /// More than any reload needs.
 const MOST: u64 = 64;
-/// A reload that takes longer waits for a descriptor: it gets one.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A reload that takes longer waits for a descriptor: it gets one. A program
+/// for which there is none is verified several times in vain.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Without this one nobody can ask for a reload.
+const FOR_CONTROL: u64 = 1;
 /// How long there must be as many descriptors as before.
 const SETTLED: Duration = Duration::from_millis(100);
 
@@ -34,7 +37,7 @@ pub fn run(stage: &mut Stage, name: &'static str, extent: Extent) -> Result<Row>
         let mut rounds = extent.begin();
         while rounds.another()? {
             let mut failed = 0;
-            while failed < MOST && !try_one(site, moment, row, failed)? {
+            while failed < MOST && !try_one(site, moment, row, FOR_CONTROL + failed)? {
                 failed += 1;
             }
             if failed == 0 || failed == MOST {
