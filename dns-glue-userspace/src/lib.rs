@@ -14,6 +14,7 @@ pub mod compare;
 pub mod compile;
 pub mod conform;
 pub mod ethtool;
+pub mod faults;
 pub mod host;
 pub mod kernel;
 pub mod nic;

@@ -11,6 +11,7 @@ mod check;
 mod command;
 mod conform;
 mod debian;
+mod faults;
 mod fuzz;
 mod kernels;
 mod lab;
@@ -56,6 +57,8 @@ enum Task {
     Tld(tld::Arguments),
     /// Compare with Knot, NSD and BIND, over whole zones
     Conform(conform::Arguments),
+    /// Make faults under load, and look at every answer
+    Faults(faults::Arguments),
     /// Load the program on other kernels, in qemu
     Kernels(kernels::Arguments),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Tld(arguments) => tld::run(&arguments),
         Task::Conform(arguments) => conform::run(&arguments),
+        Task::Faults(arguments) => faults::run(&arguments),
         Task::Kernels(arguments) => kernels::run(&arguments),
     };
     match done {

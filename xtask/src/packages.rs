@@ -43,6 +43,10 @@ pub const FOR_BENCH: [&str; 6] = [
     "xz-utils",
 ];
 
+/// What `cargo xtask faults` runs: a name server to stand behind dns-glue,
+/// namespaces, and xz for the data.
+pub const FOR_FAULTS: [&str; 3] = ["iproute2", "knot", "xz-utils"];
+
 /// What `cargo xtask tld` signs with, and unpacks names with.
 pub const FOR_TLD: [&str; 2] = ["bind9-utils", "xz-utils"];
 

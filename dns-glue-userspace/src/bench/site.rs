@@ -159,6 +159,7 @@ impl Site {
             folder,
             xdp_interface,
             processor: Some(serving.processor),
+            further_addresses: &[],
         };
         self.server = Some(server::start(server, &setting, self.wire.host())?);
         Ok(())

@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<u64> {
     ensure!(is_root, "namespaces and XDP programs need root");
     // What is started and made is taken down by its drop.
     interrupt::catch().context("handle signals")?;
-    let folder = Folder::new()?;
+    let folder = Folder::new("conform")?;
     let mut groups = groups(arguments, folder.path())?;
     let mut case = None;
     if let Some(line) = &arguments.case {

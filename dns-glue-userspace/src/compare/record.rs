@@ -3,7 +3,7 @@
 use std::fmt;
 
 use domain::base::name::ToName as _;
-use domain::base::{Name, ParsedName, ParsedRecord, Record as WireRecord};
+use domain::base::{Message, Name, ParsedName, ParsedRecord, Record as WireRecord};
 use domain::dep::octseq::Parser;
 use domain::rdata::AllRecordData;
 
@@ -38,6 +38,28 @@ impl Record {
             owner_octets: name_octets(&octets),
             octets: octets.into(),
         })
+    }
+
+    /// From its owner in wire form, type, TTL in seconds and data without
+    /// compression; of class IN.
+    ///
+    /// # Errors
+    ///
+    /// The owner is no name, or the data is not what the type asks for.
+    pub fn new(owner: &[u8], rtype: u16, ttl: u32, data: &[u8]) -> Result<Self, Malformed> {
+        // A message with this record as its answer.
+        let mut octets = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        octets.extend(owner);
+        octets.extend(rtype.to_be_bytes());
+        octets.extend([0, 1]);
+        octets.extend(ttl.to_be_bytes());
+        let data_octets = u16::try_from(data.len()).map_err(|_| Malformed::Data)?;
+        octets.extend(data_octets.to_be_bytes());
+        octets.extend(data);
+        let message = Message::from_slice(&octets).map_err(|_| Malformed::Header)?;
+        let mut answer = message.answer().map_err(|_| Malformed::Section)?;
+        let record = answer.next().ok_or(Malformed::Section)?;
+        Self::of(&record.map_err(|_| Malformed::Section)?)
     }
 
     /// It in wire form.

@@ -43,6 +43,7 @@ impl Site {
             folder,
             xdp_interface: None,
             processor: None,
+            further_addresses: &[],
         };
         let process = server::start(server, &setting, hosts.server())?;
         Ok(Self {

@@ -155,13 +155,13 @@ fn without_last_soa(text: &str) -> &str {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes one among the temporary files.
+    /// Makes one among the temporary files, with a name that says what for.
     ///
     /// # Errors
     ///
     /// It cannot be made.
-    pub fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dns-glue-conform-{}", std::process::id()));
+    pub fn new(purpose: &str) -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("dns-glue-{purpose}-{}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
         Ok(Self(path))
     }

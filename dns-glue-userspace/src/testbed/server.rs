@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,6 +32,18 @@ pub struct Setting<'a> {
     pub xdp_interface: Option<&'a str>,
     /// The processor that it runs on; any if none is named.
     pub processor: Option<usize>,
+    /// Addresses beside the service addresses at which it answers too.
+    pub further_addresses: &'a [IpAddr],
+}
+
+impl Setting<'_> {
+    /// All addresses at which it answers.
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let service = [IpAddr::V4(SERVER_V4), IpAddr::V6(SERVER_V6)];
+        service
+            .into_iter()
+            .chain(self.further_addresses.iter().copied())
+    }
 }
 
 /// Starts a server at the service addresses of `host`, and waits until it
@@ -89,8 +102,13 @@ fn wait_for_answers(process: &mut Process, zones: &[ZoneSource], host: &Namespac
 
 fn knot_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
     let (folder, octets) = (setting.folder.display(), setting.max_udp);
+    let listen: Vec<String> = setting
+        .addresses()
+        .map(|address| format!("\"{address}\""))
+        .collect();
+    let listen = listen.join(", ");
     let mut text = format!(
-        "server:\n    rundir: \"{folder}\"\n    listen: [ {SERVER_V4}, \"{SERVER_V6}\" ]\n    \
+        "server:\n    rundir: \"{folder}\"\n    listen: [ {listen} ]\n    \
          udp-workers: 1\n    tcp-workers: 2\n    background-workers: 1\n    \
          udp-max-payload: {octets}\n    tcp-idle-timeout: 60\n    nsid: \"\"\n"
     );
@@ -112,14 +130,19 @@ fn knot_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
 
 fn nsd_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
     let (folder, octets) = (setting.folder.display(), setting.max_udp);
-    let mut text = format!(
-        "server:\n  ip-address: {SERVER_V4}\n  ip-address: {SERVER_V6}\n  username: \"\"\n  \
+    let mut text = String::from("server:\n");
+    for address in setting.addresses() {
+        writeln!(text, "  ip-address: {address}")?;
+    }
+    write!(
+        text,
+        "  username: \"\"\n  \
          server-count: 1\n  ipv4-edns-size: {octets}\n  ipv6-edns-size: {octets}\n  \
          zonesdir: \"{folder}\"\n  zonelistfile: \"{folder}/zone.list\"\n  database: \"\"\n  \
          pidfile: \"\"\n  xfrdfile: \"\"\n  tcp-timeout: 60\n  tcp-query-count: 0\n  \
          rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n\
          remote-control:\n  control-enable: no\n"
-    );
+    )?;
     for zone in setting.zones {
         let (apex, file) = (zone.apex.fmt_with_dot(), zone.path.display());
         write!(text, "zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n")?;
@@ -129,9 +152,17 @@ fn nsd_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
 
 fn named_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
     let (folder, octets) = (setting.folder.display(), setting.max_udp);
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = setting.addresses().partition(IpAddr::is_ipv4);
+    let list = |addresses: Vec<IpAddr>| -> String {
+        addresses
+            .iter()
+            .map(|address| format!("{address}; "))
+            .collect()
+    };
+    let (v4, v6) = (list(v4), list(v6));
     let mut text = format!(
-        "options {{\n  directory \"{folder}\";\n  listen-on {{ {SERVER_V4}; }};\n  \
-         listen-on-v6 {{ {SERVER_V6}; }};\n  recursion no;\n  dnssec-validation no;\n  \
+        "options {{\n  directory \"{folder}\";\n  listen-on {{ {v4}}};\n  \
+         listen-on-v6 {{ {v6}}};\n  recursion no;\n  dnssec-validation no;\n  \
          max-udp-size {octets};\n  edns-udp-size {octets};\n  pid-file none;\n  \
          session-keyfile none;\n  notify no;\n  tcp-idle-timeout 600;\n  \
          check-names primary ignore;\n}};\ncontrols {{ }};\n"
