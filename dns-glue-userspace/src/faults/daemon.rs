@@ -126,7 +126,8 @@ impl Daemon {
         command
             .args(["run", "--mode", "native", "--iface"])
             .args(interfaces);
-        command.args(["--max-udp", &max_udp.to_string()]);
+        // The server behind has another version of the zone on purpose.
+        command.args(["--max-udp", &max_udp.to_string(), "--max-lag", "never"]);
         command
             .args(["--zone", &zone.to_string()])
             .arg("--pins")

@@ -10,6 +10,7 @@
 
 mod packet_socket;
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -18,14 +19,18 @@ use anyhow::{Context as _, Result, ensure};
 use aya::programs::{Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader};
 use dns_glue::kernel::attach::{self, ModeChoice};
-use dns_glue::kernel::{AttachMode, Counters, HostMaps, LoadOptions, Loaded, Target, load};
+use dns_glue::kernel::{
+    AttachMode, Counters, HostMaps, LoadOptions, Loaded, ServedInterface, Target, load,
+};
 use dns_glue_common::maps::Interface;
 use rtnetlink::{LinkUnspec, LinkVeth};
 
 use super::cases::{self, Case, Setup};
 use super::check::check;
 use super::machine::{insert_module, tell};
-use super::program_support::frame::{CLIENT_MAC, ETHERNET, SERVER_MAC, SERVER_V4, SERVER_V6};
+use super::program_support::frame::{
+    CLIENT_MAC, ETHERNET, SERVER_MAC, SERVER_V4, SERVER_V6, VIRTUAL_MAC,
+};
 use super::program_support::program::one_outcome;
 use super::score::Score;
 use packet_socket::PacketSocket;
@@ -138,12 +143,15 @@ fn load_for(server: u32) -> Result<(Loaded, HostMaps, Counters)> {
         verifier_log: None,
     };
     let (loaded, mut maps, counters) = load::load(memory.generation(), &options)?;
-    let interface = Interface {
-        mac: SERVER_MAC,
-        mtu: MTU,
+    let served = ServedInterface {
+        virtual_macs: BTreeSet::from([VIRTUAL_MAC]),
+        ..ServedInterface::from(Interface {
+            mac: SERVER_MAC,
+            mtu: MTU,
+        })
     };
-    maps.set_interface(server, interface)?;
-    maps.set_addresses(&[SERVER_V4.into(), SERVER_V6.into()].into())?;
+    let addresses = [SERVER_V4.into(), SERVER_V6.into()].into();
+    maps.set_all([(server, served)].into(), &addresses)?;
     Ok((loaded, maps, counters))
 }
 
