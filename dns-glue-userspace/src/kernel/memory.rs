@@ -1,5 +1,7 @@
 //! How much memory the maps of a generation take.
 
+mod control_group;
+
 use std::fs;
 
 use dns_glue_common::frame::Scratch;
@@ -77,10 +79,12 @@ fn array(entries: u32, value_octets: usize) -> u64 {
     octets.next_multiple_of(PAGE_OCTETS)
 }
 
-/// Octets that could be allocated without swapping (`MemAvailable`); `None` if
-/// the system does not tell.
+/// Octets that could be allocated without swapping (`MemAvailable`), or that
+/// the control groups of this process leave, if that is less: the kernel counts
+/// maps there too. `None` if the system does not tell.
 pub(super) fn available() -> Option<u64> {
-    parse_available(&fs::read_to_string("/proc/meminfo").ok()?)
+    let system = parse_available(&fs::read_to_string("/proc/meminfo").ok()?);
+    system.into_iter().chain(control_group::available()).min()
 }
 
 fn parse_available(meminfo: &str) -> Option<u64> {

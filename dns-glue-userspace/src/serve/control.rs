@@ -364,6 +364,12 @@ pub enum ClientError {
     /// The connection broke.
     #[error("the daemon's answer did not come")]
     Broken(#[from] io::Error),
+    /// It ended before it answered.
+    #[error(
+        "the daemon ended before it answered: its log says why, and `dns-glue status` what answers \
+         now"
+    )]
+    Ended,
     /// The answer is of another version.
     #[error("the daemon's answer is not understood (is it of another version?)")]
     Strange(#[from] serde_json::Error),
@@ -407,7 +413,9 @@ impl Client {
             reader: BufReader::new(stream),
         };
         let mut answer = String::new();
-        client.reader.read_line(&mut answer)?;
+        if client.reader.read_line(&mut answer)? == 0 {
+            return Err(ClientError::Ended);
+        }
         match serde_json::from_str(&answer)? {
             Reply::Error { message } => Err(ClientError::Refused(message)),
             reply => Ok((reply, client)),
