@@ -107,6 +107,7 @@ impl Site {
             max_udp: 1232,
             folder: &folder,
             xdp_interface: None,
+            further_addresses: &[],
             processor: None,
         };
         let knot = server::start(Server::Knot, &setting, &host).expect("Knot starts");

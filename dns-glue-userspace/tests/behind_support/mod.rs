@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use dns_glue::kernel::pins::PrivateFileSystem;
 use dns_glue::testbed::network::Namespace;
 use dns_glue::testbed::process::{Process, wait_for};
 use message::Reply;
@@ -49,6 +50,8 @@ pub struct Peer {
 /// Everything that is made for a test; dropped, it is gone, in this order.
 pub struct Site {
     daemon: Process,
+    /// Where its pins are; it ends after the process.
+    _pins: PrivateFileSystem,
     server: Option<Process>,
     _client_end: Process,
     client: Namespace,
@@ -81,9 +84,12 @@ impl Site {
         )
         .expect("the server starts");
         let arguments = readme::command_line(peer.heading).replace(FOLDER, &folder.text());
+        let pins = PrivateFileSystem::new().expect("a BPF file system");
         let daemon = Process::start(
             Command::new(env!("CARGO_BIN_EXE_dns-glue"))
                 .args(arguments.split_whitespace())
+                .arg("--pins")
+                .arg(pins.path().join("pins"))
                 .arg("--control")
                 .arg(folder.0.join("control.sock")),
             &host,
@@ -92,6 +98,7 @@ impl Site {
         .expect("dns-glue starts");
         let mut site = Self {
             daemon,
+            _pins: pins,
             server: Some(server),
             _client_end: client_end,
             client,
