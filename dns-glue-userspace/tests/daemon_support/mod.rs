@@ -376,6 +376,19 @@ pub fn exchange(server: &str, query: &[u8]) -> io::Result<Vec<u8>> {
     Ok(reply[..octets].to_vec())
 }
 
+/// What a client has sent to a server that stands in for the one behind, if
+/// anything; not what the daemon on the same host has asked it.
+pub fn from_a_client(server: &UdpSocket) -> Option<Vec<u8>> {
+    server.set_nonblocking(true).expect("a socket");
+    let mut octets = [0; 4096];
+    loop {
+        let (length, source) = server.recv_from(&mut octets).ok()?;
+        if source.ip().to_string() == CLIENT_IP {
+            return Some(octets[..length].to_vec());
+        }
+    }
+}
+
 /// Runs a program that must succeed; what it printed.
 fn run(program: &str, arguments: &str) -> String {
     let output = Command::new(program)
