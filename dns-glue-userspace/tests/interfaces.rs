@@ -77,6 +77,33 @@ fn an_interface_that_is_made_anew_is_served_again() {
     assert_eq!(host.program_on(SERVER), program);
 }
 
+/// Whoever makes an interface may choose its number: that of one that is gone,
+/// between two looks of the daemon.
+#[test]
+fn an_interface_with_the_number_of_one_that_is_gone_is_another() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    add_other(&host);
+    let daemon = host.start(&format!("--iface {SERVER} {OTHER}"));
+    let index = interface(&daemon, 1)["index"].as_u64().expect("a number");
+    let anew =
+        format!("link del {OTHER}\nlink add {OTHER} index {index} type veth peer name {PEER}\n");
+    let batch = host.path("batch");
+    std::fs::write(&batch, anew).expect("a file");
+    host.ip(&format!("-batch {}", batch.display()));
+    host.ip(&format!("link set {OTHER} up"));
+    host.ip(&format!("link set {PEER} up"));
+    wait_for("it is served again", || {
+        let program = daemon.status()["program"]["id"].as_u64();
+        interface(&daemon, 1)["attached"] == true && host.program_on(OTHER) == program
+    });
+    assert_eq!(interface(&daemon, 1)["index"].as_u64(), Some(index));
+    ask_over_other(&host);
+    assert_eq!(daemon.counter("outside-zones"), 1);
+}
+
 /// Somebody was faster: that is told once, and tried again until they leave.
 #[test]
 fn what_comes_back_with_another_program_is_left_alone() {

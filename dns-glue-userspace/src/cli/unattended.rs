@@ -145,7 +145,9 @@ fn in_words(pins: &Path, left: &Unattended, word: Option<&LastWord>, all: bool) 
     match word {
         Some(word) => {
             let seen = ago(word.at.min(unix_seconds()));
-            text.push_str(&until(word));
+            if !interfaces.is_empty() {
+                text.push_str(&until(word));
+            }
             text.push_str(&format!("last seen {seen}; then it was:\n\n"));
             text.push_str(&describe(&state(left, word), all));
         }

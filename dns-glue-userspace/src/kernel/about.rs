@@ -27,6 +27,11 @@ impl About {
         Ok(Self(shared::array(&ABOUT, folder)?))
     }
 
+    /// The text that was left last, by this process or another.
+    pub fn read(&self) -> Option<String> {
+        text_of(&self.0)
+    }
+
     /// Leaves a text in place of the last one.
     ///
     /// # Errors
@@ -46,6 +51,10 @@ impl About {
 /// The text in the folder of a layout, if there is one.
 pub(super) fn read(layout: &Path) -> Option<String> {
     let map: Array<MapData, Word> = Map::Array(ABOUT.find(layout)?).try_into().ok()?;
+    text_of(&map)
+}
+
+fn text_of(map: &Array<MapData, Word>) -> Option<String> {
     let Value(word) = map.get(&0, 0).ok()?;
     let text = word.split(|octet| *octet == 0).next()?;
     let text = String::from_utf8(text.to_vec()).ok()?;

@@ -5,6 +5,8 @@ use std::{fmt, io, str::FromStr};
 
 use aya::programs::loaded_programs;
 
+use dns_glue_common::maps::PROGRAM;
+
 use super::link::{XdpLink, program_by_id};
 use super::{LoadError, Loaded};
 
@@ -80,9 +82,13 @@ pub struct Target {
 pub enum AttachError {
     /// Somebody else's program is there.
     #[error(
-        "{interface} has an XDP program already: number {id}{}; dns-glue never replaces it \
-         (`ip link set dev {interface} xdp off`, or its owner, takes it off)",
-        .name.as_ref().map_or(String::new(), |name| format!(" ({name})"))
+        "{interface} has an XDP program already: number {id}{}; dns-glue never replaces it {}",
+        .name.as_ref().map_or(String::new(), |name| format!(" ({name})")),
+        if .name.as_deref() == Some(PROGRAM) {
+            String::from("(it is of a dns-glue with other pins: `dns-glue stop --pins DIR` detaches it)")
+        } else {
+            format!("(`ip link set dev {interface} xdp off`, or its owner, takes it off)")
+        }
     )]
     Foreign {
         /// The interface.
@@ -140,6 +146,14 @@ pub struct Attachment {
 }
 
 impl Attachment {
+    /// Whether the interface that the program was attached to is gone, although
+    /// another may have its number.
+    pub fn is_orphaned(&self) -> bool {
+        self.link
+            .facts()
+            .is_ok_and(|facts| facts.interface.is_none())
+    }
+
     /// Takes the program off the interface, pinned or not.
     ///
     /// # Errors

@@ -26,8 +26,9 @@ use super::test_run::LOOPBACK;
 use super::value::Value;
 use super::{LoadError, shared};
 
-/// How long a table that went out of sight is left alone: longer by far than
-/// the program takes for a packet that it has begun with.
+/// How long a table that went out of sight is left alone where the kernel does
+/// not tell that all packets of before are done: longer by far than the program
+/// takes for one.
 const GRACE: Duration = Duration::from_millis(10);
 /// Multipliers that are tried: nearly always the first will do.
 const MAX_MULTIPLIERS: usize = 64;
@@ -261,7 +262,9 @@ impl HostMaps {
     ) -> Result<(), MapError> {
         let mut table = table(&interfaces, &served)?;
         table.set_attended_until(self.attended_until);
-        if let Some(since) = self.since {
+        if let Some(since) = self.since
+            && !wait_for_packets_under_way()
+        {
             thread::sleep(GRACE.saturating_sub(since.elapsed()));
         }
         let other = 1 - self.selected;
@@ -273,6 +276,17 @@ impl HostMaps {
         self.served = served;
         Ok(())
     }
+}
+
+/// Waits until every packet that the program has begun with is done; false if
+/// the kernel does not offer that (`nohz_full`).
+///
+/// A program runs within an RCU read-side critical section, and the command
+/// waits for a grace period.
+fn wait_for_packets_under_way() -> bool {
+    // SAFETY: a call without pointers.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    result == 0
 }
 
 fn check_number(interfaces: &BTreeMap<u32, ServedInterface>) -> Result<(), MapError> {

@@ -199,6 +199,11 @@ impl PinFolder {
         link.pin(&path).map_err(system(&path, "pin a link there"))
     }
 
+    /// Whether the link of an interface is pinned.
+    pub fn is_pinned(&self, interface: u32) -> bool {
+        self.link_path(interface).exists()
+    }
+
     /// Removes the pin of an interface's link, if there is one.
     ///
     /// # Errors
@@ -317,7 +322,11 @@ pub(super) fn links(root: &Path) -> Result<Vec<PinnedLink>, PinsError> {
             let link = match XdpLink::open(&path) {
                 Ok(link) => link,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(system(&path, "open it as a link")(error)),
+                // Whatever it is, it must not keep the others from being found.
+                Err(error) => {
+                    log::warn!("{}: no link of a program: {error}", path.display());
+                    continue;
+                }
             };
             let facts = link.facts().map_err(system(&path, "ask for the link"))?;
             found.push(PinnedLink { link, facts, path });

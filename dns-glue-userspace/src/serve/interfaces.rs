@@ -491,7 +491,15 @@ impl Served {
         program: u32,
         host_maps: &mut HostMaps,
     ) -> Result<(), crate::kernel::LoadError> {
-        let Some(now) = snapshot.link_by_index(self.link.index) else {
+        // Another interface may have been given the same number.
+        let is_orphaned = self
+            .attachment
+            .as_ref()
+            .is_some_and(Attachment::is_orphaned);
+        let found = snapshot
+            .link_by_index(self.link.index)
+            .filter(|_| !is_orphaned);
+        let Some(now) = found else {
             if self.attachment.take().is_some() {
                 log::error!("{} is gone: it is served no more", self.link.name);
                 host_maps.remove_interface(self.link.index)?;
@@ -500,7 +508,6 @@ impl Served {
             return Ok(());
         };
         if self.attachment.is_none() {
-            // Numbers are given again only after two thousand million others.
             return Ok(());
         }
         if (now.mac, now.mtu) != (self.link.mac, self.link.mtu) {

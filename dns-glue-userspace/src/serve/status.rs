@@ -154,6 +154,22 @@ pub struct LastWord {
     pub status: Status,
 }
 
+impl LastWord {
+    /// Leaves out what the server behind said at each service address.
+    pub fn forget_addresses_behind(&mut self) {
+        for zone in self.status.behind.iter_mut().flat_map(|one| &mut one.zones) {
+            zone.addresses.clear();
+        }
+    }
+
+    /// Leaves out all that is told zone by zone.
+    pub fn forget_zones(&mut self) {
+        self.status.zones.clear();
+        self.status.behind = None;
+        self.status.addresses.truncate(64);
+    }
+}
+
 /// Seconds of Unix time.
 pub fn unix_seconds() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -70,6 +70,11 @@ impl Watch {
         self.zones.send_replace(zones.into());
     }
 
+    /// Recalls what an earlier daemon has told, `age` ago, of the zones.
+    pub fn recall(&mut self, told: &BehindStatus, age: Duration) {
+        self.ledger.recall(told, age, Instant::now());
+    }
+
     /// From now on these are the service addresses. New ones are asked at once.
     ///
     /// # Panics

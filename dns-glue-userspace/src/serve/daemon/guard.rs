@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dns_glue_common::deadlines::{Deadline, NEVER};
+use domain::base::Name;
 
 use super::{Config, Daemon, FallbackChoice, keeps_links};
 use crate::kernel::{Deadlines, clock};
 use crate::serve::behind::{BehindStatus, Judgement, ProbedZone, Timing, Watch};
 use crate::serve::changes::ZoneRoll;
-use crate::serve::status::{ZoneStatus, unix_seconds};
+use crate::serve::status::{LastWord, ZoneStatus, unix_seconds};
 use crate::zone::inspect::EXPIRES_SOON;
 
 /// How often the daemon leaves word that it is there, at the least.
@@ -28,6 +29,14 @@ pub(super) struct Guard {
     /// How long answers are given without this process; `None` where they end
     /// with it.
     max_unattended: Option<Duration>,
+    /// Zones that stay withheld until the server behind has shown that they
+    /// need not be.
+    unproven: BTreeSet<Name<Vec<u8>>>,
+    /// Whether no zone is answered for before the server behind is.
+    require_fallback: bool,
+    /// Until when answers are given without this process, as the program was
+    /// told last; seconds of Unix time, `None` for ever.
+    told_until: Option<u64>,
     /// Zones whose signatures were warned of, and whether as past.
     warned: BTreeMap<String, bool>,
 }
@@ -39,6 +48,9 @@ impl Guard {
         Self {
             behind: (config.fallback == FallbackChoice::None).then(watch),
             judgement: Judgement::default(),
+            unproven: BTreeSet::new(),
+            require_fallback: config.behind.require_fallback,
+            told_until: None,
             max_unattended: keeps_links(config).then_some(config.max_unattended),
             warned: BTreeMap::new(),
         }
@@ -52,7 +64,9 @@ impl Guard {
 
     /// Until when answers are given if this process is not heard of again,
     /// from now: nanoseconds of [`clock`].
-    pub(super) fn attended_until(&self) -> u64 {
+    pub(super) fn attended_until(&mut self) -> u64 {
+        let duration = self.max_unattended.filter(|one| *one < Duration::MAX);
+        self.told_until = duration.map(|one| unix_seconds().saturating_add(one.as_secs()));
         match self.max_unattended {
             Some(duration) if duration < Duration::MAX => {
                 let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
@@ -62,10 +76,9 @@ impl Guard {
         }
     }
 
-    /// The same in seconds of Unix time; `None` for ever.
-    pub(super) fn attended_until_unix(&self) -> Option<u64> {
-        let duration = self.max_unattended.filter(|one| *one < Duration::MAX)?;
-        Some(unix_seconds().saturating_add(duration.as_secs()))
+    /// What it was last, in seconds of Unix time; `None` for ever.
+    pub(super) fn told_until(&self) -> Option<u64> {
+        self.told_until
     }
 
     /// Waits until something else follows from what the server behind does.
@@ -84,6 +97,38 @@ impl Guard {
         }
     }
 
+    /// These zones are about to answer, the first of this process. `before` is
+    /// the word of a daemon that was there before: what was withheld stays so
+    /// until the server behind shows that it need not, and what has differed
+    /// for a while has differed for that long.
+    pub(super) fn begin(
+        &mut self,
+        rolls: &[ZoneRoll],
+        deadlines: &Deadlines,
+        before: Option<&LastWord>,
+    ) {
+        if let Some(behind) = &mut self.behind {
+            behind.set_zones(rolls.iter().map(probed).collect());
+            let told = before.and_then(|word| Some((word, word.status.behind.as_ref()?)));
+            if let Some((word, told)) = told {
+                let age = unix_seconds().saturating_sub(word.at);
+                behind.recall(told, Duration::from_secs(age));
+            }
+            let was_withheld = |roll: &&ZoneRoll| {
+                let apex = roll.apex.fmt_with_dot().to_string();
+                let zones = told.map_or(&[][..], |(_, told)| &told.zones);
+                let mut zones = zones.iter().filter(|zone| zone.withheld.is_some());
+                zones.any(|zone| zone.apex == apex)
+            };
+            let unproven = rolls
+                .iter()
+                .filter(|roll| self.require_fallback || was_withheld(roll));
+            self.unproven = unproven.map(|roll| roll.apex.clone()).collect();
+            self.judgement = behind.judge();
+        }
+        self.heed(rolls, deadlines);
+    }
+
     /// From now on these zones answer, or are about to, with these deadlines.
     pub(super) fn set_zones(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
         if let Some(behind) = &mut self.behind {
@@ -97,7 +142,8 @@ impl Guard {
     /// Makes the deadlines what was judged.
     fn heed(&self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
         for (number, roll) in (0..=u8::MAX).zip(rolls) {
-            let is_withheld = self.judgement.withheld.contains_key(&roll.apex);
+            let is_unproven = !self.judgement.complete && self.unproven.contains(&roll.apex);
+            let is_withheld = is_unproven || self.judgement.withheld.contains_key(&roll.apex);
             deadlines.set(
                 number,
                 match is_withheld {
@@ -156,10 +202,37 @@ fn probed(roll: &ZoneRoll) -> ProbedZone {
 impl Daemon {
     /// Heeds what was judged of the server behind.
     pub(super) fn heed(&mut self, judgement: Judgement) {
+        if judgement.complete {
+            self.guard.unproven.clear();
+        }
         self.guard.judgement = judgement;
         let generation = &self.generation;
         self.guard
             .heed(&generation.rolls, &generation.loaded.deadlines);
+    }
+
+    /// Pins links whose pins somebody has removed: without them the answers
+    /// would end with this process.
+    fn pin_again(&self) {
+        if !self.keeps_links() {
+            return;
+        }
+        for interface in &self.served {
+            let index = interface.index();
+            let Some((name, link)) = interface.program_link() else {
+                continue;
+            };
+            if self.folder.is_pinned(index) {
+                continue;
+            }
+            match self.folder.pin(link, index) {
+                Ok(()) => log::warn!("{name}: its pin was removed; pinned again"),
+                Err(error) => log::error!(
+                    "{name}: its pin was removed: answers end with this process ({error}); restart \
+                     to pin everything again"
+                ),
+            }
+        }
     }
 
     /// Tells the program, and whoever asks later, that this process is there.
@@ -171,6 +244,7 @@ impl Daemon {
             log::warn!("answers may end at --max-unattended: {error}");
         }
         self.guard.warn_of_signatures(&self.generation.zones);
+        self.pin_again();
         self.leave_word();
     }
 }

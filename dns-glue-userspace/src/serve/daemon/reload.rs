@@ -2,7 +2,8 @@
 //! takes its place.
 //!
 //! There is one at a time. What is asked for meanwhile waits, and all that waits
-//! is done at once: the files are read after the last of those who asked.
+//! is done at once, but for what is forced: the files are read after the last of
+//! those who asked.
 
 use std::cmp::Ordering;
 use std::os::fd::AsFd as _;
@@ -191,14 +192,19 @@ impl Daemon {
         self.begin_reload();
     }
 
-    /// Begins with all wishes that wait, unless one is under way.
+    /// Begins with the wishes that wait, unless one is under way: with those
+    /// that are forced apart from those that are not.
     pub(super) fn begin_reload(&mut self) {
         if self.reloads.is_running() || self.reloads.waiting.is_empty() {
             return;
         }
-        let wishes = std::mem::take(&mut self.reloads.waiting);
+        let waiting = std::mem::take(&mut self.reloads.waiting);
+        let force = waiting.first().is_some_and(|wish| wish.options.force);
+        let (wishes, later) = waiting
+            .into_iter()
+            .partition::<Vec<_>, _>(|wish| wish.options.force == force);
+        self.reloads.waiting = later;
         log::info!("{}: reading the zones", asked_by(&wishes));
-        let force = wishes.iter().any(|wish| wish.options.force);
         let wanted = wishes.iter().any(|wish| !wish.options.dry_run);
         let config = Arc::clone(&self.config);
         let folder = Arc::clone(&self.folder);

@@ -3,16 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use dns_glue_common::deadlines::NEVER;
+use domain::base::Serial;
 use tokio::task::JoinSet;
 
 use super::adopt::{self, Adopted, Found};
 use super::generation::{Generation, Made, fallback};
 use super::guard::Guard;
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
-use crate::kernel::{About, Counters, HostMaps, Loaded, PinFolder};
+use crate::kernel::{About, Counters, HostMaps, LoadError, Loaded, PinFolder, clock};
 use crate::serve::addresses::ServiceAddresses;
 use crate::serve::interfaces::{self, FixedOffloads, InterfaceError, Served};
 use crate::serve::network::{Link, Network, Snapshot};
+use crate::serve::status::{LastWord, ZoneStatus};
+
+/// How long answers go on at the most if a process dies that takes over pinned
+/// links to keep them to itself.
+const HANDOVER_NANOSECONDS: u64 = 5_000_000_000;
 
 impl Daemon {
     /// Serves the addresses; then attaches the program, and takes over the
@@ -25,11 +32,20 @@ impl Daemon {
         mut made: Made,
     ) -> Result<Self, DaemonError> {
         let mut guard = Guard::new(&config);
-        let mut host_maps = HostMaps::open(folder, guard.attended_until())?;
+        let until = match keeps_links(&config) {
+            true => guard.attended_until(),
+            // Links that an earlier daemon has pinned are unpinned below: if
+            // this process dies before that, they must not answer on.
+            false => clock::now() + HANDOVER_NANOSECONDS,
+        };
+        let mut host_maps = HostMaps::open(folder, until)?;
         let counters = Counters::open(folder)?;
         let about = keeps_links(&config)
             .then(|| About::open(folder))
             .transpose()?;
+        let before = last_word(about.as_ref());
+        warn_of_older_serials(before.as_ref(), &made.zones);
+        guard.begin(&made.rolls, &made.loaded.deadlines, before.as_ref());
         let server = made.fallback.take().map(|zones| fallback(zones, &config));
         let mut addresses =
             ServiceAddresses::new(config.addresses.clone(), config.policy.port, server);
@@ -60,12 +76,16 @@ impl Daemon {
             }
         };
         found.discard(folder)?;
+        if !keeps_links(&config) {
+            host_maps
+                .set_attended_until(NEVER)
+                .map_err(LoadError::from)?;
+        }
         served.sort_by_key(|served| order.iter().position(|index| *index == served.index()));
         for interface in &served {
             interface.warn_of_little_room(made.largest_body);
         }
         let generation = Generation::begin(made, 1, &mut tasks);
-        guard.set_zones(&generation.rolls, &generation.loaded.deadlines);
         guard.set_addresses(host_maps.addresses());
         Ok(Self {
             served,
@@ -86,6 +106,30 @@ impl Daemon {
             config,
             since: Instant::now(),
         })
+    }
+}
+
+/// What a daemon has told before this one was there.
+fn last_word(about: Option<&About>) -> Option<LastWord> {
+    serde_json::from_str(&about?.read()?).ok()
+}
+
+/// Warns if a zone is older than what an earlier daemon has answered from: a
+/// restart is how an operator goes back, and also how that goes unseen.
+fn warn_of_older_serials(before: Option<&LastWord>, zones: &[ZoneStatus]) {
+    let before = before.map_or(&[][..], |word| &word.status.zones);
+    for zone in zones {
+        let Some(answered) = before.iter().find(|other| other.apex == zone.apex) else {
+            continue;
+        };
+        if Serial::from(zone.serial) < Serial::from(answered.serial) {
+            log::warn!(
+                "zone {}: serial {} is older than {}, from which answers were given until now",
+                zone.apex,
+                zone.serial,
+                answered.serial
+            );
+        }
     }
 }
 

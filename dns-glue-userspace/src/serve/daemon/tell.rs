@@ -5,7 +5,7 @@ use dns_glue_common::policy::Policy;
 
 use super::{Config, Daemon, DaemonError, FallbackChoice};
 use crate::kernel::load::ProgramFacts;
-use crate::kernel::{LoadError, Loaded};
+use crate::kernel::{About, LoadError, Loaded};
 use crate::serve::control::Reply;
 use crate::serve::status::{
     CounterStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
@@ -59,20 +59,32 @@ impl Daemon {
 
     /// Leaves word of what answers, for the time when nobody can be asked.
     pub(super) fn leave_word(&mut self) {
-        let word = LastWord {
+        let mut word = LastWord {
             at: unix_seconds(),
-            attended_until: self.guard.attended_until_unix(),
+            attended_until: self.guard.told_until(),
             control: self.config.control.clone(),
             status: self.status_without_counters(),
         };
         let Some(about) = &mut self.about else { return };
-        let written = serde_json::to_string(&word)
-            .map_err(std::io::Error::other)
-            .and_then(|text| about.write(&text));
+        let mut written = write_word(about, &word);
+        // Of many zones there is more to say than there is room for: what is
+        // least needed is left out first.
+        for shorten in [LastWord::forget_addresses_behind, LastWord::forget_zones] {
+            if written.is_ok() {
+                break;
+            }
+            shorten(&mut word);
+            written = write_word(about, &word);
+        }
         if let Err(error) = written {
             log::warn!("`dns-glue status` will know less when this process is gone: {error}");
         }
     }
+}
+
+fn write_word(about: &mut About, word: &LastWord) -> std::io::Result<()> {
+    let text = serde_json::to_string(word).map_err(std::io::Error::other)?;
+    about.write(&text)
 }
 
 fn settings_status(config: &Config, addresses_given: bool) -> SettingsStatus {

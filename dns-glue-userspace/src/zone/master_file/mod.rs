@@ -16,7 +16,6 @@ mod head;
 mod pieces;
 mod usual;
 
-use std::fs::File;
 use std::path::Path;
 
 use domain::base::Name;
@@ -36,7 +35,7 @@ pub fn read_file(apex: &Name<Vec<u8>>, path: &Path) -> Result<Zone, ZoneErrors> 
     let mut reader = Reader::new(apex, path);
     // A file that is mapped into memory instead could kill the program when
     // another one cuts it short.
-    let read = File::open(path)
+    let read = pieces::open(path)
         .and_then(|file| Pieces::begin(file, PIECE))
         .and_then(|mut pieces| reader.read_pieces(&mut pieces, State::of_zone(apex)));
     if let Err(error) = read {

@@ -1,6 +1,9 @@
 //! A text in pieces that end where an entry does, as far as one line shows it.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 /// Octets of a piece: enough that the same data of neighbouring owners is
 /// mostly found in it, little beside what is made of it.
@@ -20,6 +23,26 @@ pub(super) struct Pieces<R> {
     used: Vec<Vec<u8>>,
     /// Whether all is read.
     read: bool,
+}
+
+/// Opens a file to read. Nothing else is: to open a pipe, or to read from it,
+/// may take for ever, and who serves a zone could never reload again.
+///
+/// # Errors
+///
+/// There is no regular file, or it cannot be opened.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
 }
 
 impl<R: Read> Pieces<R> {

@@ -327,3 +327,33 @@ proptest! {
         }
     }
 }
+
+/// To open a pipe may take for ever, and to read a device too.
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let folder = std::env::temp_dir().join(format!("dns-glue-pipe-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let pipe = folder.join("pipe");
+    let status = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(status.expect("mkfifo is there").success());
+    let apex = Name::vec_from_str("test.").expect("a name");
+    let read = |path: &Path| {
+        super::read_file(&apex, path)
+            .err()
+            .map(|errors| errors.to_string())
+    };
+    let errors = [&pipe, Path::new("/dev/zero"), &folder].map(read);
+    let including = folder.join("test.zone");
+    std::fs::write(&including, "$INCLUDE pipe\n").expect("a file");
+    let included = read(&including);
+    std::fs::remove_dir_all(&folder).expect("the folder");
+    for (error, why) in errors.into_iter().chain([included]).zip([
+        "not a regular file",
+        "not a regular file",
+        "is a directory",
+        "not a regular file",
+    ]) {
+        let error = error.expect("refused");
+        assert!(error.contains(why), "{error}");
+    }
+}

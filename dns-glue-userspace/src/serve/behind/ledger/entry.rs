@@ -60,6 +60,11 @@ impl Entry {
         &self.zone
     }
 
+    /// An earlier daemon has seen that the serials differ, since then.
+    pub(super) fn recall(&mut self, since: Instant) {
+        self.differs = Some(since);
+    }
+
     /// From now on the program answers from this version of the zone.
     pub(super) fn set_zone(&mut self, zone: ProbedZone, now: Instant) -> Option<Event> {
         if zone.delegation != self.zone.delegation {
@@ -87,8 +92,9 @@ impl Entry {
         addresses: &BTreeSet<IpAddr>,
         now: Instant,
     ) -> Option<Event> {
+        let was_asked = !self.places.is_empty();
         self.places.retain(|address, _| addresses.contains(address));
-        if self.places.is_empty() {
+        if was_asked && self.places.is_empty() {
             self.differs = None;
         }
         self.compare(now)

@@ -5,7 +5,7 @@ mod event;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::base::Name;
 
@@ -28,7 +28,8 @@ pub struct Judgement {
     /// `--require-fallback` is given: all zones are withheld, and whoever
     /// announces the addresses should withdraw them.
     pub nothing_answered: bool,
-    /// Whether each zone was asked for at each address. Until then nothing is
+    /// Whether each zone was asked for at each address, and there are some.
+    /// Until then nothing is
     /// withheld that was not seen to be, and who must not attach before the
     /// server behind answers has to wait.
     pub complete: bool,
@@ -94,6 +95,20 @@ impl Ledger {
         }
         self.settle();
         events
+    }
+
+    /// Recalls what an earlier daemon has told, `age` ago.
+    pub fn recall(&mut self, told: &BehindStatus, age: Duration, now: Instant) {
+        for entry in &mut self.entries {
+            let apex = entry.zone().apex.fmt_with_dot().to_string();
+            let zone = told.zones.iter().find(|zone| zone.apex == apex);
+            let Some(seconds) = zone.and_then(|zone| zone.differs_seconds) else {
+                continue;
+            };
+            let differs = Duration::from_secs(seconds).saturating_add(age);
+            // Since the machine runs, at the most.
+            entry.recall(now.checked_sub(differs).unwrap_or(now));
+        }
     }
 
     /// From now on these are the service addresses.
@@ -168,6 +183,9 @@ impl Ledger {
     }
 
     fn is_complete(&self) -> bool {
+        if self.addresses.is_empty() {
+            return false;
+        }
         self.entries.iter().all(|entry| {
             let mut addresses = self.addresses.iter();
             addresses.all(|address| entry.is_answered_at(*address).is_some())

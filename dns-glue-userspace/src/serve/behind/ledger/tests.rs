@@ -104,6 +104,37 @@ fn texts(events: &[Event]) -> Vec<String> {
     events.iter().map(ToString::to_string).collect()
 }
 
+/// What an earlier daemon has seen goes on, or a restart now and then would put
+/// the end off for ever.
+#[test]
+fn a_lag_lasts_over_a_restart() {
+    let mut before = Story::new(false);
+    before.note(FIRST, told(6), told(7));
+    before.seconds += 50;
+    let word = before.ledger.status(before.now());
+    assert_eq!(word.zones[0].differs_seconds, Some(50));
+
+    let mut story = Story::new(false);
+    // As long as the machine runs: times before that there are none.
+    let age = Duration::from_secs(1);
+    story.ledger.recall(&word, age, story.now());
+    story.note(FIRST, told(6), told(7));
+    assert_eq!(story.withheld(), [(String::from("a."), Withheld::Lag)]);
+    // And ends with it.
+    story.note(FIRST, told(5), told(7));
+    assert_eq!(story.withheld(), []);
+
+    let mut story = Story::new(false);
+    story.ledger.recall(&word, age, story.now());
+    story.note(FIRST, told(5), told(7));
+    assert_eq!(story.withheld(), [], "it has ended meanwhile");
+}
+
+#[test]
+fn nothing_is_known_without_addresses() {
+    assert!(!Story::at(true, &[]).judgement().complete);
+}
+
 #[test]
 fn a_lag_is_told_once_and_withholds_the_zone_until_it_ends() {
     let mut story = Story::new(false);
