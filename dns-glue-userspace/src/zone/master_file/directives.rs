@@ -6,7 +6,7 @@ use domain::base::Name;
 
 use super::entries::{Reader, Refusal, State, syntax};
 use super::head::read_ttl;
-use super::pieces::{self, PIECE, Pieces};
+use super::pieces::{PIECE, Pieces, Text};
 use crate::zone::errors::ZoneErrorKind;
 use crate::zone::lexer::{Entry, Token};
 use crate::zone::name_text::read_name;
@@ -82,7 +82,7 @@ impl Reader {
         if self.open_files.iter().any(|open| canonical(open) == real) {
             return Err((position, ZoneErrorKind::IncludeCycle(path)));
         }
-        let pieces = pieces::open(&path).and_then(|file| Pieces::begin(file, PIECE));
+        let pieces = Text::open(&path).and_then(|file| Pieces::begin(file, PIECE));
         let mut pieces = match pieces {
             Ok(pieces) => pieces,
             Err(error) => return Err((position, ZoneErrorKind::UnreadableInclude { path, error })),

@@ -24,7 +24,7 @@ use super::errors::{ZoneErrorKind, ZoneErrors};
 use super::position::Position;
 use super::records::Zone;
 use entries::{Reader, State};
-use pieces::{PIECE, Pieces};
+use pieces::{PIECE, Pieces, Text};
 
 /// Reads the zone `apex` from the master file at `path`.
 ///
@@ -35,7 +35,7 @@ pub fn read_file(apex: &Name<Vec<u8>>, path: &Path) -> Result<Zone, ZoneErrors> 
     let mut reader = Reader::new(apex, path);
     // A file that is mapped into memory instead could kill the program when
     // another one cuts it short.
-    let read = pieces::open(path)
+    let read = Text::open(path)
         .and_then(|file| Pieces::begin(file, PIECE))
         .and_then(|mut pieces| reader.read_pieces(&mut pieces, State::of_zone(apex)));
     if let Err(error) = read {

@@ -2,8 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// Octets of a piece: enough that the same data of neighbouring owners is
 /// mostly found in it, little beside what is made of it.
@@ -25,24 +27,79 @@ pub(super) struct Pieces<R> {
     read: bool,
 }
 
-/// Opens a file to read. Nothing else is: to open a pipe, or to read from it,
-/// may take for ever, and who serves a zone could never reload again.
-///
-/// # Errors
-///
-/// There is no regular file, or it cannot be opened.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(libc::O_NONBLOCK);
-    let file = options.open(path)?;
-    let kind = file.metadata()?.file_type();
-    if kind.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+/// How long a pipe may give nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A zone's text: a file, or a pipe that somebody writes to.
+pub(super) enum Text {
+    File(File),
+    /// Not blocking: one who never writes would else end reloading for good.
+    Pipe(File),
+}
+
+impl Text {
+    /// Opens a file or a pipe.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be opened; it is something else.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NONBLOCK);
+        let file = options.open(path)?;
+        let kind = file.metadata()?.file_type();
+        if kind.is_file() {
+            Ok(Self::File(file))
+        } else if kind.is_fifo() {
+            Ok(Self::Pipe(file))
+        } else if kind.is_dir() {
+            Err(io::ErrorKind::IsADirectory.into())
+        } else {
+            Err(io::Error::other("neither a file nor a pipe"))
+        }
     }
-    if !kind.is_file() {
-        return Err(io::Error::other("not a regular file"));
+}
+
+impl Read for Text {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let pipe = match self {
+            Self::File(file) => return file.read(buffer),
+            Self::Pipe(pipe) => pipe,
+        };
+        loop {
+            wait_for_text(pipe, PATIENCE)?;
+            match pipe.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
     }
-    Ok(file)
+}
+
+/// Waits until there is something to read, or the last writer has gone.
+fn wait_for_text(pipe: &File, patience: Duration) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd: pipe.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let milliseconds = libc::c_int::try_from(patience.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: one entry, which is there.
+    match unsafe { libc::poll(&raw mut poll, 1, milliseconds) } {
+        0 => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!(
+                "nobody writes to the pipe for {} seconds",
+                patience.as_secs()
+            ),
+        )),
+        1.. => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // To be tried again, by one who finds nothing to read.
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
 }
 
 impl<R: Read> Pieces<R> {
