@@ -121,11 +121,7 @@ impl Site {
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         match self.contender {
             Contender::Reflector(reflector) => {
-                let mut reflectors = Reflectors::load()?;
-                self.wire
-                    .host()
-                    .within(|| reflectors.attach(reflector, &end))??;
-                self._reflectors = Some(reflectors);
+                self.attach(|reflectors| reflectors.attach(reflector, &end))?;
             }
             Contender::DnsGlue => self.start_dns_glue(serving, &folder)?,
             Contender::DnsGlueBefore(server) => {
@@ -134,15 +130,19 @@ impl Site {
             }
             Contender::PassingBefore(server) => {
                 self.start_server(server, None, serving, &folder)?;
-                let mut reflectors = Reflectors::load()?;
-                self.wire
-                    .host()
-                    .within(|| reflectors.attach_passing(&end))??;
-                self._reflectors = Some(reflectors);
+                self.attach(|reflectors| reflectors.attach_passing(&end))?;
             }
             Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
             Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,
         }
+        Ok(())
+    }
+
+    /// Puts one of the reflectors' programs on the contender's end.
+    fn attach(&mut self, attach: impl FnOnce(&mut Reflectors) -> Result<()> + Send) -> Result<()> {
+        let mut reflectors = Reflectors::load()?;
+        self.wire.host().within(|| attach(&mut reflectors))??;
+        self._reflectors = Some(reflectors);
         Ok(())
     }
 

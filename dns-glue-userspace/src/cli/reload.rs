@@ -94,8 +94,8 @@ fn describe_zone(zone: &ZoneChanges, diff: bool, text: &mut String) {
     } = zone;
     writeln!(
         text,
-        "{apex} serial {serial_before} -> {serial}: {} delegations added, {} removed, {} changed",
-        added.total, removed.total, changed.total
+        "{apex} serial {serial_before} -> {serial}: {}",
+        zone.counts()
     )
     .expect("a String takes everything");
     for (sign, names) in [('+', added), ('-', removed), ('~', changed)] {

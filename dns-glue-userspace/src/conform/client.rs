@@ -3,7 +3,6 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -11,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use super::frame::{SERVER_V4, SERVER_V6};
 use crate::testbed::interrupt;
 use crate::testbed::network::Namespace;
+use crate::testbed::socket;
 
 /// Rounds in which queries without a reply are sent again.
 const ROUNDS: usize = 5;
@@ -27,8 +27,6 @@ const AT_A_TIME: usize = 64;
 /// The same over TCP: a server has a short queue of connections to take, and
 /// one that finds no place there comes a second later.
 const CONNECTIONS_AT_A_TIME: usize = 8;
-/// Octets that wait in a socket: a whole window of long replies.
-const SOCKET_OCTETS: libc::c_int = 4 << 20;
 
 /// An IP version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,21 +71,8 @@ impl Udp {
     /// There is no route, or no socket.
     pub fn open(namespace: &Namespace) -> Result<Self> {
         let open = |family: Family| -> io::Result<UdpSocket> {
-            let socket = UdpSocket::bind(family.any())?;
-            let octets = SOCKET_OCTETS;
-            // SAFETY: the pointer leads to a c_int, whose size is given.
-            unsafe {
-                libc::setsockopt(
-                    socket.as_raw_fd(),
-                    libc::SOL_SOCKET,
-                    libc::SO_RCVBUFFORCE,
-                    (&raw const octets).cast(),
-                    size_of_val(&octets) as libc::socklen_t,
-                );
-            }
+            let socket = socket::open(family.server())?;
             socket.set_read_timeout(Some(ROUND))?;
-            // Connected: the kernel takes replies from the server's address only.
-            socket.connect(family.server())?;
             Ok(socket)
         };
         let [v4, v6] = namespace.within(|| Family::BOTH.map(open))?;

@@ -3,8 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use super::query::{Due, Query};
 use super::tally::Tally;
 use super::versions::{Knowledge, Versions};
 use crate::conform::random::{Draw as _, Random};
+use crate::testbed::socket;
 
 /// Queries of a client that are under way at a time. An end of a veth pair
 /// holds 256 frames, and several clients share it.
@@ -22,8 +22,6 @@ const WINDOW: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two looks at the socket.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Octets that wait in a socket.
-const SOCKET_OCTETS: libc::c_int = 4 << 20;
 /// Different replies to one query that are remembered: there are as many as
 /// versions, and a wrong one now and then.
 const REMEMBERED: usize = 8;
@@ -131,24 +129,7 @@ impl Client {
         queries: Arc<[Query]>,
         seed: u64,
     ) -> io::Result<Self> {
-        let any: SocketAddr = match role.server {
-            IpAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
-            IpAddr::V6(_) => ([0u16; 8], 0).into(),
-        };
-        let socket = UdpSocket::bind(any)?;
-        let octets = SOCKET_OCTETS;
-        // SAFETY: the pointer leads to a c_int, whose size is given.
-        unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_RCVBUFFORCE,
-                (&raw const octets).cast(),
-                size_of_val(&octets) as libc::socklen_t,
-            );
-        }
-        // Connected: the kernel takes replies from the server's address only.
-        socket.connect((role.server, 53))?;
+        let socket = socket::open((role.server, 53).into())?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             role,
@@ -302,6 +283,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::net::SocketAddr;
 
     use domain::base::Name;
 

@@ -224,6 +224,13 @@ impl ZoneChanges {
         self.serial_before == self.serial && counts == [0; 3]
     }
 
+    /// How many delegations change, in words.
+    pub fn counts(&self) -> String {
+        let [added, removed, changed] =
+            [&self.added, &self.removed, &self.changed].map(|kind| kind.total);
+        format!("{added} delegations added, {removed} removed, {changed} changed")
+    }
+
     /// Leaves the numbers, and no names.
     pub fn forget_names(&mut self) {
         for kind in [&mut self.added, &mut self.removed, &mut self.changed] {

@@ -15,3 +15,4 @@ pub mod interrupt;
 pub mod network;
 pub mod process;
 pub mod server;
+pub mod socket;

@@ -67,13 +67,10 @@ impl Guard {
     pub(super) fn attended_until(&mut self) -> u64 {
         let duration = self.max_unattended.filter(|one| *one < Duration::MAX);
         self.told_until = duration.map(|one| unix_seconds().saturating_add(one.as_secs()));
-        match self.max_unattended {
-            Some(duration) if duration < Duration::MAX => {
-                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
-                clock::now().saturating_add(nanoseconds)
-            }
-            _ => NEVER,
-        }
+        duration.map_or(NEVER, |one| {
+            let nanoseconds = u64::try_from(one.as_nanos()).unwrap_or(NEVER);
+            clock::now().saturating_add(nanoseconds)
+        })
     }
 
     /// What it was last, in seconds of Unix time; `None` for ever.
@@ -108,34 +105,34 @@ impl Guard {
         before: Option<&LastWord>,
     ) {
         if let Some(behind) = &mut self.behind {
+            let told = before.and_then(|word| word.status.behind.as_ref());
             behind.set_zones(rolls.iter().map(probed).collect());
-            let told = before.and_then(|word| Some((word, word.status.behind.as_ref()?)));
-            if let Some((word, told)) = told {
+            if let (Some(word), Some(told)) = (before, told) {
                 let age = unix_seconds().saturating_sub(word.at);
                 behind.recall(told, Duration::from_secs(age));
             }
-            let was_withheld = |roll: &&ZoneRoll| {
-                let apex = roll.apex.fmt_with_dot().to_string();
-                let zones = told.map_or(&[][..], |(_, told)| &told.zones);
-                let mut zones = zones.iter().filter(|zone| zone.withheld.is_some());
-                zones.any(|zone| zone.apex == apex)
-            };
             let unproven = rolls
                 .iter()
-                .filter(|roll| self.require_fallback || was_withheld(roll));
+                .filter(|roll| self.require_fallback || was_withheld(roll, told));
             self.unproven = unproven.map(|roll| roll.apex.clone()).collect();
-            self.judgement = behind.judge();
         }
-        self.heed(rolls, deadlines);
+        self.judge(rolls, deadlines);
     }
 
     /// From now on these zones answer, or are about to, with these deadlines.
     pub(super) fn set_zones(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
         if let Some(behind) = &mut self.behind {
             behind.set_zones(rolls.iter().map(probed).collect());
-            self.judgement = behind.judge();
         }
         self.warned.clear();
+        self.judge(rolls, deadlines);
+    }
+
+    /// Judges anew, and makes the deadlines what follows.
+    fn judge(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
+        if let Some(behind) = &mut self.behind {
+            self.judgement = behind.judge();
+        }
         self.heed(rolls, deadlines);
     }
 
@@ -188,6 +185,15 @@ impl Guard {
             }
         }
     }
+}
+
+/// Whether a zone was withheld when an earlier daemon was heard of last.
+fn was_withheld(roll: &ZoneRoll, told: Option<&BehindStatus>) -> bool {
+    let apex = roll.apex.fmt_with_dot().to_string();
+    told.is_some_and(|told| {
+        let mut zones = told.zones.iter();
+        zones.any(|zone| zone.apex == apex && zone.withheld.is_some())
+    })
 }
 
 /// What the server behind is asked of a zone.

@@ -362,12 +362,10 @@ fn describe(zone: &ZoneChanges) -> String {
         apex,
         serial_before,
         serial,
-        added,
-        removed,
-        changed,
+        ..
     } = zone;
     format!(
-        "{apex} serial {serial_before} -> {serial}, {} delegations added, {} removed, {} changed",
-        added.total, removed.total, changed.total
+        "{apex} serial {serial_before} -> {serial}, {}",
+        zone.counts()
     )
 }
