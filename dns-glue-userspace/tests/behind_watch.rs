@@ -12,6 +12,7 @@ use dns_glue::compare::Server;
 use dns_glue::conform::frame::{SERVER_V4, SERVER_V6};
 use dns_glue::serve::behind::status::{AddressBehind, Agreement, QuestionStatus, ZoneBehind};
 use dns_glue::serve::behind::{Judgement, Policy, ProbedZone, Timing, Watch, Withheld};
+use dns_glue::testbed::needs;
 use dns_glue::testbed::network::Namespace;
 use dns_glue::testbed::process::Process;
 use dns_glue::testbed::server::{self, Setting};
@@ -157,25 +158,7 @@ impl Drop for Site {
 
 /// Whether namespaces and Knot are to be had.
 fn can_run() -> bool {
-    let required = |variable| std::env::var_os(variable).is_some_and(|value| value == "1");
-    // SAFETY: geteuid only returns a number.
-    if unsafe { libc::geteuid() } != 0 {
-        assert!(
-            !required("DNS_GLUE_REQUIRE_ROOT"),
-            "DNS_GLUE_REQUIRE_ROOT=1, but this is not root"
-        );
-        println!("skipped: network namespaces need root");
-        return false;
-    }
-    if server::installed("knotd").is_none() {
-        assert!(
-            !required("DNS_GLUE_REQUIRE_PEERS"),
-            "DNS_GLUE_REQUIRE_PEERS=1, but knotd is not installed"
-        );
-        println!("skipped: knotd is not installed (Debian package knot)");
-        return false;
-    }
-    true
+    needs::root("making network namespaces") && needs::peer("knotd", "knot").is_some()
 }
 
 /// A watch, and what it said last.

@@ -218,9 +218,15 @@ fn an_address_in_use_is_not_answered_until_the_fallback_has_it() {
     }
     let host = Host::new();
     let daemon = host.start(&format!("--iface {SERVER} --fallback embedded"));
+    // Taken before the host has the address, or the daemon might be faster.
+    let taken = host.enter(|| {
+        let nonlocal = "/proc/sys/net/ipv4/ip_nonlocal_bind";
+        std::fs::write(nonlocal, "1").expect("a setting of the namespace");
+        let taken = UdpSocket::bind("192.0.2.8:53").expect("nobody else is there");
+        std::fs::write(nonlocal, "0").expect("a setting of the namespace");
+        taken
+    });
     host.ip("addr add 192.0.2.8/32 dev lo");
-    // The daemon lets the host settle first, so the address is still free.
-    let taken = host.enter(|| UdpSocket::bind("192.0.2.8:53").expect("faster than the daemon"));
     wait_for("the daemon tells", || {
         daemon.log().contains("192.0.2.8:53 is not served")
     });

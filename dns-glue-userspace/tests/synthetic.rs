@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use dns_glue::compile::{self, Report, Watch};
 use dns_glue::synthetic::{self, Labels, Parameters, Profile, Signing};
+use dns_glue::testbed::needs;
 use dns_glue::zone::cuts::{Delegation, GlueKind, find_cuts};
 use dns_glue::zone::inspect::inspect;
 use dns_glue::zone::master_file::read_text;
@@ -230,11 +231,7 @@ fn name_servers_outside_the_zone_stay_outside() {
 /// from the cache.
 #[test]
 fn signed_zones() {
-    let present = Command::new("dnssec-signzone").arg("-V").output();
-    if present.is_err() {
-        let required = std::env::var_os("DNS_GLUE_REQUIRE_PEERS").is_some();
-        assert!(!required, "dnssec-signzone (bind9-utils) is not there");
-        eprintln!("skipped: dnssec-signzone (bind9-utils) is not there");
+    if needs::peer("dnssec-signzone", "bind9-utils").is_none() {
         return;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("synthetic");

@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 
 use super::results::Machine;
-use crate::testbed::server::installed;
+use crate::testbed::needs::installed;
 
 /// This machine.
 ///

@@ -18,7 +18,7 @@ use dns_glue::conform::refer::{self, Cases, Compiled};
 use dns_glue::conform::site::Site;
 use dns_glue::conform::table::{Row, Table};
 use dns_glue::conform::zones::{self, Folder, Group};
-use dns_glue::testbed::interrupt;
+use dns_glue::testbed::{interrupt, needs};
 use dns_glue::zone::source::ZoneSource;
 
 /// What is served and sent unless a group is about another size.
@@ -92,9 +92,7 @@ fn main() -> ExitCode {
 
 /// The number of differences.
 fn run(arguments: &Arguments) -> Result<u64> {
-    // SAFETY: geteuid only returns a number.
-    let is_root = unsafe { libc::geteuid() } == 0;
-    ensure!(is_root, "namespaces and XDP programs need root");
+    ensure!(needs::is_root(), "namespaces and XDP programs need root");
     // What is started and made is taken down by its drop.
     interrupt::catch().context("handle signals")?;
     let folder = Folder::new("conform")?;

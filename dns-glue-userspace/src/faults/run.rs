@@ -13,6 +13,7 @@ use super::site::Plan;
 use super::stage::{Extent, Stage};
 use super::{broken, descriptors, host, marked, memory, mount, real, reloads};
 use crate::conform::zones::Folder;
+use crate::testbed::needs;
 
 /// Delegations of the marked zone.
 const DELEGATIONS: usize = 300;
@@ -157,9 +158,7 @@ pub struct Results {
 ///
 /// Something does not start, or a fault cannot be made.
 pub fn run(choices: &Choices, results: &mut Results) -> Result<()> {
-    // SAFETY: geteuid only returns a number.
-    let is_root = unsafe { libc::geteuid() } == 0;
-    ensure!(is_root, "namespaces and XDP programs need root");
+    ensure!(needs::is_root(), "namespaces and XDP programs need root");
     let pins = mount::bpf_file_system()?;
     let folder = Folder::new("faults")?;
     let plan = |zone, apex: &str, versions| Plan {

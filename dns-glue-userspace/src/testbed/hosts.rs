@@ -13,7 +13,8 @@ use crate::conform::frame::{SERVER_V4, SERVER_V6};
 
 /// The interface of the server's host.
 pub const SERVER_INTERFACE: &str = "dgserver";
-const CLIENT_INTERFACE: &str = "dgclient";
+/// The interface of the client's.
+pub const CLIENT_INTERFACE: &str = "dgclient";
 
 /// The hosts of one process, which have different names.
 static NUMBER: AtomicU32 = AtomicU32::new(0);

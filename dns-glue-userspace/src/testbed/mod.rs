@@ -12,6 +12,7 @@
 pub mod daemon;
 pub mod hosts;
 pub mod interrupt;
+pub mod needs;
 pub mod network;
 pub mod process;
 pub mod server;

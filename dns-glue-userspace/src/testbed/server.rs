@@ -4,20 +4,18 @@
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::needs::installed;
 use super::network::Namespace;
 use super::process::{Process, wait_for};
 use crate::compare::Server;
 use crate::conform::client::{Family, ask_each};
 use crate::conform::frame::{SERVER_V4, SERVER_V6};
 use crate::zone::source::ZoneSource;
-
-/// Where servers are installed.
-const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"];
 
 /// What a server serves, and how.
 #[derive(Clone, Copy, Debug)]
@@ -75,12 +73,6 @@ pub fn start(server: Server, setting: &Setting<'_>, host: &Namespace) -> Result<
         bail!("{server}: {error:#}\n{log}");
     }
     Ok(process)
-}
-
-/// Where a server's program is, if it is installed.
-pub fn installed(program: &str) -> Option<PathBuf> {
-    let mut paths = FOLDERS.iter().map(|folder| Path::new(folder).join(program));
-    paths.find(|path| path.exists())
 }
 
 fn wait_for_answers(process: &mut Process, zones: &[ZoneSource], host: &Namespace) -> Result<()> {

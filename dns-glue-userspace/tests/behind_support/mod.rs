@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use dns_glue::kernel::pins::PrivateFileSystem;
+use dns_glue::testbed::needs;
 use dns_glue::testbed::network::Namespace;
 use dns_glue::testbed::process::{Process, wait_for};
 use message::Reply;
@@ -68,10 +69,10 @@ impl Site {
 
     /// The same with another zone of that name.
     pub fn serving(peer: &Peer, zone: &str) -> Option<Self> {
-        if !is_root() {
+        if !needs::root("attaching an XDP program") {
             return None;
         }
-        let program = installed(peer)?;
+        let program = needs::peer(peer.program, peer.package)?;
         let folder = Folder::new();
         fs::write(folder.0.join(ZONE_FILE), zone).expect("a zone file is written");
         let (host, client) = link(&folder.name());
@@ -239,7 +240,7 @@ impl Site {
         assert_ne!(changed, text, "the change changes nothing");
         fs::write(&zone, changed).expect("a zone file is written");
         self.stop_server();
-        let program = installed(peer).expect("it was there before");
+        let program = needs::installed(peer.program).expect("it was there before");
         let server = Process::start(
             Command::new(program)
                 .args(peer.arguments)
@@ -297,35 +298,6 @@ impl Counters {
         let answered = self.0.iter().filter(|(_, action, _)| action == "answered");
         answered.map(|(.., packets)| packets).sum()
     }
-}
-
-fn is_root() -> bool {
-    // SAFETY: geteuid only returns a number.
-    if unsafe { libc::geteuid() } == 0 {
-        return true;
-    }
-    let required = std::env::var_os("DNS_GLUE_REQUIRE_ROOT").is_some_and(|value| value == "1");
-    assert!(!required, "DNS_GLUE_REQUIRE_ROOT=1, but this is not root");
-    println!("skipped: attaching an XDP program needs root");
-    false
-}
-
-fn installed(peer: &Peer) -> Option<PathBuf> {
-    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin"];
-    let mut paths = folders
-        .iter()
-        .map(|folder| Path::new(folder).join(peer.program));
-    let found = paths.find(|path| path.exists());
-    if found.is_none() {
-        let required = std::env::var_os("DNS_GLUE_REQUIRE_PEERS").is_some_and(|value| value == "1");
-        let (program, package) = (peer.program, peer.package);
-        assert!(
-            !required,
-            "DNS_GLUE_REQUIRE_PEERS=1, but {program} is not installed"
-        );
-        println!("skipped: {program} is not installed (Debian package {package})");
-    }
-    found
 }
 
 /// A folder of the test, removed when dropped.

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use dns_glue::testbed::needs;
+
 use crate::program_support::query::{Query, rtype};
 
 /// Queries under way at a time: few enough for a socket's buffer.
@@ -45,15 +47,7 @@ pub fn command(
     zones: &[(&str, &[u8])],
     nsid: &str,
 ) -> Option<Command> {
-    let places = ["/usr/sbin/knotd", "/usr/bin/knotd", "/usr/local/sbin/knotd"];
-    let Some(knotd) = places.into_iter().find(|path| Path::new(path).exists()) else {
-        assert!(
-            std::env::var("DNS_GLUE_REQUIRE_PEERS").as_deref() != Ok("1"),
-            "knotd is not installed, and DNS_GLUE_REQUIRE_PEERS=1"
-        );
-        println!("skipped: knotd is not installed (Debian package knot)");
-        return None;
-    };
+    let knotd = needs::peer("knotd", "knot")?;
     let show = folder.display();
     let listen: Vec<String> = listen
         .iter()

@@ -7,14 +7,14 @@ pub mod packet;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use dns_glue::kernel::pins::PrivateFileSystem;
+use dns_glue::testbed::needs;
+use dns_glue::testbed::network::Namespace;
 
 /// The interface of a host on which the daemon runs.
 pub const SERVER: &str = "dgserver";
@@ -27,18 +27,9 @@ pub const CLIENT_IP: &str = "192.0.2.2";
 /// Anything slower than this is a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether the test can run: it needs root.
-///
-/// Panics without root if `DNS_GLUE_REQUIRE_ROOT` is 1.
+/// Whether the test can run: see [`needs::root`].
 pub fn is_root() -> bool {
-    // SAFETY: geteuid only returns a number.
-    if unsafe { libc::geteuid() } == 0 {
-        return true;
-    }
-    let required = std::env::var_os("DNS_GLUE_REQUIRE_ROOT").is_some_and(|value| value == "1");
-    assert!(!required, "DNS_GLUE_REQUIRE_ROOT=1, but this is not root");
-    println!("skipped: attaching an XDP program needs root");
-    false
+    needs::root("attaching an XDP program")
 }
 
 /// The programs on the client's end.
@@ -55,7 +46,8 @@ impl Drop for Wire {
 /// A host with one network interface, and a client at its other end; each in a
 /// network namespace of its own.
 pub struct Host {
-    name: String,
+    client: Namespace,
+    host: Namespace,
     folder: PathBuf,
     /// Where the pins of its daemons are: what they leave ends with the test.
     file_system: PrivateFileSystem,
@@ -69,28 +61,27 @@ impl Host {
         let folder = std::env::temp_dir().join(format!("dns-glue-{name}"));
         fs::create_dir_all(&folder).expect("a folder");
         let file_system = PrivateFileSystem::new().expect("a BPF file system");
+        let namespace = |name| Namespace::new(name).expect("a network namespace");
         let host = Self {
-            name,
+            client: namespace(format!("{name}c")),
+            host: namespace(name),
             folder,
             file_system,
         };
-        let client = host.client();
-        run("ip", &format!("netns add {}", host.name));
-        run("ip", &format!("netns add {client}"));
         host.ip(&format!(
-            "link add {SERVER} type veth peer name {CLIENT} netns {client}"
+            "link add {SERVER} type veth peer name {CLIENT} netns {}",
+            host.client.name()
         ));
         host.ip(&format!("addr add {SERVER_IP}/24 dev {SERVER}"));
         host.ip("link set lo up");
         host.ip(&format!("link set {SERVER} up"));
-        run(
-            "ip",
-            &format!("-n {client} addr add {CLIENT_IP}/24 dev {CLIENT}"),
-        );
-        run("ip", &format!("-n {client} link set {CLIENT} up"));
+        host.client_ip(&format!("addr add {CLIENT_IP}/24 dev {CLIENT}"));
+        host.client_ip(&format!("link set {CLIENT} up"));
         // Partial checksums are not valid on the wire: such queries pass.
-        let offloads = format!("netns exec {client} ethtool -K {CLIENT} tx off");
-        run("ip", &offloads);
+        let mut offloads = Command::new("ethtool");
+        offloads.args(["-K", CLIENT, "tx", "off"]);
+        confine(&mut offloads, &host.client);
+        run(&mut offloads);
         host
     }
 
@@ -102,7 +93,7 @@ impl Host {
             .arg(CLIENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        enter_before_exec(&mut command, &self.client());
+        confine(&mut command, &self.client);
         let mut child = command.spawn().expect("dns-glue-lab starts");
         let mut line = String::new();
         let output = child.stdout.take().expect("it is piped");
@@ -113,18 +104,14 @@ impl Host {
         Wire(child)
     }
 
-    fn client(&self) -> String {
-        format!("{}c", self.name)
-    }
-
     /// Runs `ip` on the host.
     pub fn ip(&self, arguments: &str) -> String {
-        run("ip", &format!("-n {} {arguments}", self.name))
+        ip_inside(&self.host, arguments)
     }
 
     /// Runs `ip` on the client.
     pub fn client_ip(&self, arguments: &str) -> String {
-        run("ip", &format!("-n {} {arguments}", self.client()))
+        ip_inside(&self.client, arguments)
     }
 
     /// Does something on the host.
@@ -132,7 +119,7 @@ impl Host {
     where
         T: Send,
     {
-        in_namespace(&self.name, action)
+        self.host.within(action).expect("a namespace")
     }
 
     /// Does something on the client.
@@ -140,7 +127,7 @@ impl Host {
     where
         T: Send,
     {
-        in_namespace(&self.client(), action)
+        self.client.within(action).expect("a namespace")
     }
 
     /// A file of the test.
@@ -186,7 +173,7 @@ impl Host {
             .arg("--zone")
             .arg(format!("example.={}", zone.display()))
             .args(arguments.split_whitespace());
-        enter_before_exec(&mut command, &self.name);
+        confine(&mut command, &self.host);
         command
     }
 
@@ -223,12 +210,6 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for name in [self.client(), self.name.clone()] {
-            let deleted = Command::new("ip").args(["netns", "del", &name]).output();
-            if !deleted.is_ok_and(|output| output.status.success()) {
-                eprintln!("network namespace {name} is left over");
-            }
-        }
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             eprintln!("{}: {error}", self.folder.display());
         }
@@ -389,49 +370,24 @@ pub fn from_a_client(server: &UdpSocket) -> Option<Vec<u8>> {
     }
 }
 
+/// Runs `ip`, which must succeed; what it printed.
+fn ip_inside(namespace: &Namespace, arguments: &str) -> String {
+    let mut command = Command::new("ip");
+    command.args(["-n", namespace.name()]);
+    command.args(arguments.split_whitespace());
+    run(&mut command)
+}
+
 /// Runs a program that must succeed; what it printed.
-fn run(program: &str, arguments: &str) -> String {
-    let output = Command::new(program)
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
+fn run(command: &mut Command) -> String {
+    let output = command.output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments}: {errors}");
+    assert!(output.status.success(), "{command:?}: {errors}");
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-fn namespace(name: &str) -> File {
-    File::open(format!("/run/netns/{name}")).expect("a namespace")
-}
-
-fn set_namespace(namespace: &File) -> io::Result<()> {
-    // SAFETY: changes the namespace of the calling thread only.
-    if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// Runs on a thread of its own, whose namespace ends with it.
-fn in_namespace<T: Send>(name: &str, action: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            set_namespace(&namespace(name)).expect("root enters a namespace");
-            action()
-        });
-        match thread.join() {
-            Ok(value) => value,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
-}
-
-fn enter_before_exec(command: &mut Command, name: &str) {
-    let namespace = namespace(name);
-    // SAFETY: between fork and exec only setns(2) is called, which is a plain
-    // system call.
-    unsafe {
-        command.pre_exec(move || set_namespace(&namespace));
-    }
+/// Lets a command run inside.
+fn confine(command: &mut Command, namespace: &Namespace) {
+    namespace.confine(command).expect("a namespace");
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dns_glue::testbed::needs;
 use domain::base::Rtype;
 
 use super::{ZoneFile, name, query};
@@ -22,17 +23,7 @@ impl Knot {
     /// Starts knotd on `zones`, in `folder`. `None` with a printed reason when
     /// it is not installed; then `DNS_GLUE_REQUIRE_PEERS=1` fails the test.
     pub fn start(folder: &Path, zones: &[ZoneFile]) -> Option<Self> {
-        let found = ["/usr/sbin/knotd", "/usr/bin/knotd", "/usr/local/sbin/knotd"]
-            .into_iter()
-            .find(|path| Path::new(path).exists());
-        let Some(knotd) = found else {
-            assert!(
-                std::env::var("DNS_GLUE_REQUIRE_PEERS").as_deref() != Ok("1"),
-                "knotd is not installed, and DNS_GLUE_REQUIRE_PEERS=1"
-            );
-            println!("SKIPPED: knotd is not installed (Debian package knot)");
-            return None;
-        };
+        let knotd = needs::peer("knotd", "knot")?;
         let address = free_port();
         let config = folder.join("knot.conf");
         std::fs::write(&config, configuration(folder, address, zones)).expect("write knot.conf");

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dns_glue::testbed::needs;
+
 use super::{ZoneFile, testdata};
 
 /// Who signs.
@@ -70,18 +72,11 @@ const FORMS: [Form; 5] = [
 /// not installed; then `DNS_GLUE_REQUIRE_PEERS=1` fails the test.
 pub fn nsec3_zones(folder: &Path) -> Option<Vec<ZoneFile>> {
     for (program, package) in [
-        ("/usr/bin/dnssec-keygen", "bind9-utils"),
-        ("/usr/bin/dnssec-signzone", "bind9-utils"),
-        ("/usr/bin/kzonesign", "knot-dnssecutils"),
+        ("dnssec-keygen", "bind9-utils"),
+        ("dnssec-signzone", "bind9-utils"),
+        ("kzonesign", "knot-dnssecutils"),
     ] {
-        if !Path::new(program).exists() {
-            assert!(
-                std::env::var("DNS_GLUE_REQUIRE_PEERS").as_deref() != Ok("1"),
-                "{program} is not installed, and DNS_GLUE_REQUIRE_PEERS=1"
-            );
-            println!("SKIPPED: {program} is not installed (Debian package {package})");
-            return None;
-        }
+        needs::peer(program, package)?;
     }
     let zones = FORMS.map(|form| ZoneFile {
         apex: form.apex,

@@ -12,8 +12,8 @@ use crate::compare::Server;
 use crate::kernel::pins::PrivateFileSystem;
 use crate::serve::control::{Client, Reply, Request};
 use crate::testbed::hosts::{Hosts, SERVER_INTERFACE};
+use crate::testbed::needs::installed;
 use crate::testbed::process::Process;
-use crate::testbed::server::installed;
 use crate::zone::source::ZoneSource;
 
 /// What the examples say, which each process has its own of.
