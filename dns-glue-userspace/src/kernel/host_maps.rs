@@ -16,7 +16,7 @@ use aya::{
 use bytemuck::Zeroable as _;
 use dns_glue_common::deadlines::NEVER;
 use dns_glue_common::frame::vlan::Vlans;
-use dns_glue_common::host::HostTable;
+use dns_glue_common::host::{Host as _, HostTable};
 use dns_glue_common::maps::{
     AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES, MAX_VLANS, Vlan,
 };
