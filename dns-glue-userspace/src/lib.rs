@@ -22,6 +22,7 @@ pub mod packed;
 pub mod progress;
 pub mod report;
 pub mod serve;
+pub mod shortage;
 pub mod synthetic;
 pub mod testbed;
 pub mod verify;

@@ -3,12 +3,16 @@
 mod daemon_support;
 #[path = "daemon/load.rs"]
 mod load;
+#[path = "daemon/maps.rs"]
+mod maps;
 #[path = "daemon/pins.rs"]
 mod pins;
 #[path = "daemon/reload.rs"]
 mod reload;
 #[path = "daemon/replace.rs"]
 mod replace;
+#[path = "daemon/takeover.rs"]
+mod takeover;
 
 use std::net::{TcpStream, UdpSocket};
 use std::process::{Command, Stdio};

@@ -1,9 +1,8 @@
 //! The server behind, in the words of `dns-glue status`.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use super::status::table;
+use super::status::{duration, table};
 use crate::serve::behind::status::{
     AddressBehind, Agreement, BehindStatus, QuestionStatus, ZoneBehind,
 };
@@ -43,7 +42,9 @@ fn row(zone: &ZoneBehind) -> [String; 6] {
         withheld,
         addresses,
     } = zone;
-    let since = differs_seconds.map_or(String::new(), |seconds| format!(" for {}", time(seconds)));
+    let since = differs_seconds.map_or(String::new(), |seconds| {
+        format!(" for {}", duration(seconds))
+    });
     let theirs = theirs(*serial, addresses);
     let behind = match agreement {
         Agreement::Agrees => String::from("the same"),
@@ -112,7 +113,7 @@ impl Problem<'_> {
             self.address,
             self.question,
             self.what,
-            time(self.seconds)
+            duration(self.seconds)
         )
     }
 }
@@ -150,10 +151,6 @@ fn problems(zones: &[ZoneBehind]) -> Vec<Problem<'_>> {
         }
     }
     problems
-}
-
-fn time(seconds: u64) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::slice;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
@@ -93,7 +94,7 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
          program {}{verified}, {} octets of machine code, {} of maps\n\
          {}port {}, replies up to {} octets, cookies {}{}{}{}{nsid}, fallback {}\n\
          addresses {}\n",
-        uptime(*uptime_seconds),
+        duration(*uptime_seconds),
         program.id,
         program.jited_octets,
         Octets(program.map_octets),
@@ -178,7 +179,7 @@ fn generations(
 
 /// How long ago a moment of Unix time was.
 pub(super) fn ago(seconds: u64) -> String {
-    uptime(unix_seconds().saturating_sub(seconds)) + " ago"
+    duration(unix_seconds().saturating_sub(seconds)) + " ago"
 }
 
 fn interface_row(interface: &InterfaceStatus) -> [String; 5] {
@@ -235,7 +236,7 @@ fn signatures(until: Option<u64>) -> String {
     match until {
         None => String::from("none"),
         Some(until) if until <= now => String::from("EXPIRED"),
-        Some(until) => uptime(until - now),
+        Some(until) => duration(until - now),
     }
 }
 
@@ -278,15 +279,12 @@ pub(super) fn table<const N: usize>(
     text
 }
 
-/// `3 d 4 h`, `5 min`: the two largest units.
-pub(super) fn uptime(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{minutes} min {} s", seconds % 60),
-        3600..86400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
+/// `3days 4h`, `5m`: the two largest units, in the form in which durations are
+/// given to `dns-glue run`.
+pub(super) fn duration(seconds: u64) -> String {
+    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    let largest: Vec<&str> = text.split(' ').take(2).collect();
+    largest.join(" ")
 }
 
 #[cfg(test)]
@@ -294,15 +292,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uptimes() {
+    fn durations_have_their_two_largest_units() {
         for (seconds, text) in [
-            (59, "59 s"),
-            (60, "1 min 0 s"),
-            (3599, "59 min 59 s"),
-            (7260, "2 h 1 min"),
-            (86_400 + 7200, "1 d 2 h"),
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m 59s"),
+            (7261, "2h 1m"),
+            (86_400 + 7205, "1day 2h"),
+            (100 * 86_400, "3months 8days"),
         ] {
-            assert_eq!(uptime(seconds), text);
+            assert_eq!(duration(seconds), text);
         }
     }
 

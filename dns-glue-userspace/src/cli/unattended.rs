@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::print;
-use super::status::{ago, describe, uptime};
+use super::status::{ago, describe, duration};
 use crate::kernel::unattended::{Unattended, look};
 use crate::kernel::{PinFolder, PinnedLink};
 use crate::serve::control::ClientError;
@@ -122,7 +122,7 @@ fn until(word: &LastWord) -> String {
         }
         Some(until) => format!(
             "answers go on for {} (--max-unattended)\n",
-            uptime(until - now)
+            duration(until - now)
         ),
     }
 }

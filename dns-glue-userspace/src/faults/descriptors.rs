@@ -86,6 +86,10 @@ fn try_one(site: &mut Site, moment: &Moment, row: &mut Row, spare: u64) -> Resul
         row.note_once(&format!("{spare} descriptors to spare"), &said);
     } else if !is_made {
         let said = site.daemon.status()?["last_reload"]["outcome"].to_string();
+        if !said.contains("LimitNOFILE=") {
+            let what = format!("with {spare} descriptors to spare it says {said}");
+            row.complaints.push(what);
+        }
         row.note_once(&format!("{spare} descriptors to spare"), &said);
         // Nothing of the second version has come to answer.
         moment.allow(Versions::FIRST);

@@ -5,14 +5,17 @@ use aya::maps::{Array, Map, MapData};
 use std::path::Path;
 
 use super::pins::{PinFolder, PinsError};
-use super::shared::{self, ABOUT, ABOUT_OCTETS};
+use super::shared::{ABOUT, ABOUT_OCTETS, HeldMap};
 use super::value::Value;
 
 /// The word: a text, ended by the first octet that is 0.
 type Word = Value<[u8; ABOUT_OCTETS]>;
 
 /// Where the daemon leaves word.
-pub struct About(Array<MapData, Word>);
+pub struct About {
+    map: Array<MapData, Word>,
+    held: HeldMap,
+}
 
 impl About {
     /// Octets of the longest text.
@@ -24,12 +27,27 @@ impl About {
     ///
     /// The map cannot be made.
     pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
-        Ok(Self(shared::array(&ABOUT, folder)?))
+        let held = HeldMap::open(&ABOUT, folder)?;
+        let map = held.array().map_err(|cause| PinsError::Map {
+            path: folder.layout(),
+            map: ABOUT.name,
+            cause,
+        })?;
+        Ok(Self { map, held })
+    }
+
+    /// Pins it again if somebody has removed or replaced its pin.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn pin_again(&self, folder: &PinFolder) -> Result<(), PinsError> {
+        self.held.pin_again(folder)
     }
 
     /// The text that was left last, by this process or another.
     pub fn read(&self) -> Option<String> {
-        text_of(&self.0)
+        text_of(&self.map)
     }
 
     /// Leaves a text in place of the last one.
@@ -43,8 +61,9 @@ impl About {
         place
             .ok_or(std::io::ErrorKind::FileTooLarge)?
             .copy_from_slice(text.as_bytes());
-        let Self(map) = self;
-        map.set(0, Value(*word), 0).map_err(std::io::Error::other)
+        self.map
+            .set(0, Value(*word), 0)
+            .map_err(std::io::Error::other)
     }
 }
 

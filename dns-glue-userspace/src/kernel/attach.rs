@@ -210,6 +210,20 @@ pub fn replace(moves: &[Move<'_>], to: &Loaded) -> Result<(), AttachError> {
     Ok(())
 }
 
+/// Puts the programs of before behind the links again, as far as they are there.
+///
+/// # Errors
+///
+/// The program is not loaded as it should be; a link that does not get its
+/// program back is logged.
+pub fn replace_back(moves: &[Move<'_>], now: &Loaded) -> Result<(), AttachError> {
+    let now = now.program_fd()?.as_fd();
+    for moved in moves {
+        move_back(moved, now);
+    }
+    Ok(())
+}
+
 fn move_back(moved: &Move<'_>, now: BorrowedFd<'_>) {
     let Move {
         interface,

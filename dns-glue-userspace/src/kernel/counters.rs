@@ -7,20 +7,20 @@ use aya::{
 use dns_glue_common::maps::COUNTERS;
 use dns_glue_common::reason::Reason;
 
-use super::pins::{PinFolder, PinsError};
-use super::{LoadError, shared};
+use super::LoadError;
+use super::shared::SharedMaps;
 
 /// The counter map.
 pub struct Counters(PerCpuArray<MapData, u64>);
 
 impl Counters {
-    /// Those of all generations that share a pin folder.
+    /// Those of all generations.
     ///
     /// # Errors
     ///
-    /// The map cannot be made or opened.
-    pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
-        Ok(Self(shared::per_cpu_array(&shared::COUNTERS, folder)?))
+    /// There is no descriptor for another handle.
+    pub fn open(maps: &SharedMaps) -> Result<Self, MapError> {
+        Ok(Self(maps.counters.per_cpu_array()?))
     }
 
     /// Those of a map that was found; `None` if it is of another kind.

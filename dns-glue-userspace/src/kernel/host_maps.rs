@@ -16,15 +16,15 @@ use aya::{
 use bytemuck::Zeroable as _;
 use dns_glue_common::deadlines::NEVER;
 use dns_glue_common::frame::vlan::Vlans;
-use dns_glue_common::host::HostTable;
+use dns_glue_common::host::{Host as _, HostTable};
 use dns_glue_common::maps::{
     AddressKey, HOST, HOST_SELECTOR, Interface, MAX_ADDRESSES, MAX_INTERFACES, MAX_VLANS, Vlan,
 };
 
-use super::pins::{PinFolder, PinsError};
+use super::LoadError;
+use super::shared::SharedMaps;
 use super::test_run::LOOPBACK;
 use super::value::Value;
-use super::{LoadError, shared};
 
 /// How long a table that went out of sight is left alone where the kernel does
 /// not tell that all packets of before are done: longer by far than the program
@@ -63,9 +63,20 @@ pub struct HostMaps {
     selected: u32,
     /// When it came into sight.
     since: Option<Instant>,
+    /// Whether the table in sight was never written: whoever looks at it passes
+    /// everything.
+    is_unwritten: bool,
     interfaces: BTreeMap<u32, ServedInterface>,
     served: BTreeSet<IpAddr>,
     attended_until: u64,
+}
+
+/// What is written down, and not in sight yet.
+#[derive(Debug)]
+pub struct NextTable {
+    interfaces: BTreeMap<u32, ServedInterface>,
+    served: BTreeSet<IpAddr>,
+    changes: AddressChanges,
 }
 
 /// What an update of the service addresses did.
@@ -87,66 +98,88 @@ impl HostMaps {
             selector: take(HOST_SELECTOR)?.try_into()?,
             selected: 0,
             since: None,
+            is_unwritten: true,
             interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
             attended_until: NEVER,
         })
     }
 
-    /// Those of all generations that share a pin folder. The program sees what
+    /// Those of all generations. The program sees what
     /// it saw until the first change; with that it is attended until
     /// `attended_until` ([`HostMaps::set_attended_until`]).
     ///
     /// # Errors
     ///
-    /// The maps cannot be made or opened.
-    pub fn open(folder: &PinFolder, attended_until: u64) -> Result<Self, PinsError> {
-        let tables = shared::array(&shared::HOST, folder)?;
-        let selector: Array<MapData, u32> = shared::array(&shared::HOST_SELECTOR, folder)?;
-        let selected = selector.get(&0, 0).map_err(|cause| PinsError::Map {
-            path: folder.layout(),
-            map: HOST_SELECTOR,
-            cause,
-        })?;
+    /// The maps cannot be read.
+    pub fn open(maps: &SharedMaps, attended_until: u64) -> Result<Self, MapError> {
+        let tables: Array<MapData, Value<HostTable>> = maps.host.array()?;
+        let selector: Array<MapData, u32> = maps.host_selector.array()?;
+        // Of two: the program sees nothing under any other number.
+        let selected = selector.get(&0, 0)?.min(1);
+        let Value(in_sight) = tables.get(&selected, 0)?;
+        let is_unwritten = in_sight.attended_until() == 0;
         Ok(Self {
             tables,
             selector,
-            // Of two: the program sees nothing under any other number.
-            selected: selected.min(1),
+            selected,
             // Another daemon may have written the other table just now.
             since: Some(Instant::now()),
+            is_unwritten,
             interfaces: BTreeMap::new(),
             served: BTreeSet::new(),
             attended_until,
         })
     }
 
-    /// Makes these all the interfaces, and `wanted` the service addresses, as
-    /// many as there may be, in one change.
+    /// Whether the table in sight was never written: whoever looks at it passes
+    /// everything.
+    pub fn are_unwritten(&self) -> bool {
+        self.is_unwritten
+    }
+
+    /// Writes down these as all the interfaces, and `wanted` as the service
+    /// addresses, as many as there may be, where the program does not look yet.
     ///
     /// # Errors
     ///
-    /// There are too many interfaces, or a system call failed. The program sees
-    /// what it saw.
-    pub fn set_all(
+    /// There are too many interfaces, or a system call failed.
+    pub fn write_all(
         &mut self,
         interfaces: BTreeMap<u32, ServedInterface>,
         wanted: &BTreeSet<IpAddr>,
-    ) -> Result<AddressChanges, MapError> {
+    ) -> Result<NextTable, MapError> {
         check_number(&interfaces)?;
         let (changes, served) = self.changes(wanted);
-        self.publish(interfaces, served)?;
-        Ok(changes)
+        self.write(&interfaces, &served)?;
+        Ok(NextTable {
+            interfaces,
+            served,
+            changes,
+        })
+    }
+
+    /// Lets the program see what was written down last, and nothing else since.
+    ///
+    /// # Errors
+    ///
+    /// A system call failed. The program sees what it saw.
+    pub fn show(&mut self, next: NextTable) -> Result<AddressChanges, MapError> {
+        self.select()?;
+        self.interfaces = next.interfaces;
+        self.served = next.served;
+        Ok(next.changes)
     }
 
     /// Takes the last change back, for a daemon that does not serve after all:
-    /// the program sees what it saw before.
+    /// the program sees what it saw before. There must be no other change after
+    /// that.
     ///
     /// # Errors
     ///
     /// A system call failed.
-    pub fn take_back(mut self) -> Result<(), MapError> {
-        self.selector.set(0, 1 - self.selected, 0)
+    pub fn take_back(&mut self) -> Result<(), MapError> {
+        self.select()
     }
 
     /// Tells the program of an interface, unless it knows all that already.
@@ -260,20 +293,36 @@ impl HostMaps {
         interfaces: BTreeMap<u32, ServedInterface>,
         served: BTreeSet<IpAddr>,
     ) -> Result<(), MapError> {
-        let mut table = table(&interfaces, &served)?;
+        self.write(&interfaces, &served)?;
+        self.select()?;
+        self.interfaces = interfaces;
+        self.served = served;
+        Ok(())
+    }
+
+    /// Writes the table that is out of sight.
+    fn write(
+        &mut self,
+        interfaces: &BTreeMap<u32, ServedInterface>,
+        served: &BTreeSet<IpAddr>,
+    ) -> Result<(), MapError> {
+        let mut table = table(interfaces, served)?;
         table.set_attended_until(self.attended_until);
         if let Some(since) = self.since
             && !wait_for_packets_under_way()
         {
             thread::sleep(GRACE.saturating_sub(since.elapsed()));
         }
+        self.tables.set(1 - self.selected, Value(*table), 0)
+    }
+
+    /// Brings the table that is out of sight into sight.
+    fn select(&mut self) -> Result<(), MapError> {
         let other = 1 - self.selected;
-        self.tables.set(other, Value(*table), 0)?;
         self.selector.set(0, other, 0)?;
         self.selected = other;
+        self.is_unwritten = false;
         self.since = Some(Instant::now());
-        self.interfaces = interfaces;
-        self.served = served;
         Ok(())
     }
 }

@@ -16,11 +16,13 @@ use dns_glue_common::policy::Policy;
 
 use super::fill::fill_array;
 use super::memory::{self, MapMemory};
-use super::pins::{PinFolder, map_path};
+use super::pins::PinsError;
 use super::requirements::{self, MIN_KERNEL, Octets};
+use super::shared::SharedMaps;
 use super::value::Value;
-use super::{Counters, Deadlines, HostMaps, shared};
+use super::{Counters, Deadlines, HostMaps};
 use crate::compile::Generation;
+use crate::shortage::Shortage;
 
 /// The program as the build script made it.
 #[cfg(not(dns_glue_no_program))]
@@ -77,7 +79,7 @@ pub enum LoadError {
         cause: io::Error,
     },
     /// A map could not be filled.
-    #[error("cannot fill map {map}: {cause}")]
+    #[error("cannot fill map {map}: {cause}{}", memory_hint(cause))]
     Fill {
         /// Its name.
         map: &'static str,
@@ -95,6 +97,32 @@ pub enum LoadError {
         /// The verifier's words.
         helper: String,
     },
+    /// Something is missing that has nothing to do with the program.
+    #[error("cannot {what}: {cause} ({shortage})")]
+    Short {
+        /// What was tried.
+        what: &'static str,
+        /// What is missing.
+        shortage: Shortage,
+        /// What the system call returned.
+        cause: io::Error,
+    },
+    /// This process may load no program, whatever it does.
+    #[error(
+        "the kernel lets this process load no program: {0} (the capabilities do not count inside \
+         a user namespace, or a security module forbids it)"
+    )]
+    NotPermitted(io::Error),
+    /// The program was loaded with another map than the one that the
+    /// generations share.
+    #[error(
+        "map {0}: its pin was removed or replaced while the program was loaded; it is pinned \
+         again: try again"
+    )]
+    OtherMap(&'static str),
+    /// The pins of the maps that the generations share.
+    #[error(transparent)]
+    Pins(Box<PinsError>),
     /// A signal came while the verifier was at work.
     #[error("interrupted while the kernel verified the program")]
     Interrupted,
@@ -122,6 +150,12 @@ pub enum LoadError {
     /// Anything else about the program.
     #[error(transparent)]
     Program(ProgramError),
+}
+
+impl From<PinsError> for LoadError {
+    fn from(error: PinsError) -> Self {
+        Self::Pins(Box::new(error))
+    }
 }
 
 /// The log of a refusal.
@@ -213,30 +247,40 @@ pub fn load(
     Ok((loaded, host_maps, counters))
 }
 
-/// As [`load`], beside other generations that share the maps of the host
-/// through `folder`: those of [`HostMaps::open`] and [`Counters::open`].
+/// As [`load`], beside other generations with which it shares the maps of the
+/// host: those of [`HostMaps::open`] and [`Counters::open`].
 ///
 /// # Errors
 ///
-/// See [`LoadError`]; nothing but those maps is left in the kernel then.
+/// See [`LoadError`]; nothing is left in the kernel then.
 pub fn load_beside(
     generation: &Generation,
     options: &LoadOptions,
-    folder: &PinFolder,
+    maps: &SharedMaps,
 ) -> Result<Loaded, LoadError> {
-    load_with(generation, options, Some(folder))
+    // The loader finds the maps by their pins, and makes empty ones where there
+    // are none: a program with those would pass everything.
+    maps.pin_again()?;
+    let loaded = load_with(generation, options, Some(maps))?;
+    match maps.find_other(&loaded.ebpf)? {
+        None => Ok(loaded),
+        Some(map) => {
+            maps.pin_again()?;
+            Err(LoadError::OtherMap(map))
+        }
+    }
 }
 
 fn load_with(
     generation: &Generation,
     options: &LoadOptions,
-    folder: Option<&PinFolder>,
+    shared: Option<&SharedMaps>,
 ) -> Result<Loaded, LoadError> {
     if OBJECT.is_empty() {
         return Err(LoadError::NoProgram);
     }
     let memory = check_memory(generation)?;
-    let mut ebpf = make_maps(generation, options, memory, folder)?;
+    let mut ebpf = make_maps(generation, options, memory, shared)?;
     fill(&ebpf, maps::INDEX, &generation.buckets)?;
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
     let deadlines = begin_deadlines(&ebpf)?;
@@ -263,7 +307,7 @@ fn make_maps(
     generation: &Generation,
     options: &LoadOptions,
     needed: MapMemory,
-    folder: Option<&PinFolder>,
+    shared: Option<&SharedMaps>,
 ) -> Result<Ebpf, LoadError> {
     let (buckets, slabs) = memory::entries(generation);
     let settings = Value(maps::Settings {
@@ -278,13 +322,8 @@ fn make_maps(
     // Levels of `log` and of aya-log are the same numbers, from 1 for errors.
     let log_level = options.log_level as u8;
     let mut loader = EbpfLoader::new();
-    if let Some(folder) = folder {
-        let layout = folder.layout();
-        for map in &shared::OF_THE_PROGRAM {
-            // aya looks at nothing but the path: what is there has the right
-            // shape, or else it was put aside when the folder was claimed.
-            loader.map_pin_path(map.name, map_path(&layout, map));
-        }
+    for (name, path) in shared.iter().flat_map(|maps| maps.pins()) {
+        loader.map_pin_path(name, path);
     }
     loader
         // The program reads no kernel structures: parsing the kernel's BTF
@@ -297,14 +336,36 @@ fn make_maps(
         .override_global(maps::DEPTHS, &depths, true)
         .override_global(aya_log::LEVEL, &log_level, false)
         .load(OBJECT)
-        .map_err(|error| match error {
-            EbpfError::MapError(MapError::CreateError { name, io_error }) => LoadError::Map {
-                map: name,
-                needed,
-                cause: io_error,
-            },
-            other => LoadError::Object(other),
-        })
+        .map_err(|error| not_made(error, needed))
+}
+
+/// Why there are no maps.
+fn not_made(error: EbpfError, needed: MapMemory) -> LoadError {
+    let found = Shortage::behind(&error);
+    let descriptors = found.filter(|(shortage, _)| *shortage != Shortage::Memory);
+    if let Some((shortage, cause)) = descriptors {
+        return LoadError::Short {
+            what: "make the maps",
+            shortage,
+            cause: same(cause),
+        };
+    }
+    match error {
+        EbpfError::MapError(MapError::CreateError { name, io_error }) => LoadError::Map {
+            map: name,
+            needed,
+            cause: io_error,
+        },
+        other => LoadError::Object(other),
+    }
+}
+
+/// What a system call said, once more.
+fn same(cause: &io::Error) -> io::Error {
+    match cause.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => cause.kind().into(),
+    }
 }
 
 fn fill<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, values: &[T]) -> Result<(), LoadError> {
@@ -374,6 +435,18 @@ fn refusal(cause: io::Error, text: String, keep_in: Option<&Path>) -> LoadError 
     if was_interrupted(&cause) {
         return LoadError::Interrupted;
     }
+    // The verifier gives other reasons than these: it writes to its log too
+    // when the program is in order and there is no descriptor for it.
+    if let Some(shortage) = Shortage::of(&cause) {
+        return LoadError::Short {
+            what: "load the program",
+            shortage,
+            cause,
+        };
+    }
+    if cause.raw_os_error() == Some(libc::EPERM) && text.trim().is_empty() {
+        return LoadError::NotPermitted(cause);
+    }
     let release = requirements::kernel_release();
     if let Some(helper) = requirements::unknown_helper(&text) {
         return LoadError::KernelTooOld {
@@ -425,6 +498,47 @@ mod tests {
         let cause = io::Error::from_raw_os_error(libc::EAGAIN);
         let error = refusal(cause, String::from("12: (b7) r0 = 0\n"), None);
         assert!(matches!(error, LoadError::Interrupted), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_no_refusal() {
+        let log = String::from("processed 120000 insns (limit 1000000)\n");
+        for (errno, remedy) in [
+            (libc::EMFILE, "LimitNOFILE="),
+            (libc::ENFILE, "fs.file-max"),
+            (libc::ENOMEM, "MemoryMax="),
+        ] {
+            let cause = io::Error::from_raw_os_error(errno);
+            let error = refusal(cause, log.clone(), None).to_string();
+            assert!(error.contains("cannot load the program: "), "{error}");
+            assert!(error.contains(remedy), "{error}");
+            assert!(!error.contains("verifier"), "{error}");
+        }
+        let cause = || io::Error::from_raw_os_error(libc::EPERM);
+        let error = refusal(cause(), String::new(), None);
+        assert!(matches!(error, LoadError::NotPermitted(_)), "{error}");
+        let error = refusal(cause(), String::from("R1 leaks addr\n"), None);
+        assert!(matches!(error, LoadError::Refused { .. }), "{error}");
+    }
+
+    #[test]
+    fn maps_for_which_there_is_no_descriptor_are_not_too_large() {
+        let needed = MapMemory {
+            index: 1,
+            pieces: 1,
+            fixed: 1,
+        };
+        let made = |errno| {
+            let error = MapError::CreateError {
+                name: String::from("PIECES"),
+                io_error: io::Error::from_raw_os_error(errno),
+            };
+            not_made(error.into(), needed)
+        };
+        let error = made(libc::EMFILE).to_string();
+        assert!(error.contains("LimitNOFILE="), "{error}");
+        assert!(matches!(made(libc::ENOMEM), LoadError::Map { .. }));
+        assert!(matches!(made(libc::E2BIG), LoadError::Map { .. }));
     }
 
     #[test]

@@ -52,4 +52,5 @@ pub use host_maps::{HostMaps, ServedInterface};
 pub use link::XdpLink;
 pub use load::{LoadError, LoadOptions, Loaded};
 pub use pins::{PinFolder, PinnedLink, PinsError};
+pub use shared::SharedMaps;
 pub use test_run::{RunningError, RunningProgram};

@@ -21,11 +21,13 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::link::{LinkFacts, XdpLink};
 use super::shared::{self, SharedMap};
+use crate::shortage::in_full;
 
 /// Where the folder is when `--pins` does not say.
 pub const DEFAULT_PATH: &str = "/sys/fs/bpf/dns-glue";
@@ -86,7 +88,7 @@ pub enum PinsError {
         cause: io::Error,
     },
     /// A map there cannot be made or opened.
-    #[error("--pins {}: map {map}: {cause}", .path.display())]
+    #[error("--pins {}: map {map}: {}", .path.display(), in_full(.cause))]
     Map {
         /// The folder.
         path: PathBuf,
@@ -101,7 +103,7 @@ pub enum PinsError {
 #[derive(Debug)]
 enum Hold {
     /// The folder itself, locked.
-    Locked(#[expect(dead_code, reason = "held for its lock")] File),
+    Locked(Mutex<File>),
     /// A file system that nobody else sees, and that goes with this.
     Private(#[expect(dead_code, reason = "held for its end")] PrivateFileSystem),
 }
@@ -127,20 +129,17 @@ pub struct PinnedLink {
 impl PinFolder {
     /// Makes the folder if it is not there, and locks it.
     ///
-    /// Maps in it that do not fit this version are put aside, in a folder that
-    /// counts as one of another layout.
+    /// Maps in it that do not fit this version, or of which one is missing, are
+    /// put aside, in a folder that counts as one of another layout.
     ///
     /// # Errors
     ///
     /// See [`PinsError`].
     pub fn claim(root: &Path) -> Result<Self, PinsError> {
         check_file_system(root)?;
-        let lock = lock(root)?;
-        lock.set_permissions(Permissions::from_mode(0o700))
-            .map_err(system(root, "change its mode"))?;
         let folder = Self {
             root: root.to_owned(),
-            hold: Hold::Locked(lock),
+            hold: Hold::Locked(Mutex::new(lock(root)?)),
         };
         folder.make_layout()?;
         Ok(folder)
@@ -186,6 +185,21 @@ impl PinFolder {
         links(&self.root)
     }
 
+    /// Makes the folder again, and its lock, if somebody has removed it.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no, or another daemon has made it meanwhile.
+    pub(super) fn make_again(&self) -> Result<(), PinsError> {
+        if let Hold::Locked(held) = &self.hold {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            if !is_same(&held, &self.root) {
+                *held = lock(&self.root)?;
+            }
+        }
+        make_folder(&self.layout())
+    }
+
     /// Pins a link: the program stays on the interface of that number when
     /// this process ends.
     ///
@@ -193,6 +207,7 @@ impl PinFolder {
     ///
     /// The file system says no.
     pub fn pin(&self, link: &XdpLink, interface: u32) -> Result<(), PinsError> {
+        self.make_again()?;
         let path = self.link_path(interface);
         // Of an interface that is gone, whose number was given again.
         remove_if_there(&path).map_err(system(&path, "remove it"))?;
@@ -214,19 +229,38 @@ impl PinFolder {
         remove_if_there(&path).map_err(system(&path, "remove it"))
     }
 
-    /// Takes a found link over: it is pinned as [`PinFolder::pin`] does, and
-    /// nowhere else.
+    /// Pins a found link as [`PinFolder::pin`] does, beside the pin that it
+    /// has; whether that was another one.
     ///
     /// # Errors
     ///
     /// The file system says no.
-    pub fn take_over(&self, pinned: PinnedLink, interface: u32) -> Result<XdpLink, PinsError> {
-        let PinnedLink { link, path, .. } = pinned;
-        if path != self.link_path(interface) {
-            self.pin(&link, interface)?;
-            remove_if_there(&path).map_err(system(&path, "remove it"))?;
+    pub fn pin_too(&self, pinned: &PinnedLink, interface: u32) -> Result<bool, PinsError> {
+        let is_elsewhere = pinned.path != self.link_path(interface);
+        if is_elsewhere {
+            self.pin(&pinned.link, interface)?;
         }
-        Ok(link)
+        Ok(is_elsewhere)
+    }
+
+    /// Removes the pin with which a link was found.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn unpin_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
+        let path = &pinned.path;
+        remove_if_there(path).map_err(system(path, "remove it"))
+    }
+
+    /// Pins a link where it was found, after [`PinFolder::unpin_found`].
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn pin_as_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
+        let PinnedLink { link, path, .. } = pinned;
+        link.pin(path).map_err(system(path, "pin a link there"))
     }
 
     /// Takes a found link's program off its interface, and removes the pin.
@@ -368,7 +402,7 @@ fn has_prefix(path: &Path, prefix: &str) -> bool {
     name.as_bytes().starts_with(prefix.as_bytes())
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -404,7 +438,11 @@ fn lock(root: &Path) -> Result<File, PinsError> {
             Err(error) => return Err(system(root, "open it")(error)),
         };
         match folder.try_lock() {
-            Ok(()) if is_same(&folder, root) => return Ok(folder),
+            Ok(()) if is_same(&folder, root) => {
+                let made_private = folder.set_permissions(Permissions::from_mode(0o700));
+                made_private.map_err(system(root, "change its mode"))?;
+                return Ok(folder);
+            }
             // Removed by its daemon as it ended: another is to be made.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),

@@ -1,20 +1,25 @@
 //! The maps that all generations of the program share, and what the daemon
 //! leaves word of itself in: made, and found again, in a pin folder.
 
-use std::path::Path;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, MapError, MapInfo, PerCpuArray};
 use aya_obj::generated::bpf_map_type::{BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY};
 use dns_glue_common::host::HostTable;
 use dns_glue_common::maps;
 use dns_glue_common::reason::COUNTER_SLOTS;
 
-use super::pins::{PinFolder, PinsError, map_path};
+use super::pins::{PinFolder, PinsError, map_path, remove_if_there, system};
+use crate::shortage::Shortage;
 
 /// Octets of what the daemon leaves word of.
 pub(super) const ABOUT_OCTETS: usize = 128 << 10;
 
 /// A map by its shape. Keys are numbers of 32 bits.
+#[derive(Debug)]
 pub(super) struct SharedMap {
     /// Its name in the program and in the pin folder.
     pub(super) name: &'static str,
@@ -23,26 +28,26 @@ pub(super) struct SharedMap {
     entries: u32,
 }
 
-pub(super) const COUNTERS: SharedMap = SharedMap {
+pub(super) static COUNTERS: SharedMap = SharedMap {
     name: maps::COUNTERS,
     kind: BPF_MAP_TYPE_PERCPU_ARRAY as u32,
     value_octets: size_of::<u64>(),
     entries: COUNTER_SLOTS as u32,
 };
-pub(super) const HOST: SharedMap = SharedMap {
+pub(super) static HOST: SharedMap = SharedMap {
     name: maps::HOST,
     kind: BPF_MAP_TYPE_ARRAY as u32,
     value_octets: size_of::<HostTable>(),
     entries: 2,
 };
-pub(super) const HOST_SELECTOR: SharedMap = SharedMap {
+pub(super) static HOST_SELECTOR: SharedMap = SharedMap {
     name: maps::HOST_SELECTOR,
     kind: BPF_MAP_TYPE_ARRAY as u32,
     value_octets: size_of::<u32>(),
     entries: 1,
 };
 /// Not of the program: the daemon's word.
-pub(super) const ABOUT: SharedMap = SharedMap {
+pub(super) static ABOUT: SharedMap = SharedMap {
     name: "ABOUT",
     kind: BPF_MAP_TYPE_ARRAY as u32,
     value_octets: ABOUT_OCTETS,
@@ -50,25 +55,9 @@ pub(super) const ABOUT: SharedMap = SharedMap {
 };
 
 /// Those that the program uses.
-pub(super) const OF_THE_PROGRAM: [SharedMap; 3] = [COUNTERS, HOST, HOST_SELECTOR];
+static OF_THE_PROGRAM: [&SharedMap; 3] = [&COUNTERS, &HOST, &HOST_SELECTOR];
 
 impl SharedMap {
-    /// The map of a pin folder; an empty one is made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// The kernel says no.
-    fn open_or_make(&self, folder: &PinFolder) -> Result<MapData, PinsError> {
-        let layout = folder.layout();
-        let path = map_path(&layout, self);
-        let data = if path.exists() {
-            MapData::from_pin(&path)
-        } else {
-            self.make(&path)
-        };
-        data.map_err(|cause| self.refused(&layout, cause))
-    }
-
     /// The map that is pinned in the folder of a layout, if one of this shape
     /// is.
     pub(super) fn find(&self, layout: &Path) -> Option<MapData> {
@@ -94,11 +83,15 @@ impl SharedMap {
             0,
         );
         let data = MapData::create(shape, self.name, None)?;
+        self.pin(&data, path)?;
+        Ok(data)
+    }
+
+    fn pin(&self, data: &MapData, path: &Path) -> Result<(), MapError> {
         data.pin(path).map_err(|error| MapError::PinError {
             name: Some(self.name.to_owned()),
             error,
-        })?;
-        Ok(data)
+        })
     }
 
     /// Whether what is pinned there, if anything, is a map of this shape.
@@ -118,28 +111,166 @@ impl SharedMap {
     }
 }
 
+/// A shared map, held open: its pin may go, the map stays.
+#[derive(Debug)]
+pub(super) struct HeldMap {
+    map: &'static SharedMap,
+    data: MapData,
+    /// The kernel's number of it: no other map has that while it is held.
+    id: u32,
+}
+
+impl HeldMap {
+    /// The map of a pin folder; an empty one is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// The kernel says no.
+    pub(super) fn open(map: &'static SharedMap, folder: &PinFolder) -> Result<Self, PinsError> {
+        let layout = folder.layout();
+        let path = map_path(&layout, map);
+        let open = || {
+            let data = if path.exists() {
+                MapData::from_pin(&path)?
+            } else {
+                map.make(&path)?
+            };
+            let id = data.info()?.id();
+            Ok(Self { map, data, id })
+        };
+        open().map_err(|cause| map.refused(&layout, cause))
+    }
+
+    /// Another handle of it.
+    fn handle(&self) -> Result<MapData, MapError> {
+        let descriptor = self.data.fd().as_fd().try_clone_to_owned()?;
+        MapData::from_fd(descriptor)
+    }
+
+    /// It as an array.
+    pub(super) fn array<V: aya::Pod>(&self) -> Result<Array<MapData, V>, MapError> {
+        Map::Array(self.handle()?).try_into()
+    }
+
+    /// It as an array with a value for each processor.
+    pub(super) fn per_cpu_array(&self) -> Result<PerCpuArray<MapData, u64>, MapError> {
+        Map::PerCpuArray(self.handle()?).try_into()
+    }
+
+    /// Pins it again where it was pinned, if nothing is there any more or
+    /// another map is.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub(super) fn pin_again(&self, folder: &PinFolder) -> Result<(), PinsError> {
+        let layout = folder.layout();
+        let path = map_path(&layout, self.map);
+        let there = path.exists().then(|| MapInfo::from_pin(&path));
+        match &there {
+            Some(Ok(found)) if found.id() == self.id => return Ok(()),
+            // Asking fails where there is no descriptor for it, too: that is
+            // no reason to remove what may be ours.
+            Some(Err(cause)) if Shortage::behind(cause).is_some() => return Ok(()),
+            _ => {}
+        }
+        folder.make_again()?;
+        remove_if_there(&path).map_err(system(&path, "remove it"))?;
+        let pinned = self.map.pin(&self.data, &path);
+        pinned.map_err(|cause| self.map.refused(&layout, cause))?;
+        let what = match there {
+            Some(_) => "another map was pinned in its place",
+            None => "its pin was removed",
+        };
+        log::warn!("map {}: {what}; pinned again", self.map.name);
+        Ok(())
+    }
+}
+
+/// The maps that all generations share, held open as long as this lives.
+///
+/// They are what the program on the interfaces uses. What is pinned under their
+/// names is for others, and for the loader: before and after that they are
+/// compared, so that no generation is loaded with others.
+#[derive(Debug)]
+pub struct SharedMaps {
+    folder: Arc<PinFolder>,
+    pub(super) counters: HeldMap,
+    pub(super) host: HeldMap,
+    pub(super) host_selector: HeldMap,
+}
+
+impl SharedMaps {
+    /// Those of a pin folder; empty ones are made if they are not there.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be made or opened.
+    pub fn open(folder: &Arc<PinFolder>) -> Result<Self, PinsError> {
+        Ok(Self {
+            counters: HeldMap::open(&COUNTERS, folder)?,
+            host: HeldMap::open(&HOST, folder)?,
+            host_selector: HeldMap::open(&HOST_SELECTOR, folder)?,
+            folder: Arc::clone(folder),
+        })
+    }
+
+    fn all(&self) -> [&HeldMap; 3] {
+        let Self {
+            folder: _,
+            counters,
+            host,
+            host_selector,
+        } = self;
+        [counters, host, host_selector]
+    }
+
+    /// Pins those again whose pins somebody has removed or replaced.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn pin_again(&self) -> Result<(), PinsError> {
+        for held in self.all() {
+            held.pin_again(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Where they are pinned, by their names in the program.
+    pub(super) fn pins(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let layout = self.folder.layout();
+        let path = move |held: &HeldMap| (held.map.name, map_path(&layout, held.map));
+        self.all().into_iter().map(path)
+    }
+
+    /// The name of the first that a loaded program does not use: it uses
+    /// another map under that name, or none.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub(super) fn find_other(&self, ebpf: &Ebpf) -> Result<Option<&'static str>, MapError> {
+        for held in self.all() {
+            let id = match ebpf.map(held.map.name) {
+                Some(Map::Array(data) | Map::PerCpuArray(data)) => Some(data.info()?.id()),
+                _ => None,
+            };
+            if id != Some(held.id) {
+                return Ok(Some(held.map.name));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Whether everything that is pinned in the folder of a layout is as this
-/// version makes it.
+/// version makes it, and all maps of the program are there or none: a program
+/// that uses one which is no longer there would share the others with the next.
 pub(super) fn fit(layout: &Path) -> bool {
-    ABOUT.fits(layout) && OF_THE_PROGRAM.iter().all(|map| map.fits(layout))
-}
-
-/// A shared map as an array.
-pub(super) fn array<V: aya::Pod>(
-    map: &SharedMap,
-    folder: &PinFolder,
-) -> Result<Array<MapData, V>, PinsError> {
-    let data = map.open_or_make(folder)?;
-    let array = Map::Array(data).try_into();
-    array.map_err(|cause| map.refused(&folder.layout(), cause))
-}
-
-/// A shared map as an array with a value for each processor.
-pub(super) fn per_cpu_array(
-    map: &SharedMap,
-    folder: &PinFolder,
-) -> Result<PerCpuArray<MapData, u64>, PinsError> {
-    let data = map.open_or_make(folder)?;
-    let array = Map::PerCpuArray(data).try_into();
-    array.map_err(|cause| map.refused(&folder.layout(), cause))
+    let is_there = |map: &&&SharedMap| map_path(layout, map).exists();
+    let there = OF_THE_PROGRAM.iter().filter(is_there).count();
+    (there == 0 || there == OF_THE_PROGRAM.len())
+        && ABOUT.fits(layout)
+        && OF_THE_PROGRAM.iter().all(|map| map.fits(layout))
 }

@@ -5,7 +5,7 @@
 //! end there. So an address is bound before the program is told of it, and
 //! taken from the program before its sockets are closed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +15,7 @@ use super::fallback::FallbackZones;
 use super::fallback::server::Fallback;
 use super::network::Snapshot;
 use crate::kernel::host_maps::AddressChanges;
-use crate::kernel::{HostMaps, LoadError, ServedInterface};
+use crate::kernel::{HostMaps, LoadError};
 
 /// Why the service addresses cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -68,23 +68,21 @@ impl ServiceAddresses {
         }
     }
 
-    /// Serves the addresses for the first time, on interfaces of which the
-    /// program gets to know in the same moment.
+    /// The addresses to be served on these interfaces, the first: the fallback
+    /// listens there already, the program does not know of them.
     ///
     /// # Errors
     ///
-    /// An address cannot be bound, or the map not be changed.
-    pub async fn start(
+    /// An address cannot be bound.
+    pub async fn begin(
         &mut self,
         snapshot: &Snapshot,
-        interfaces: BTreeMap<u32, ServedInterface>,
-        host_maps: &mut HostMaps,
-    ) -> Result<(), AddressError> {
+        interfaces: &[u32],
+    ) -> Result<BTreeSet<IpAddr>, AddressError> {
         if self.fallback.is_none() {
             self.warn_of_foreign_addresses(snapshot);
         }
-        let indices: Vec<u32> = interfaces.keys().copied().collect();
-        let wanted = self.wanted(snapshot, &indices);
+        let wanted = self.wanted(snapshot, interfaces);
         if let Some(fallback) = &mut self.fallback {
             for address in &wanted {
                 let address = SocketAddr::new(*address, self.port);
@@ -94,15 +92,10 @@ impl ServiceAddresses {
                     .map_err(|cause| AddressError::Bind { address, cause })?;
             }
         }
-        log_changes(
-            &host_maps
-                .set_all(interfaces, &wanted)
-                .map_err(LoadError::from)?,
-        );
         if wanted.is_empty() {
             log::warn!("no service address: everything passes");
         }
-        Ok(())
+        Ok(wanted)
     }
 
     /// Follows the host: addresses that have come are served, those that have
@@ -190,7 +183,8 @@ impl ServiceAddresses {
     }
 }
 
-fn log_changes(changes: &AddressChanges) {
+/// Tells the log what is served from now on, and what no longer.
+pub fn log_changes(changes: &AddressChanges) {
     for address in &changes.removed {
         log::info!("no longer served: {address}");
     }

@@ -1,21 +1,31 @@
 //! When the files of the zones change (`run --watch`).
 //!
 //! The folders are watched, not the files: editors and transfers write another
-//! file and rename it, and a link may come to lead elsewhere. What a folder tells
-//! is only a reason to look whether a file is another or has changed; now and
-//! then it is looked without a reason, for file systems that tell nothing.
+//! file and rename it, a link may come to lead elsewhere, and a folder may be
+//! moved away and made anew. So every folder is watched in which a name on the
+//! way to a file is looked up ([`way`]), the root too; and because the kernel
+//! watches what a folder was, not its name, all are watched anew at each look.
+//!
+//! What a folder tells of one of those names is only a reason to look whether a
+//! file is another or has changed; now and then it is looked without a reason,
+//! for file systems that tell nothing.
+
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::compiled::ZoneChoice;
+use way::names_on_the_way;
 
 /// This long nothing may happen in the folders before the files are looked at:
 /// whoever writes a file should be done.
@@ -44,7 +54,12 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     /// Holds one `()` when something has happened since the last was taken.
     events: mpsc::Receiver<()>,
+    /// The names of which something is to be heard.
+    names: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// The folders that are watched.
     folders: BTreeSet<PathBuf>,
+    /// Folders that cannot be, of which the log knows.
+    unwatched: BTreeSet<PathBuf>,
     /// The files as they were last seen; no mark if they were not there.
     files: BTreeMap<PathBuf, Option<Mark>>,
     /// When something was told that has not led to a look yet.
@@ -61,10 +76,16 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// The system watches no more folders, or one is not there.
+    /// The system watches no more folders, or not one with a file in it.
     pub fn of(zones: &ZoneChoice) -> Result<Self, WatchError> {
         let (sender, events) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |_event| {
+        let names = Arc::<Mutex<BTreeSet<PathBuf>>>::default();
+        let heard = Arc::clone(&names);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let names = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            if event.is_ok_and(|event| !concerns(&event, &names)) {
+                return;
+            }
             // Full: there is a reason to look already. Errors are one too.
             let _told = sender.try_send(());
         });
@@ -75,7 +96,9 @@ impl Watch {
         let mut watch = Self {
             watcher,
             events,
+            names,
             folders: BTreeSet::new(),
+            unwatched: BTreeSet::new(),
             files: BTreeMap::new(),
             told: None,
             next_look: Instant::now() + WITHOUT_REASON,
@@ -84,10 +107,18 @@ impl Watch {
         for source in &zones.sources {
             watch.files.insert(source.path.clone(), mark(&source.path));
         }
-        for folder in folders(watch.files.keys()) {
-            watch.add_folder(folder)?;
+        let refused = watch.watch_folders();
+        let of_a_file = |error: &WatchError| {
+            let mut files = watch
+                .files
+                .keys()
+                .filter_map(|file| file.canonicalize().ok());
+            files.any(|file| file.parent() == Some(&error.folder))
+        };
+        match refused.into_iter().find(of_a_file) {
+            Some(error) => Err(error),
+            None => Ok(watch),
         }
-        Ok(watch)
     }
 
     /// When it began to watch.
@@ -109,31 +140,43 @@ impl Watch {
             self.files.insert(path.clone(), mark);
             self.told.get_or_insert_with(Instant::now);
         }
-        // Links may lead to other folders now.
-        let wanted = folders(self.files.keys());
-        for folder in self.folders.difference(&wanted) {
-            // It may be gone, and with it the watch.
-            let _gone = self.watcher.unwatch(folder);
-        }
-        self.folders.retain(|folder| wanted.contains(folder));
-        for folder in wanted {
-            if let Err(error) = self.add_folder(folder) {
-                log::warn!("{error}; it is looked at once a minute");
-            }
-        }
+        // They may be in other folders.
+        self.watch_folders();
     }
 
-    fn add_folder(&mut self, folder: PathBuf) -> Result<(), WatchError> {
-        if self.folders.contains(&folder) {
-            return Ok(());
+    /// Watches the folders on the ways to the files, as they are now; which of
+    /// them cannot be watched, if that is new.
+    fn watch_folders(&mut self) -> Vec<WatchError> {
+        let files = self.files.keys();
+        let names: BTreeSet<PathBuf> = files.flat_map(|file| names_on_the_way(file)).collect();
+        let wanted: BTreeSet<PathBuf> = names
+            .iter()
+            .filter_map(|name| name.parent().map(Path::to_path_buf))
+            .collect();
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        // Of one that is gone the watch is, too; of one that was moved it went
+        // along; and what is there now may be another of the same name.
+        for folder in std::mem::take(&mut self.folders) {
+            let _gone = self.watcher.unwatch(&folder);
         }
-        match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
-            Ok(()) => {
-                self.folders.insert(folder);
-                Ok(())
+        let mut refused = Vec::new();
+        self.unwatched.retain(|folder| wanted.contains(folder));
+        for folder in wanted {
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.unwatched.remove(&folder);
+                    self.folders.insert(folder);
+                }
+                Err(cause) => {
+                    if self.unwatched.insert(folder.clone()) {
+                        let error = WatchError { folder, cause };
+                        log::warn!("{error}; it is looked at once a minute");
+                        refused.push(error);
+                    }
+                }
             }
-            Err(cause) => Err(WatchError { folder, cause }),
         }
+        refused
     }
 
     /// Waits until a file has changed, and has settled. Cancelled and called
@@ -170,6 +213,8 @@ impl Watch {
 
     /// Whether a file is another than it was when it was last looked at.
     fn look(&mut self) -> bool {
+        // First: what changes after the files were looked at is told.
+        self.watch_folders();
         let mut has_changed = false;
         for (path, seen) in &mut self.files {
             let now = mark(path);
@@ -183,19 +228,16 @@ impl Watch {
     }
 }
 
-/// The folders of files, and those of the files that they lead to.
-fn folders<'a>(files: impl Iterator<Item = &'a PathBuf>) -> BTreeSet<PathBuf> {
-    let folder = |path: &Path| match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
+/// Whether an event is a reason to look: something has happened to one of the
+/// names, or nobody knows what has happened. Reading is nothing.
+fn concerns(event: &Event, names: &BTreeSet<PathBuf>) -> bool {
+    let is_read = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+        EventKind::Access(_) => true,
+        _ => false,
     };
-    files
-        .flat_map(|path| {
-            let real = path.canonicalize().ok();
-            [Some(folder(path)), real.map(|real| folder(&real))]
-        })
-        .flatten()
-        .collect()
+    let is_ours = |path: &PathBuf| names.contains(path);
+    !is_read && (event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(is_ours))
 }
 
 fn mark(path: &Path) -> Option<Mark> {
@@ -269,6 +311,95 @@ mod tests {
         watch.follow(&BTreeSet::from([zone, late]), SystemTime::UNIX_EPOCH);
         assert!(tells(&mut watch).await, "late");
         fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_made_anew_is_watched_as_the_first() {
+        let (folder, mut watch) = site("anew");
+        let zones = folder.join("zones");
+        let zone = zones.join("test.zone");
+        let put = |text: &str| {
+            fs::create_dir_all(&zones).expect("a folder");
+            fs::write(&zone, text).expect("written");
+        };
+        put("old");
+        let later = SystemTime::now() + Duration::from_secs(1);
+        watch.follow(&BTreeSet::from([zone.clone()]), later);
+        // The first look is at what was there.
+        let _settled = timeout(3 * QUIET, watch.changed()).await;
+
+        fs::remove_dir_all(&zones).expect("removed");
+        let nothing = timeout(3 * QUIET, watch.changed()).await;
+        assert!(nothing.is_err(), "what is gone may come back");
+        put("newer");
+        assert!(tells(&mut watch).await, "removed and made anew");
+        put("newest");
+        assert!(tells(&mut watch).await, "written in the new folder");
+
+        fs::rename(&zones, folder.join("moved")).expect("renamed");
+        put("another");
+        assert!(tells(&mut watch).await, "renamed and made anew");
+        put("and another");
+        assert!(tells(&mut watch).await, "written in the newest folder");
+        // What was moved away is another's.
+        fs::write(folder.join("moved/test.zone"), "moved").expect("written");
+        let nothing = timeout(3 * QUIET, watch.changed()).await;
+        assert!(nothing.is_err(), "of a file elsewhere");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    #[tokio::test]
+    async fn a_link_to_a_folder_is_followed() {
+        let (folder, mut watch) = site("current");
+        let release = |number: u8| {
+            let path = folder.join(format!("releases/{number}"));
+            fs::create_dir_all(&path).expect("a folder");
+            fs::write(path.join("test.zone"), format!("release {number}")).expect("written");
+        };
+        // As whoever deploys does it: in one step.
+        let lead_to = |number: u8| {
+            let new = folder.join("new");
+            symlink(format!("releases/{number}"), &new).expect("a link");
+            fs::rename(&new, folder.join("current")).expect("renamed");
+        };
+        release(7);
+        lead_to(7);
+        let zone = folder.join("current/test.zone");
+        let later = SystemTime::now() + Duration::from_secs(1);
+        watch.follow(&BTreeSet::from([zone.clone()]), later);
+        let _settled = timeout(3 * QUIET, watch.changed()).await;
+
+        release(8);
+        lead_to(8);
+        assert!(tells(&mut watch).await, "it leads elsewhere");
+        fs::write(&zone, "by the link").expect("written");
+        assert!(tells(&mut watch).await, "written where it leads");
+
+        // The folder that it leads to is made anew under its name.
+        fs::rename(folder.join("releases/8"), folder.join("releases/old")).expect("renamed");
+        release(8);
+        assert!(tells(&mut watch).await, "made anew");
+        fs::write(&zone, "by the link again").expect("written");
+        assert!(tells(&mut watch).await, "written in the new one");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    #[test]
+    fn what_is_read_and_what_others_do_is_no_reason() {
+        use notify::event::{CreateKind, ModifyKind};
+        let names = BTreeSet::from([PathBuf::from("/srv/test.zone")]);
+        let event = |kind, path: &str| concerns(&Event::new(kind).add_path(path.into()), &names);
+        let modified = EventKind::Modify(ModifyKind::Any);
+        assert!(event(modified, "/srv/test.zone"));
+        assert!(!event(modified, "/srv/other.zone"));
+        assert!(event(EventKind::Create(CreateKind::Any), "/srv/test.zone"));
+        let closed = |mode| EventKind::Access(AccessKind::Close(mode));
+        assert!(event(closed(AccessMode::Write), "/srv/test.zone"));
+        assert!(!event(closed(AccessMode::Read), "/srv/test.zone"));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        assert!(!event(opened, "/srv/test.zone"));
+        let overflow = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+        assert!(concerns(&overflow, &names));
     }
 
     #[tokio::test]

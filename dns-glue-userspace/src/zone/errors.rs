@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::builder::BuildErrorKind;
 use super::position::Position;
+use crate::shortage::hint;
 
 /// How many errors are kept and shown; of the rest only their number.
 pub const MAX_SHOWN: usize = 20;
@@ -16,10 +17,10 @@ pub const MAX_SHOWN: usize = 20;
 #[derive(Debug, Error)]
 pub enum ZoneErrorKind {
     /// The zone's file cannot be read.
-    #[error("cannot read the file: {0}")]
+    #[error("cannot read the file: {}{}", .0, hint(.0))]
     Unreadable(io::Error),
     /// A file named by $INCLUDE cannot be read.
-    #[error("cannot read the included file {}: {error}", .path.display())]
+    #[error("cannot read the included file {}: {error}{}", .path.display(), hint(.error))]
     UnreadableInclude {
         /// The included file.
         path: PathBuf,

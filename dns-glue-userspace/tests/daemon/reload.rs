@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::process::Command;
 use std::thread;
 
@@ -384,6 +384,39 @@ fn watched_files_are_reloaded_when_they_change() {
     wait_for("what is included counts", || {
         daemon.status()["zones"][1]["delegations"] == 3
     });
+}
+
+/// Each version in a folder of its own, and a link to the one that counts.
+#[test]
+fn a_folder_that_is_replaced_is_watched_on() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let release = |name: &str, mark| {
+        let folder = host.path("releases").join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("test.zone"), marked_zone(mark)).expect("written");
+    };
+    let lead_to = |name: &str| {
+        let target = format!("releases/{name}");
+        symlink(target, host.path("new")).expect("a link");
+        fs::rename(host.path("new"), host.path("current")).expect("renamed");
+    };
+    release("a", 1);
+    lead_to("a");
+    let daemon = host.start(&format!(
+        "--iface {SERVER} --zone test.={} --watch",
+        host.path("current/test.zone").display()
+    ));
+    release("b", 2);
+    lead_to("b");
+    wait_for("the link is followed", || serial(&daemon) == 2);
+    fs::remove_dir_all(host.path("releases")).expect("removed");
+    release("b", 3);
+    wait_for("the new folder is seen", || serial(&daemon) == 3);
+    release("b", 4);
+    wait_for("and what is written in it", || serial(&daemon) == 4);
 }
 
 /// Nothing that is asked for while the first zones are compiled is forgotten.

@@ -197,7 +197,8 @@ impl Program {
             };
             interfaces.insert(memory.ingress, served);
         }
-        maps.set_all(interfaces, &service_addresses())?;
+        let table = maps.write_all(interfaces, &service_addresses())?;
+        maps.show(table)?;
         let mut program = Self {
             memory,
             loaded,

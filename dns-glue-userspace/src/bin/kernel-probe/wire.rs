@@ -151,7 +151,8 @@ fn load_for(server: u32) -> Result<(Loaded, HostMaps, Counters)> {
         })
     };
     let addresses = [SERVER_V4.into(), SERVER_V6.into()].into();
-    maps.set_all([(server, served)].into(), &addresses)?;
+    let table = maps.write_all([(server, served)].into(), &addresses)?;
+    maps.show(table)?;
     Ok((loaded, maps, counters))
 }
 

@@ -81,13 +81,19 @@ impl Found {
 
 /// Puts the new program behind the links of all of them, or of none.
 pub(super) fn replace(adopted: &[Adopted], to: &Loaded) -> Result<(), AttachError> {
-    let moves: Vec<Move<'_>> = adopted
-        .iter()
-        .map(|adopted| Move {
-            interface: &adopted.link.name,
-            link: &adopted.pinned.link,
-            from: adopted.program.as_ref().map(|program| program.as_fd()),
-        })
-        .collect();
-    attach::replace(&moves, to)
+    attach::replace(&moves(adopted), to)
+}
+
+/// Puts their own programs behind the links again, after [`replace`].
+pub(super) fn replace_back(adopted: &[Adopted], now: &Loaded) -> Result<(), AttachError> {
+    attach::replace_back(&moves(adopted), now)
+}
+
+fn moves(adopted: &[Adopted]) -> Vec<Move<'_>> {
+    let moves = adopted.iter().map(|adopted| Move {
+        interface: &adopted.link.name,
+        link: &adopted.pinned.link,
+        from: adopted.program.as_ref().map(|program| program.as_fd()),
+    });
+    moves.collect()
 }

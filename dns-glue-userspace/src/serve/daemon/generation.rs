@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::{Config, DaemonError, FallbackChoice};
 use crate::kernel::load::{ProgramFacts, load_beside};
 use crate::kernel::requirements::Octets;
-use crate::kernel::{LoadOptions, Loaded, PinFolder, log_records};
+use crate::kernel::{LoadOptions, Loaded, SharedMaps, log_records};
 use crate::serve::changes::ZoneRoll;
 use crate::serve::compiled::{Compiled, give_back_memory};
 use crate::serve::fallback::server::{Fallback, Limits};
@@ -31,12 +31,12 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Loads the program, with the maps of the host that are in `folder`; what
-    /// only the compiler needs is freed again.
+    /// Loads the program, with the maps of the host that all generations share;
+    /// what only the compiler needs is freed again.
     pub(super) fn load(
         compiled: Compiled,
         config: &Config,
-        folder: &PinFolder,
+        shared: &SharedMaps,
     ) -> Result<Self, DaemonError> {
         for warning in &compiled.warnings {
             log::warn!("{warning}");
@@ -55,7 +55,7 @@ impl Made {
             log_level: config.log_level,
             verifier_log: config.verifier_log.clone(),
         };
-        let loaded = load_beside(&compiled.generation, &options, folder)?;
+        let loaded = load_beside(&compiled.generation, &options, shared)?;
         drop(compiled.generation);
         give_back_memory();
         log_program(&loaded);

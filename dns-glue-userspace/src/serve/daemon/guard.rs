@@ -218,10 +218,23 @@ impl Daemon {
     }
 
     /// Pins links whose pins somebody has removed: without them the answers
-    /// would end with this process.
+    /// would end with this process. And maps: without them the next daemon
+    /// would begin with others, and `status` would know nothing.
     fn pin_again(&self) {
         if !self.keeps_links() {
             return;
+        }
+        let maps = self.shared.pin_again();
+        let about = self
+            .about
+            .as_ref()
+            .map(|about| about.pin_again(&self.folder));
+        for error in [Some(maps), about]
+            .into_iter()
+            .flatten()
+            .filter_map(Result::err)
+        {
+            log::error!("a map cannot be pinned again: {error}");
         }
         for interface in &self.served {
             let index = interface.index();

@@ -6,6 +6,7 @@ use crate::kernel::LoadError;
 use crate::serve::control::Reply;
 use crate::serve::interfaces::{self, InterfaceError, Served};
 use crate::serve::network::Snapshot;
+use crate::shortage::in_full;
 
 impl Daemon {
     /// Serves interfaces again that are gone and have come back: other ones,
@@ -27,7 +28,7 @@ impl Daemon {
             match result {
                 Ok(served) => *gone = served,
                 // Tried again and again, told once.
-                Err(error) => gone.note_refusal(error.to_string()),
+                Err(error) => gone.note_refusal(in_full(&error)),
             }
         }
         Ok(())
@@ -140,7 +141,7 @@ impl Daemon {
             Err(error) => {
                 log::error!("dns-glue interfaces: {error}");
                 Reply::Error {
-                    message: error.to_string(),
+                    message: in_full(&error),
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The running daemon.
 //!
 //! ```text
-//! run: claim (control socket, pins) -> generation (compile, load) -> start (adopt or attach) -> follow
+//! run: claim (control socket, pins) -> generation (compile, load) -> start (takeover: adopt or attach) -> follow
 //! follow: signals, the host, the control socket; reload: the next generation beside, then in place of this one
 //! ```
 //!
@@ -17,6 +17,7 @@ mod interfaces;
 mod reload;
 mod signals;
 mod start;
+mod takeover;
 mod tell;
 
 use std::collections::BTreeSet;
@@ -49,7 +50,7 @@ use super::status::ReloadStatus;
 use super::watch::{Watch, WatchError};
 use crate::kernel::attach::{AttachError, ModeChoice};
 use crate::kernel::requirements::{self, RequirementError};
-use crate::kernel::{self, About, Counters, HostMaps, LoadError, PinFolder, PinsError};
+use crate::kernel::{self, About, Counters, HostMaps, LoadError, PinFolder, PinsError, SharedMaps};
 use crate::progress::Progress;
 
 /// What the operator chose.
@@ -217,14 +218,15 @@ async fn run_with(
     let mut tasks = JoinSet::new();
     tasks.spawn(server);
 
+    let shared = Arc::new(SharedMaps::open(folder)?);
     let making = {
-        let (config, folder) = (Arc::clone(&config), Arc::clone(folder));
+        let (config, shared) = (Arc::clone(&config), Arc::clone(&shared));
         spawn_blocking(move || -> Result<_, DaemonError> {
             // Looked at before they are read: what changes then is seen.
             let watch = config.watch.then(|| Watch::of(&config.zones)).transpose()?;
             let compiled = compile_zones(&config.zones, &*progress)?;
             drop(progress);
-            Ok((Made::load(compiled, &config, &folder)?, watch))
+            Ok((Made::load(compiled, &config, &shared)?, watch))
         })
     };
     let mut wishes = Vec::new();
@@ -239,7 +241,7 @@ async fn run_with(
             return Ok(());
         }
     };
-    let mut daemon = Daemon::start(config, network, tasks, folder, made).await?;
+    let mut daemon = Daemon::start(config, network, tasks, folder, shared, made).await?;
     daemon.watch = watch;
     daemon.reloads.waiting = wishes;
     let end = daemon.follow(signals, queue).await;
@@ -307,6 +309,8 @@ struct Daemon {
     /// Where it leaves word of itself; nowhere if nothing stays of it.
     about: Option<About>,
     folder: Arc<PinFolder>,
+    /// What all generations share.
+    shared: Arc<SharedMaps>,
     network: Network,
     follows: Follows,
     reloads: Reloads,

@@ -15,11 +15,12 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use super::generation::{Generation, Made};
 use super::{Config, Daemon, DaemonError};
 use crate::kernel::attach::{self, AttachError, Move};
-use crate::kernel::{LoadError, PinFolder};
+use crate::kernel::{LoadError, SharedMaps};
 use crate::serve::changes::{ZoneChanges, ZoneRoll};
 use crate::serve::compiled::{CompileError, compile_zones, files_of, give_back_memory};
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
 use crate::serve::status::{ReloadStatus, unix_seconds};
+use crate::shortage::in_full;
 
 /// Somebody's wish for a reload.
 pub(super) struct Wish {
@@ -140,7 +141,7 @@ struct Attempt {
 /// changed or it is not wanted.
 fn attempt(
     config: &Config,
-    folder: &PinFolder,
+    shared: &SharedMaps,
     before: &[ZoneRoll],
     force: bool,
     wanted: bool,
@@ -164,7 +165,7 @@ fn attempt(
     let is_unchanged = !force && changes.iter().all(ZoneChanges::is_nothing);
     let warnings = compiled.warnings.clone();
     let made = if wanted && !is_unchanged {
-        let made = Made::load(compiled, config, folder);
+        let made = Made::load(compiled, config, shared);
         Some(Box::new(
             made.map_err(|error| ReloadError::Made(Box::new(error)))?,
         ))
@@ -207,12 +208,12 @@ impl Daemon {
         log::info!("{}: reading the zones", asked_by(&wishes));
         let wanted = wishes.iter().any(|wish| !wish.options.dry_run);
         let config = Arc::clone(&self.config);
-        let folder = Arc::clone(&self.folder);
+        let shared = Arc::clone(&self.shared);
         let before = Arc::clone(&self.generation.rolls);
         self.reloads.running = Some(Running {
             wishes,
             began: SystemTime::now(),
-            task: spawn_blocking(move || attempt(&config, &folder, &before, force, wanted)),
+            task: spawn_blocking(move || attempt(&config, &shared, &before, force, wanted)),
         });
     }
 
@@ -245,7 +246,7 @@ impl Daemon {
             call.answer(match &result {
                 Ok((attempt, is_made)) => self.reply(wish.options, attempt, *is_made),
                 Err(error) => Reply::Error {
-                    message: error.to_string(),
+                    message: in_full(error),
                 },
             });
         }
@@ -306,7 +307,7 @@ impl Daemon {
                 String::from("nothing has changed")
             }
             Ok(_) => String::from("nothing was to be changed"),
-            Err(error) => error.to_string(),
+            Err(error) => in_full(error),
         };
         let number = self.generation.status.number;
         match result {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dns_glue_common::deadlines::NEVER;
+use dns_glue_common::deadlines::Deadline;
 use domain::base::Serial;
 use tokio::task::JoinSet;
 
-use super::adopt::{self, Adopted, Found};
+use super::adopt::Found;
 use super::generation::{Generation, Made, fallback};
 use super::guard::Guard;
+use super::takeover::{HostView, Takeover};
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
-use crate::kernel::{About, Counters, HostMaps, LoadError, Loaded, PinFolder, clock};
-use crate::serve::addresses::ServiceAddresses;
-use crate::serve::interfaces::{self, FixedOffloads, InterfaceError, Served};
+use crate::kernel::{About, Counters, HostMaps, LoadError, PinFolder, SharedMaps, clock};
+use crate::serve::addresses::{ServiceAddresses, log_changes};
+use crate::serve::interfaces::{self, FixedOffloads, InterfaceError};
 use crate::serve::network::{Link, Network, Snapshot};
 use crate::serve::status::{LastWord, ZoneStatus};
 
@@ -22,30 +23,32 @@ use crate::serve::status::{LastWord, ZoneStatus};
 const HANDOVER_NANOSECONDS: u64 = 5_000_000_000;
 
 impl Daemon {
-    /// Serves the addresses; then attaches the program, and takes over the
-    /// interfaces that have it already.
+    /// Attaches the program, and takes over the interfaces that have one of an
+    /// earlier daemon.
     pub(super) async fn start(
         config: Arc<Config>,
         network: Network,
         mut tasks: JoinSet<()>,
         folder: &Arc<PinFolder>,
+        shared: Arc<SharedMaps>,
         mut made: Made,
     ) -> Result<Self, DaemonError> {
         let mut guard = Guard::new(&config);
-        let until = match keeps_links(&config) {
-            true => guard.attended_until(),
-            // Links that an earlier daemon has pinned are unpinned below: if
-            // this process dies before that, they must not answer on.
-            false => clock::now() + HANDOVER_NANOSECONDS,
-        };
-        let mut host_maps = HostMaps::open(folder, until)?;
-        let counters = Counters::open(folder)?;
+        let host_maps = HostMaps::open(&shared, guard.attended_until());
+        let mut host_maps = host_maps.map_err(LoadError::from)?;
+        let counters = Counters::open(&shared).map_err(LoadError::from)?;
         let about = keeps_links(&config)
             .then(|| About::open(folder))
             .transpose()?;
         let before = last_word(about.as_ref());
         warn_of_older_serials(before.as_ref(), &made.zones);
         guard.begin(&made.rolls, &made.loaded.deadlines, before.as_ref());
+        if !keeps_links(&config) {
+            // Links that an earlier daemon has pinned are unpinned below: if
+            // this process dies before that, they must not answer on.
+            let until = clock::now() + HANDOVER_NANOSECONDS;
+            set_deadlines(&made, Deadline::At(until));
+        }
         let server = made.fallback.take().map(|zones| fallback(zones, &config));
         let mut addresses =
             ServiceAddresses::new(config.addresses.clone(), config.policy.port, server);
@@ -59,27 +62,22 @@ impl Daemon {
         }
         let fixed_offloads = check_tags(&links, &snapshot, config.fix_offload)?;
         config.paths.warn_of_many_vlans(&links, &snapshot);
-        let entries = config.paths.entries(&links, &snapshot);
+        let interfaces = config.paths.entries(&links, &snapshot);
         let order: Vec<u32> = links.iter().map(|link| link.index).collect();
         let (adopted, fresh) = found.divide(links);
-        let is_answering = !adopted.is_empty();
-        addresses.start(&snapshot, entries, &mut host_maps).await?;
-
-        let mut served = match take_interfaces(&made.loaded, adopted, fresh, &config, folder) {
-            Ok(served) => served,
-            Err(error) => {
-                // What answers goes on as before.
-                if is_answering && let Err(error) = host_maps.take_back() {
-                    log::error!("{error}");
-                }
-                return Err(error);
-            }
+        let host = HostView {
+            addresses: addresses.begin(&snapshot, &order).await?,
+            interfaces,
         };
-        found.discard(folder)?;
+        let takeover = Takeover::new(&made.loaded, &config, folder, &mut host_maps, adopted);
+        let (mut served, changes) = takeover.run(fresh, host)?;
+        log_changes(&changes);
+        if let Err(error) = found.discard(folder) {
+            // They are not in the host's table: their queries pass.
+            log::error!("{error}");
+        }
         if !keeps_links(&config) {
-            host_maps
-                .set_attended_until(NEVER)
-                .map_err(LoadError::from)?;
+            set_deadlines(&made, Deadline::Never);
         }
         served.sort_by_key(|served| order.iter().position(|index| *index == served.index()));
         for interface in &served {
@@ -97,6 +95,7 @@ impl Daemon {
             counters,
             about,
             folder: Arc::clone(folder),
+            shared,
             network,
             follows: Follows::Host,
             reloads: Reloads::default(),
@@ -133,36 +132,11 @@ fn warn_of_older_serials(before: Option<&LastWord>, zones: &[ZoneStatus]) {
     }
 }
 
-/// Attaches to the interfaces without a program, then puts this one behind the
-/// links of the others. If one fails, the first are detached again and the
-/// others have what they had.
-fn take_interfaces(
-    loaded: &Loaded,
-    adopted: Vec<Adopted>,
-    fresh: Vec<Link>,
-    config: &Config,
-    folder: &PinFolder,
-) -> Result<Vec<Served>, DaemonError> {
-    let attached: Result<Vec<Served>, _> = fresh
-        .into_iter()
-        .map(|link| Served::attach(loaded, link, config.mode))
-        .collect();
-    let mut served = attached?;
-    adopt::replace(&adopted, loaded)?;
-    let keeps_links = keeps_links(config);
-    for interface in served.iter().filter(|_| keeps_links) {
-        if let Some((_, link)) = interface.program_link() {
-            folder.pin(link, interface.index())?;
-        }
+/// Sets the deadline of every zone.
+fn set_deadlines(made: &Made, deadline: Deadline) {
+    for (zone, _) in (0..=u8::MAX).zip(made.rolls.iter()) {
+        made.loaded.deadlines.set(zone, deadline);
     }
-    for Adopted { link, pinned, .. } in adopted {
-        let program_link = folder.take_over(pinned, link.index)?;
-        if !keeps_links {
-            folder.unpin(link.index)?;
-        }
-        served.push(Served::adopt(link, program_link, config.mode));
-    }
-    Ok(served)
 }
 
 fn check_tags(

@@ -10,13 +10,14 @@ use crate::serve::control::Reply;
 use crate::serve::status::{
     CounterStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
 };
+use crate::shortage::in_full;
 
 impl Daemon {
     pub(super) fn status_reply(&self) -> Reply {
         match self.status() {
             Ok(status) => Reply::Status(Box::new(status)),
             Err(error) => Reply::Error {
-                message: error.to_string(),
+                message: in_full(&error),
             },
         }
     }

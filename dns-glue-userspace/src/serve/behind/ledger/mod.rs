@@ -21,9 +21,6 @@ pub use event::{Event, Question};
 pub struct Judgement {
     /// Zones whose referrals are to be withheld: their queries pass.
     pub withheld: BTreeMap<Name<Vec<u8>>, Withheld>,
-    /// Service addresses at which no zone is answered; none without
-    /// `--require-fallback`. They are better left to nobody.
-    pub unanswered: BTreeSet<IpAddr>,
     /// Whether no zone is answered at any service address, and
     /// `--require-fallback` is given: all zones are withheld, and whoever
     /// announces the addresses should withdraw them.
@@ -166,10 +163,6 @@ impl Ledger {
             }
         }
         if self.policy.require_fallback {
-            let addresses = self.addresses.iter().copied();
-            judgement.unanswered = addresses
-                .filter(|address| self.is_answered_at(*address) == Some(false))
-                .collect();
             judgement.nothing_answered = self.is_unanswered;
         }
         judgement
