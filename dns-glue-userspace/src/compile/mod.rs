@@ -4,11 +4,13 @@
 //! delegations, part by part (source)
 //!     -> workers: delegation (encode: records, names), keys of names -> batch
 //!     -> in the order of the parts: pieces (shared, in slabs), table (index) -> Generation
+//! an earlier Generation (earlier: zones that have not changed) --/
 //! ```
 
 mod batch;
 pub mod delegation;
 mod depths;
+mod earlier;
 pub mod encode;
 mod generation;
 mod pieces;
@@ -17,6 +19,7 @@ mod table;
 mod worker;
 
 pub use delegation::{Loss, Octets};
+pub use earlier::{Earlier, Share, Tables};
 pub use generation::Generation;
 pub use pieces::PieceCounts;
 pub use source::{Looked, Source};
@@ -27,7 +30,7 @@ use crate::zone::faults::Fault;
 use crate::zone::records::{NameRef, Zone};
 use batch::Batch;
 use bytemuck::Zeroable;
-use depths::ChosenDepths;
+use depths::{ChosenDepths, LabelCounts, is_apex};
 use dns_glue_common::index::{EntryKind, HashSecret, MAX_ENTRIES, Slot};
 use dns_glue_common::limits::{MAX_DEPTHS, MAX_ZONES};
 use dns_glue_common::policy::Policy;
@@ -36,6 +39,9 @@ use table::{NameHasher, Table};
 
 /// How often another hash secret is drawn before the compiler gives up.
 const MAX_SECRETS: usize = 16;
+
+/// Entries that are taken over before they are put into the table.
+const TAKEN_AT_ONCE: usize = 1024;
 
 /// A generation and what became of each delegation.
 pub struct Compilation<'z> {
@@ -53,9 +59,11 @@ pub struct Compilation<'z> {
 pub struct Compiled<'z> {
     /// For the program.
     pub generation: Generation,
+    /// What each zone has in it, by its number.
+    pub shares: Vec<Share>,
     /// Faults of delegations.
     pub faults: Vec<Fault<'z>>,
-    /// Pieces of referrals.
+    /// Pieces of referrals, but for those that were taken over.
     pub pieces: PieceCounts,
     /// Pieces of them that are proofs: DS or denial with signatures.
     pub proofs: PieceCounts,
@@ -124,6 +132,11 @@ pub enum Error {
     /// The table could not be built with any of the secrets that were drawn.
     #[error("the index could not be built with {MAX_SECRETS} different secrets")]
     NoTable,
+    /// What was to be taken over does not go together with the rest: the names
+    /// that are looked for are others, or the table cannot be built with the
+    /// earlier secret. All zones have to be compiled anew.
+    #[error("zones of the earlier generation do not go together with the others")]
+    NotTakenOver,
 }
 
 /// Compiles the cuts of `zones`.
@@ -137,7 +150,7 @@ pub fn compile<'z>(
     progress: &dyn Progress,
 ) -> Result<Compilation<'z>, Error> {
     let mut delegations = Vec::with_capacity(cuts.delegations.len());
-    let compiled = compile_from(zones, cuts, progress, &Reports, |mut reports| {
+    let compiled = compile_from(zones, cuts, None, progress, &Reports, |mut reports| {
         delegations.append(&mut reports);
     })?;
     Ok(Compilation {
@@ -148,8 +161,10 @@ pub fn compile<'z>(
     })
 }
 
-/// Compiles the delegations that `source` finds in `zones`. What `watch` notes
-/// of each part goes to `collect`, part by part.
+/// Compiles the delegations that `source` finds in `zones`, beside the zones that
+/// are taken over from an `earlier` generation; their names are among
+/// [`Source::stops`]. What `watch` notes of each part goes to `collect`, part by
+/// part.
 ///
 /// # Errors
 ///
@@ -157,26 +172,35 @@ pub fn compile<'z>(
 pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
     zones: &[Zone],
     source: &S,
+    earlier: Option<&Earlier<'_>>,
     progress: &dyn Progress,
     watch: &W,
     mut collect: impl FnMut(W::Notes),
 ) -> Result<Compiled<'z>, Error> {
-    if zones.len() > MAX_ZONES {
-        return Err(Error::TooManyZones(zones.len()));
+    let zone_count = zones.len() + earlier.map_or(0, Earlier::zones);
+    if zone_count > MAX_ZONES {
+        return Err(Error::TooManyZones(zone_count));
     }
-    let entries = source.names() + source.stops().len();
+    let labels = label_counts(source, earlier);
+    let apexes = source.stops().iter().filter(|stop| is_apex(stop)).count();
+    let entries = apexes + labels.iter().map(LabelCounts::sum).sum::<usize>();
     if entries > MAX_ENTRIES {
         return Err(Error::TooManyEntries(entries));
     }
-    let depths = ChosenDepths::of(source)?;
+    let depths = ChosenDepths::of(source.stops(), &labels)?;
+    if earlier.is_some_and(|earlier| !earlier.fits(&depths)) {
+        return Err(Error::NotTakenOver);
+    }
     let mut notes_wanted = true;
     // Nearly always the first secret does.
     for _ in 0..MAX_SECRETS {
         progress.begin("compiling referrals", source.names() as u64);
-        let mut secret = Box::new(HashSecret::zeroed());
-        getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
+        let secret = secret(earlier)?;
         let mut merger = Merger::new(entries);
         merger.add_stops(source.stops(), &depths, &secret);
+        if let Some(earlier) = earlier {
+            merger.take_over(earlier);
+        }
         worker::run(source, &depths, &secret, watch, |worker, batch| {
             progress.advance(batch.slots.len() as u64);
             let notes = merger.add(worker, batch);
@@ -185,22 +209,62 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
             }
         });
         notes_wanted = false;
-        if let Some(table) = merger.table {
+        if let Some(table) = merger.table.take() {
+            let holds_deleg = zones.iter().any(Zone::holds_deleg)
+                || earlier.is_some_and(|earlier| earlier.holds_deleg);
             return Ok(Compiled {
                 pieces: merger.pieces.counts(),
                 proofs: merger.pieces.proof_counts(),
+                shares: shares(&merger.pieces, labels),
                 generation: Generation {
                     buckets: table.finish(),
                     slabs: merger.pieces.into_slabs(),
                     secret,
                     depths: depths.table(),
-                    policy_flags: policy_flags(zones, source.stops()),
+                    policy_flags: policy_flags(holds_deleg, source.stops()),
                 },
                 faults: merger.faults,
             });
         }
+        if earlier.is_some() {
+            return Err(Error::NotTakenOver);
+        }
     }
     Err(Error::NoTable)
+}
+
+/// Of each zone, by its number.
+fn label_counts<'z>(source: &impl Source<'z>, earlier: Option<&Earlier<'_>>) -> Vec<LabelCounts> {
+    let zones = source.stops().iter().filter_map(|stop| stop.zone_number);
+    let mut counts = LabelCounts::of_zones(source, zones.max().map_or(0, |last| last + 1));
+    let taken = earlier.map_or(&[][..], |earlier| &earlier.shares);
+    for (counts, share) in counts.iter_mut().zip(taken) {
+        if let Some(share) = share {
+            *counts = share.labels.clone();
+        }
+    }
+    counts
+}
+
+/// What each zone has in the generation.
+fn shares(pieces: &Pieces, labels: Vec<LabelCounts>) -> Vec<Share> {
+    let zones = labels.into_iter().enumerate();
+    zones
+        .map(|(zone, labels)| Share {
+            slabs: pieces.slabs_of(zone),
+            labels,
+        })
+        .collect()
+}
+
+/// That of the earlier generation, whose keys are taken over, or a new one.
+fn secret(earlier: Option<&Earlier<'_>>) -> Result<Box<HashSecret>, Error> {
+    if let Some(earlier) = earlier {
+        return Ok(Box::new(*earlier.tables.secret));
+    }
+    let mut secret = Box::new(HashSecret::zeroed());
+    getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
+    Ok(secret)
 }
 
 /// Puts together what the workers hand over, in the order of the parts: so the
@@ -233,6 +297,29 @@ impl<'z> Merger<'z> {
         self.insert(&slots);
     }
 
+    /// Takes over what zones have in an earlier generation.
+    fn take_over(&mut self, earlier: &Earlier<'_>) {
+        let shares = earlier.shares.iter().enumerate();
+        let starts: Vec<Option<usize>> = shares
+            .map(|(zone, share)| {
+                let slabs = &earlier.tables.slabs[share.as_ref()?.slabs.clone()];
+                Some(self.pieces.take_over(zone, slabs))
+            })
+            .collect();
+        let mut slots = Vec::with_capacity(TAKEN_AT_ONCE);
+        for entry in earlier.entries(&starts) {
+            if entry.signed_glue != 0 {
+                self.pieces.relink(entry.slot.glue, entry.signed_glue);
+            }
+            slots.push(entry.slot);
+            if slots.len() == TAKEN_AT_ONCE {
+                self.insert(&slots);
+                slots.clear();
+            }
+        }
+        self.insert(&slots);
+    }
+
     fn insert(&mut self, slots: &[Slot]) {
         if let Some(table) = &mut self.table
             && table.insert_all(slots).is_none()
@@ -258,6 +345,7 @@ impl<'z> Merger<'z> {
             let with_signatures = piece
                 .with_signatures
                 .and_then(|number| piece_of(made, number.get()));
+            self.pieces.go_to_zone(piece.zone);
             made.push(
                 self.pieces
                     .intern(piece.encoded, with_signatures, piece.base),
@@ -304,22 +392,30 @@ fn stop_entry(stop: &Stop<'_>, hasher: &mut NameHasher<'_>) -> Option<Slot> {
     };
     let slot = Slot {
         kind: kind as u8,
+        zone: stop.zone_number.map_or(0, slot_zone),
         ..Slot::EMPTY
     };
     Some(hasher.entry(stop.name.as_slice(), slot))
 }
 
-fn policy_flags(zones: &[Zone], stops: &[Stop<'_>]) -> u32 {
+/// The number of a zone as an entry has it.
+fn slot_zone(number: usize) -> u8 {
+    u8::try_from(number).expect("the compiler bounds the zones")
+}
+
+fn policy_flags(holds_deleg: bool, stops: &[Stop<'_>]) -> u32 {
     let mut flags = 0;
-    if zones.iter().any(Zone::holds_deleg) {
+    if holds_deleg {
         flags |= Policy::HOLDS_DELEG;
     }
-    if zones.iter().any(|zone| zone.apex().is_root()) {
+    let root_is = |why| {
+        let mut stops = stops.iter();
+        stops.any(|stop| stop.name.is_root() && stop.why == why)
+    };
+    if root_is(StopReason::ZoneApex) {
         flags |= Policy::SERVES_ROOT;
     }
-    let is_root_behind =
-        |stop: &Stop<'_>| stop.name.is_root() && stop.why == StopReason::AlsoServed;
-    if stops.iter().any(is_root_behind) {
+    if root_is(StopReason::AlsoServed) {
         flags |= Policy::ROOT_BEHIND;
     }
     flags

@@ -158,6 +158,8 @@ pub struct ZoneChanges {
     pub serial_before: u32,
     /// The serial now.
     pub serial: u32,
+    /// Whether its text is the same: then it was neither read nor compiled.
+    pub unchanged: bool,
     /// Delegations that were not there.
     pub added: Listing<String>,
     /// Delegations that are no more.
@@ -176,17 +178,22 @@ impl ZoneRoll {
 }
 
 impl ZoneChanges {
-    /// From one generation of a zone to the next.
+    /// From one generation of a zone to the next. If it was taken over they are
+    /// the same roll, which is not looked at.
     pub fn between(before: &ZoneRoll, after: &ZoneRoll) -> Self {
         let apex = after.apex.for_slice();
         let mut changes = Self {
             apex: apex.fmt_with_dot().to_string(),
             serial_before: before.serial,
             serial: after.serial,
+            unchanged: std::ptr::eq(before, after),
             added: Listing::default(),
             removed: Listing::default(),
             changed: Listing::default(),
         };
+        if changes.unchanged {
+            return changes;
+        }
         let mut old = before.delegations.entries().peekable();
         let mut new = after.delegations.entries().peekable();
         loop {

@@ -1,31 +1,27 @@
 //! From the zones of the command line to what is loaded and served.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::base::Name;
 
-use super::changes::{Roll, ZoneRoll};
+use super::changes::ZoneRoll;
+use super::findings::{Findings, Tally};
 use super::status::{ZoneStatus, unix_seconds};
-use crate::compile::{self, Generation, Loss, Report, Watch};
+use crate::compile::{self, Earlier, Generation, Report, Share, Tables, Watch};
 use crate::progress::Progress;
-use crate::report::fault_groups::{self, FaultGroup};
-use crate::report::holdings::ProofCounts;
-use crate::report::listing::Listing;
 use crate::zone::cuts::Delegation;
 use crate::zone::errors::ZoneErrors;
 use crate::zone::faults::{Fault, FaultKind};
-use crate::zone::inspect::{Inspection, Inspector, PartNotes, now};
-use crate::zone::records::{NameRef, Zone};
+use crate::zone::inspect::{EXPIRES_SOON, Inspection, Inspector, PartNotes};
+use crate::zone::records::Zone;
 use crate::zone::source::{self, ZoneSource};
-use crate::zone::survey::Survey;
-
-/// Names that a warning gives; `check --all` lists the others.
-const NAMES_SHOWN: usize = 5;
+use crate::zone::survey::{Served, Survey};
+use crate::zone::texts::Texts;
 
 /// The zones as the operator names them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneChoice {
     /// The zones to compile.
     pub sources: Vec<ZoneSource>,
@@ -39,24 +35,98 @@ pub struct ZoneChoice {
 pub struct Compiled {
     /// The maps.
     pub generation: Generation,
-    /// The records, for the fallback.
-    pub zones: Vec<Arc<Zone>>,
-    /// What `status` says of each zone.
-    pub summaries: Vec<ZoneStatus>,
-    /// What the operator should know of the zones: a line for each kind of
-    /// fault, with how many there are and the first names.
-    pub warnings: Vec<String>,
-    /// Octets of the longest referral body.
-    pub largest_body: usize,
-    /// What the next generation is compared with, zone by zone.
-    pub rolls: Vec<ZoneRoll>,
+    /// The zones.
+    pub zones: CompiledZones,
 }
 
-impl Compiled {
+/// What is known of the zones of a generation, in the order of the choice.
+pub struct CompiledZones {
+    /// What does not depend on the place in the maps.
+    each: Vec<Arc<CompiledZone>>,
+    /// What each has in the maps.
+    shares: Vec<Share>,
+    /// The records of each, for the fallback; none of a zone that was taken over
+    /// from a generation of which they were forgotten.
+    records: Vec<Option<Arc<Zone>>>,
+}
+
+/// What is known of a zone once it is compiled, to tell of it and to take it
+/// over into the next generation.
+pub struct CompiledZone {
+    status: ZoneStatus,
+    roll: ZoneRoll,
+    findings: Findings,
+    /// The files that it was read from.
+    files: Vec<PathBuf>,
+    /// What they held, if that can be looked at again.
+    texts: Option<Texts>,
+    holds_deleg: bool,
+}
+
+impl CompiledZone {
+    /// Whether compiling it anew would come to the same: its text is what it
+    /// was, and no signature is or was about to expire, which is warned of by
+    /// the clock.
+    fn is_up_to_date(&self) -> bool {
+        let soon = unix_seconds().saturating_add(u64::from(EXPIRES_SOON));
+        let expires_later = self.status.signatures_until.is_none_or(|until| until > soon);
+        expires_later && self.texts.as_ref().is_some_and(Texts::are_unchanged)
+    }
+}
+
+/// The generation that answers, whose zones may be taken over into the next.
+#[derive(Clone, Copy)]
+pub struct Answering<'a> {
+    /// What it was made of.
+    pub choice: &'a ZoneChoice,
+    /// Its zones.
+    pub zones: &'a CompiledZones,
+    /// Its tables.
+    pub tables: Tables<'a>,
+}
+
+impl CompiledZones {
+    /// What `status` says of the zones.
+    pub fn statuses(&self) -> impl Iterator<Item = &ZoneStatus> {
+        self.each.iter().map(|zone| &zone.status)
+    }
+
+    /// What the next generation is compared with, zone by zone.
+    pub fn rolls(&self) -> impl Iterator<Item = &ZoneRoll> {
+        self.each.iter().map(|zone| &zone.roll)
+    }
+
+    /// The records of the zones, as far as they are there.
+    pub fn records(&self) -> impl Iterator<Item = Arc<Zone>> {
+        self.records.iter().flatten().cloned()
+    }
+
+    /// Forgets the records: only the fallback needs them.
+    pub fn forget_records(&mut self) {
+        self.records.fill(None);
+    }
+
     /// The files that the zones were read from.
     pub fn files(&self) -> BTreeSet<PathBuf> {
-        let files = self.zones.iter().flat_map(|zone| zone.files());
+        let files = self.each.iter().flat_map(|zone| &zone.files);
         files.cloned().collect()
+    }
+
+    /// What the operator should know of the zones: a line for each kind of
+    /// fault, with how many there are and the first names.
+    pub fn warnings(&self) -> Vec<String> {
+        self.findings().warnings()
+    }
+
+    /// Octets of the longest referral body.
+    pub fn largest_body(&self) -> usize {
+        self.findings().largest_body
+    }
+
+    fn findings(&self) -> Findings {
+        let mut all = Findings::default();
+        self.each.iter().for_each(|zone| all.append(&zone.findings));
+        all
     }
 }
 
@@ -91,22 +161,7 @@ pub fn compile_zones(
     choice: &ZoneChoice,
     progress: &dyn Progress,
 ) -> Result<Compiled, CompileError> {
-    let zones = read_zones(choice, progress)?;
-    let Made {
-        generation,
-        summaries,
-        warnings,
-        largest_body,
-        rolls,
-    } = compile_read(choice, &zones, progress)?;
-    Ok(Compiled {
-        generation,
-        zones: zones.into_iter().map(Arc::new).collect(),
-        summaries,
-        warnings,
-        largest_body,
-        rolls,
-    })
+    ReadZones::read(choice, None, progress)?.compile(progress)
 }
 
 /// The files that a failed compile has read; none if it got so far.
@@ -132,63 +187,182 @@ pub fn give_back_memory() {
     };
 }
 
-/// As [`Compiled`], without the records.
-struct Made {
-    generation: Generation,
-    summaries: Vec<ZoneStatus>,
-    warnings: Vec<String>,
-    largest_body: usize,
-    rolls: Vec<ZoneRoll>,
+/// The zones of a choice: read, or to be taken over as they are.
+pub struct ReadZones<'a> {
+    choice: &'a ZoneChoice,
+    answering: Option<Answering<'a>>,
+    /// Those that were read, in their order.
+    zones: Vec<Zone>,
+    /// Of each zone of the choice what is taken over; `None` for those that
+    /// were read.
+    taken: Vec<Option<Arc<CompiledZone>>>,
 }
 
-/// Compiles the zones that were read from the sources of `choice`.
-fn compile_read(
-    choice: &ZoneChoice,
-    zones: &[Zone],
-    progress: &dyn Progress,
-) -> Result<Made, CompileError> {
+impl<'a> ReadZones<'a> {
+    /// Reads every zone, to tell of the errors of all of them at once. Those
+    /// that are in `answering` with the same text are not read.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with any of them, or a zone that is given twice.
+    pub fn read(
+        choice: &'a ZoneChoice,
+        answering: Option<Answering<'a>>,
+        progress: &dyn Progress,
+    ) -> Result<Self, CompileError> {
+        progress.begin("reading zones", choice.sources.len() as u64);
+        // Which other zones there are decides what a zone comes to.
+        let answering = answering.filter(|answering| answering.choice == choice);
+        let mut zones = Vec::with_capacity(choice.sources.len());
+        let mut taken = Vec::with_capacity(choice.sources.len());
+        let mut errors = Vec::new();
+        for (number, source) in choice.sources.iter().enumerate() {
+            let mut others = choice.sources[..number].iter();
+            if others.any(|other| other.apex == source.apex) {
+                let name = source.apex.fmt_with_dot().to_string();
+                return Err(CompileError::Twice(name));
+            }
+            let before = answering.map(|answering| &answering.zones.each[number]);
+            let same = before.filter(|zone| zone.is_up_to_date()).cloned();
+            if same.is_none() {
+                match source::load(source) {
+                    Ok(zone) => zones.push(zone),
+                    Err(error) => errors.push(error),
+                }
+            }
+            taken.push(same);
+            progress.advance(1);
+        }
+        if !errors.is_empty() {
+            return Err(CompileError::Zones(errors));
+        }
+        Ok(Self {
+            choice,
+            answering,
+            zones,
+            taken,
+        })
+    }
+
+    /// Whether no zone was read: what answers is what the files hold.
+    pub fn all_are_taken_over(&self) -> bool {
+        self.zones.is_empty()
+    }
+
+    /// Compiles what was read, and takes over the rest.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the zones.
+    pub fn compile(self, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+        match compile_read(&self, progress) {
+            Ok((generation, each, shares)) => Ok(Compiled {
+                generation,
+                zones: CompiledZones {
+                    each,
+                    shares,
+                    records: self.into_records(),
+                },
+            }),
+            Err(CompileError::Compile(compile::Error::NotTakenOver)) => {
+                let choice = self.choice;
+                drop(self);
+                ReadZones::read(choice, None, progress)?.compile(progress)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The zones served, in the order of the choice.
+    fn served(&self) -> impl Iterator<Item = Served<'_>> {
+        let mut read = self.zones.iter();
+        let sources = self.taken.iter().zip(&self.choice.sources);
+        sources.filter_map(move |(taken, source)| match taken {
+            Some(_) => Some(Served::Named(source.apex.for_slice())),
+            None => read.next().map(Served::Read),
+        })
+    }
+
+    /// What is taken over, if anything is.
+    fn earlier(&self) -> Option<Earlier<'_>> {
+        let answering = self.answering?;
+        let mut taken = self.taken.iter().flatten().peekable();
+        taken.peek()?;
+        let shares = self.taken.iter().zip(&answering.zones.shares);
+        Some(Earlier {
+            tables: answering.tables,
+            shares: shares
+                .map(|(taken, share)| taken.is_some().then_some(share))
+                .collect(),
+            holds_deleg: taken.any(|zone| zone.holds_deleg),
+        })
+    }
+
+    /// The records of each zone.
+    fn into_records(self) -> Vec<Option<Arc<Zone>>> {
+        let mut read = self.zones.into_iter();
+        let before = self.answering.map_or(&[][..], |answering| &answering.zones.records);
+        let zones = self.taken.iter().enumerate();
+        zones
+            .map(|(number, taken)| match taken {
+                Some(_) => before.get(number).cloned().flatten(),
+                None => read.next().map(Arc::new),
+            })
+            .collect()
+    }
+}
+
+/// Reads every zone.
+///
+/// # Errors
+///
+/// As [`ReadZones::read`].
+pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
+    ReadZones::read(choice, None, progress).map(|read| read.zones)
+}
+
+/// A generation, its zones, and what each has in it.
+type Made = (Generation, Vec<Arc<CompiledZone>>, Vec<Share>);
+
+/// Compiles the zones that were read, beside those that are taken over.
+fn compile_read(read: &ReadZones<'_>, progress: &dyn Progress) -> Result<Made, CompileError> {
+    let zones = &read.zones[..];
     progress.begin("finding zone cuts", 0);
-    let survey = Survey::of(zones, &choice.also_served);
-    let inspector = Inspector::new(&survey, now());
+    let survey = Survey::of_served(read.served(), &read.choice.also_served);
+    let time = unix_seconds();
+    // As RRSIG tells it: modulo 2^32.
+    let inspector = Inspector::new(&survey, time as u32);
     let mut inspection = Inspection::new(inspector);
     let mut tallies: Vec<Tally<'_>> = zones.iter().map(|_| Tally::default()).collect();
-    let compiled = compile::compile_from(zones, &survey, progress, &Watcher(inspector), |notes| {
+    let earlier = read.earlier();
+    let watcher = Watcher(inspector);
+    let taken = earlier.as_ref();
+    let compiled = compile::compile_from(zones, &survey, taken, progress, &watcher, |notes| {
         tallies[notes.inspected.zone()].append(notes.tally);
         inspection.add(notes.inspected);
     })?;
     let mut faults = compiled.faults;
-    if choice.strict {
+    if read.choice.strict {
         refuse_faults(&faults)?;
     }
-    let mut summaries = summaries(choice, zones, &tallies, &faults);
-    let unix = unix_seconds();
-    for (number, summary) in summaries.iter_mut().enumerate() {
-        let left = inspection.signatures_left(number);
-        summary.signatures_until = left.map(|seconds| unix + u64::from(seconds));
-    }
-    let rolls = zones
-        .iter()
-        .zip(&mut tallies)
-        .map(|(zone, tally)| ZoneRoll {
-            apex: Name::from_octets(zone.apex().as_slice().to_vec()).expect("it is a name"),
-            serial: zone.serial(),
-            delegations: std::mem::take(&mut tally.roll),
-        });
-    let rolls = rolls.collect();
+    let left = (0..zones.len()).map(|zone| inspection.signatures_left(zone));
+    let left: Vec<Option<u32>> = left.collect();
     progress.begin("looking for faults", 0);
     inspection.finish(&mut faults);
-    let total = tallies.into_iter().reduce(|mut total, tally| {
-        total.append(tally);
-        total
+    let faults = by_zone(zones, faults);
+    let of_zones = zones.iter().zip(tallies).zip(faults).zip(left);
+    let mut facts = of_zones.map(|(((zone, tally), faults), left)| ZoneFacts {
+        zone,
+        tally,
+        faults,
+        signatures_until: left.map(|seconds| time + u64::from(seconds)),
     });
-    let total = total.unwrap_or_default();
-    Ok(Made {
-        generation: compiled.generation,
-        summaries,
-        warnings: warnings(&faults, &total),
-        largest_body: total.largest_body,
-        rolls,
-    })
+    let sources = read.taken.iter().zip(&read.choice.sources);
+    let each = sources.filter_map(|(taken, source)| match taken {
+        Some(taken) => Some(Arc::clone(taken)),
+        None => facts.next().map(|facts| Arc::new(facts.compiled(source))),
+    });
+    Ok((compiled.generation, each.collect(), compiled.shares))
 }
 
 /// Looks at each delegation that is compiled.
@@ -218,77 +392,6 @@ impl<'z> Watch<'z> for Watcher<'_, 'z> {
     }
 }
 
-/// What delegations come to.
-#[derive(Default)]
-struct Tally<'z> {
-    delegations: u64,
-    proofs: ProofCounts,
-    too_deep: Listing<&'z NameRef>,
-    /// By [`Loss`].
-    losses: BTreeMap<Loss, Listing<&'z NameRef>>,
-    /// Octets of the longest referral body.
-    largest_body: usize,
-    roll: Roll,
-}
-
-impl<'z> Tally<'z> {
-    fn add(&mut self, delegation: &Delegation<'z>, report: &Report<'z>) {
-        self.delegations += 1;
-        self.roll.add(delegation);
-        self.proofs.add(delegation.proof);
-        self.largest_body = self.largest_body.max(report.octets.largest());
-        if report.too_deep {
-            self.too_deep.push(report.cut, NAMES_SHOWN);
-        }
-        if let Some(loss) = report.loss {
-            let names = self.losses.entry(loss).or_default();
-            names.push(report.cut, NAMES_SHOWN);
-        }
-    }
-
-    /// Adds that of delegations behind all of these.
-    fn append(&mut self, later: Self) {
-        self.delegations += later.delegations;
-        self.proofs.append(&later.proofs);
-        self.roll.append(&later.roll);
-        self.largest_body = self.largest_body.max(later.largest_body);
-        self.too_deep.append(later.too_deep, NAMES_SHOWN);
-        for (loss, names) in later.losses {
-            self.losses
-                .entry(loss)
-                .or_default()
-                .append(names, NAMES_SHOWN);
-        }
-    }
-}
-
-/// Reads every zone, to tell of the errors of all of them at once.
-///
-/// # Errors
-///
-/// Everything that is wrong with any of them, or a zone that is given twice.
-pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
-    progress.begin("reading zones", choice.sources.len() as u64);
-    let mut zones: Vec<Zone> = Vec::with_capacity(choice.sources.len());
-    let mut errors = Vec::new();
-    for source in &choice.sources {
-        match source::load(source) {
-            Ok(zone) if zones.iter().any(|other| other.apex() == zone.apex()) => {
-                let name = source.apex.fmt_with_dot().to_string();
-                return Err(CompileError::Twice(name));
-            }
-            Ok(zone) => zones.push(zone),
-            Err(error) => errors.push(error),
-        }
-        progress.advance(1);
-    }
-    if errors.is_empty() {
-        Ok(zones)
-    } else {
-        Err(CompileError::Zones(errors))
-    }
-}
-
 fn refuse_faults(faults: &[Fault<'_>]) -> Result<(), CompileError> {
     let fatal = faults.iter().filter(|fault| fault.fatal_if_strict());
     let faults: Vec<String> = fatal.map(ToString::to_string).collect();
@@ -299,86 +402,62 @@ fn refuse_faults(faults: &[Fault<'_>]) -> Result<(), CompileError> {
     }
 }
 
-/// `tallies` are of the delegations of each zone, and `faults` those that the
-/// compiler met.
-fn summaries(
-    choice: &ZoneChoice,
-    zones: &[Zone],
-    tallies: &[Tally<'_>],
-    faults: &[Fault<'_>],
-) -> Vec<ZoneStatus> {
-    let summary = |((zone, source), tally): ((&Zone, &ZoneSource), &Tally<'_>)| {
-        let refused = faults.iter().filter(|fault| {
-            let refuses = fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_));
-            refuses && std::ptr::eq(fault.zone, zone)
-        });
+/// The faults of each zone.
+fn by_zone<'z>(zones: &[Zone], faults: Vec<Fault<'z>>) -> Vec<Vec<Fault<'z>>> {
+    let mut of_zones = vec![Vec::new(); zones.len()];
+    for fault in faults {
+        if let Some(number) = zones.element_offset(fault.zone) {
+            of_zones[number].push(fault);
+        }
+    }
+    of_zones
+}
+
+/// What has become of a zone that was read.
+struct ZoneFacts<'z> {
+    zone: &'z Zone,
+    tally: Tally<'z>,
+    faults: Vec<Fault<'z>>,
+    /// When the first signature expires, in seconds of Unix time.
+    signatures_until: Option<u64>,
+}
+
+impl ZoneFacts<'_> {
+    /// What is kept of it.
+    fn compiled(self, source: &ZoneSource) -> CompiledZone {
+        let Self { zone, .. } = self;
+        CompiledZone {
+            status: self.status(source),
+            findings: Findings::new(&self.faults, &self.tally),
+            roll: ZoneRoll {
+                apex: Name::from_octets(zone.apex().as_slice().to_vec()).expect("it is a name"),
+                serial: zone.serial(),
+                delegations: self.tally.roll,
+            },
+            files: zone.files().to_vec(),
+            texts: zone.texts().cloned(),
+            holds_deleg: zone.holds_deleg(),
+        }
+    }
+
+    fn status(&self, source: &ZoneSource) -> ZoneStatus {
+        let refused = self
+            .faults
+            .iter()
+            .filter(|fault| fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_)));
         ZoneStatus {
-            apex: zone.apex().fmt_with_dot().to_string(),
-            serial: zone.serial(),
-            denial: zone.denial().name().to_owned(),
-            delegations: tally.delegations,
-            proofs: tally.proofs.clone(),
+            apex: self.zone.apex().fmt_with_dot().to_string(),
+            serial: self.zone.serial(),
+            denial: self.zone.denial().name().to_owned(),
+            delegations: self.tally.delegations,
+            proofs: self.tally.proofs.clone(),
             refused: refused.count() as u64,
-            too_deep: tally.too_deep.total as u64,
-            signatures_until: None,
+            too_deep: self.tally.too_deep.total as u64,
+            signatures_until: self.signatures_until,
             // Whoever asks for the status may stand in another folder.
             file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }
-    };
-    let of_sources = zones.iter().zip(&choice.sources);
-    of_sources.zip(tallies).map(summary).collect()
-}
-
-/// A line for each kind of fault, those that refuse delegations first, and for
-/// each other thing that delegations came to.
-fn warnings(faults: &[Fault<'_>], tally: &Tally<'_>) -> Vec<String> {
-    let groups = fault_groups::group(faults, NAMES_SHOWN);
-    let mut warnings: Vec<String> = groups.iter().map(fault_warning).collect();
-    let too_deep = "names of a number of labels that is not looked for; queries for them pass";
-    warnings.extend(delegations_warning(&tally.too_deep, too_deep));
-    for (loss, names) in &tally.losses {
-        let what = match loss {
-            Loss::NameServers => "too many NS records; replies have TC=1",
-            Loss::Proof => "too long a proof; replies with DO have TC=1",
-            Loss::InDomainGlue => "too much in-domain glue; replies have TC=1",
-            Loss::OptionalGlue => "too much sibling glue; replies lack some of it",
-        };
-        warnings.extend(delegations_warning(names, what));
     }
-    warnings
-}
-
-/// `wildcard-ns: *.a.: NS at a wildcard ...` or, of several,
-/// `wildcard-ns: 2 (*.a. *.b.), first *.a.: NS at a wildcard ...`.
-fn fault_warning(group: &FaultGroup) -> String {
-    let FaultGroup { kind, faults, .. } = group;
-    let first = &faults.listed[0].message;
-    if faults.total == 1 {
-        return format!("{kind}: {first}");
-    }
-    let names = faults.listed.iter().map(|fault| fault.name.as_str());
-    let names = list(names, faults.more());
-    format!("{kind}: {} ({names}), first {first}", faults.total)
-}
-
-/// What delegations, if any, came to.
-fn delegations_warning(delegations: &Listing<&NameRef>, what: &str) -> Option<String> {
-    let names: Vec<String> = delegations
-        .listed
-        .iter()
-        .map(|cut| cut.fmt_with_dot().to_string())
-        .collect();
-    let names = list(names.iter().map(String::as_str), delegations.more());
-    (delegations.total != 0).then(|| format!("{} delegations ({names}): {what}", delegations.total))
-}
-
-/// `a. b. and 3 more`.
-fn list<'n>(names: impl Iterator<Item = &'n str>, more: usize) -> String {
-    let mut text = names.collect::<Vec<_>>().join(" ");
-    if more != 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -403,8 +482,14 @@ mod tests {
             also_served: Vec::new(),
             strict: false,
         };
-        match compile_read(&choice, &[zone], &()) {
-            Ok(mut made) => (made.warnings, made.summaries.remove(0)),
+        let read = ReadZones {
+            choice: &choice,
+            answering: None,
+            zones: vec![zone],
+            taken: vec![None],
+        };
+        match read.compile(&()) {
+            Ok(made) => (made.zones.warnings(), made.zones.each[0].status.clone()),
             Err(error) => panic!("{error}"),
         }
     }

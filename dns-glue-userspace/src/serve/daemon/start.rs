@@ -13,9 +13,10 @@ use super::guard::Guard;
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
 use crate::kernel::{About, Counters, HostMaps, LoadError, Loaded, PinFolder, clock};
 use crate::serve::addresses::ServiceAddresses;
+use crate::serve::compiled::CompiledZones;
 use crate::serve::interfaces::{self, FixedOffloads, InterfaceError, Served};
 use crate::serve::network::{Link, Network, Snapshot};
-use crate::serve::status::{LastWord, ZoneStatus};
+use crate::serve::status::LastWord;
 
 /// How long answers go on at the most if a process dies that takes over pinned
 /// links to keep them to itself.
@@ -45,7 +46,7 @@ impl Daemon {
             .transpose()?;
         let before = last_word(about.as_ref());
         warn_of_older_serials(before.as_ref(), &made.zones);
-        guard.begin(&made.rolls, &made.loaded.deadlines, before.as_ref());
+        guard.begin(&made.zones, &made.loaded.deadlines, before.as_ref());
         let server = made.fallback.take().map(|zones| fallback(zones, &config));
         let mut addresses =
             ServiceAddresses::new(config.addresses.clone(), config.policy.port, server);
@@ -82,8 +83,9 @@ impl Daemon {
                 .map_err(LoadError::from)?;
         }
         served.sort_by_key(|served| order.iter().position(|index| *index == served.index()));
+        let largest_body = made.zones.largest_body();
         for interface in &served {
-            interface.warn_of_little_room(made.largest_body);
+            interface.warn_of_little_room(largest_body);
         }
         let generation = Generation::begin(made, 1, &mut tasks);
         guard.set_addresses(host_maps.addresses());
@@ -116,9 +118,9 @@ fn last_word(about: Option<&About>) -> Option<LastWord> {
 
 /// Warns if a zone is older than what an earlier daemon has answered from: a
 /// restart is how an operator goes back, and also how that goes unseen.
-fn warn_of_older_serials(before: Option<&LastWord>, zones: &[ZoneStatus]) {
+fn warn_of_older_serials(before: Option<&LastWord>, zones: &CompiledZones) {
     let before = before.map_or(&[][..], |word| &word.status.zones);
-    for zone in zones {
+    for zone in zones.statuses() {
         let Some(answered) = before.iter().find(|other| other.apex == zone.apex) else {
             continue;
         };
