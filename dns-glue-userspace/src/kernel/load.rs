@@ -329,7 +329,10 @@ fn begin_deadlines(ebpf: &Ebpf) -> Result<Deadlines, LoadError> {
     Deadlines::begin(array_fd(ebpf, map)?).map_err(|cause| LoadError::Fill { map, cause })
 }
 
-pub(super) fn array_fd<'e>(ebpf: &'e Ebpf, name: &'static str) -> Result<BorrowedFd<'e>, LoadError> {
+pub(super) fn array_fd<'e>(
+    ebpf: &'e Ebpf,
+    name: &'static str,
+) -> Result<BorrowedFd<'e>, LoadError> {
     let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
     let Map::Array(data) = map else {
         return Err(LoadError::Missing(name));

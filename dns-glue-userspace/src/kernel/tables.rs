@@ -69,7 +69,11 @@ impl TableMaps {
     ///
     /// The kernel says no.
     pub fn view(self) -> Result<TableView, LoadError> {
-        fn view<T: Pod>(name: &'static str, map: &OwnedFd, count: usize) -> Result<View<T>, LoadError> {
+        fn view<T: Pod>(
+            name: &'static str,
+            map: &OwnedFd,
+            count: usize,
+        ) -> Result<View<T>, LoadError> {
             View::of(map, count).map_err(|cause| LoadError::Read { map: name, cause })
         }
         let Self {

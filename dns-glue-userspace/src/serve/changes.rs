@@ -296,7 +296,9 @@ mod tests {
         assert_eq!(back.removed, changes.added);
         assert_eq!(back.changed, changes.changed);
         assert_eq!(back.serial_order(), Ordering::Greater);
-        assert!(ZoneChanges::between(&before, &before).is_nothing());
+        assert!(!changes.unchanged && !back.unchanged);
+        let taken_over = ZoneChanges::between(&before, &before);
+        assert!(taken_over.unchanged && taken_over.is_nothing());
     }
 
     #[test]

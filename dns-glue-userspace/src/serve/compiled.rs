@@ -69,7 +69,10 @@ impl CompiledZone {
     /// the clock.
     fn is_up_to_date(&self) -> bool {
         let soon = unix_seconds().saturating_add(u64::from(EXPIRES_SOON));
-        let expires_later = self.status.signatures_until.is_none_or(|until| until > soon);
+        let expires_later = self
+            .status
+            .signatures_until
+            .is_none_or(|until| until > soon);
         expires_later && self.texts.as_ref().is_some_and(Texts::are_unchanged)
     }
 }
@@ -301,7 +304,9 @@ impl<'a> ReadZones<'a> {
     /// The records of each zone.
     fn into_records(self) -> Vec<Option<Arc<Zone>>> {
         let mut read = self.zones.into_iter();
-        let before = self.answering.map_or(&[][..], |answering| &answering.zones.records);
+        let before = self
+            .answering
+            .map_or(&[][..], |answering| &answering.zones.records);
         let zones = self.taken.iter().enumerate();
         zones
             .map(|(number, taken)| match taken {

@@ -91,9 +91,7 @@ impl Generation {
     /// From now on it answers. What is left of `made` is for others.
     pub(super) fn begin(made: Made, number: u64, tasks: &mut JoinSet<()>) -> Self {
         let Made {
-            mut loaded,
-            zones,
-            ..
+            mut loaded, zones, ..
         } = made;
         let records = match log_records::follow(&mut loaded) {
             Ok(records) => Some(tasks.spawn(records)),
