@@ -234,7 +234,7 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
         }
     }
     Err(match earlier {
-        Some(_) => Error::NotTakenOver
+        Some(_) => Error::NotTakenOver,
         None => Error::NoTable,
     })
 }
