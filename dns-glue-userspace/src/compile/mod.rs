@@ -13,6 +13,7 @@ mod depths;
 mod earlier;
 pub mod encode;
 mod generation;
+mod merger;
 mod pieces;
 mod source;
 mod table;
@@ -28,14 +29,13 @@ use crate::progress::Progress;
 use crate::zone::cuts::{Cuts, Delegation, Stop, StopReason};
 use crate::zone::faults::Fault;
 use crate::zone::records::{NameRef, Zone};
-use batch::Batch;
 use bytemuck::Zeroable;
 use depths::{ChosenDepths, LabelCounts, is_apex};
 use dns_glue_common::index::{EntryKind, HashSecret, MAX_ENTRIES, Slot};
 use dns_glue_common::limits::{MAX_DEPTHS, MAX_ZONES};
 use dns_glue_common::policy::Policy;
-use pieces::{PieceId, Pieces};
-use table::{NameHasher, Table};
+use merger::Merger;
+use table::NameHasher;
 
 /// How often another hash secret is drawn before the compiler gives up.
 const MAX_SECRETS: usize = 16;
@@ -44,9 +44,6 @@ const MAX_SECRETS: usize = 16;
 /// built, beside a quarter of all: places in tables of nearly the same size lie
 /// nearly alike.
 const SPARE_ENTRIES: usize = 4;
-/// Entries that are taken over before they are put into the table.
-const TAKEN_AT_ONCE: usize = 1024;
-
 /// A generation and what became of each delegation.
 pub struct Compilation<'z> {
     /// For the program.
@@ -215,21 +212,21 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
             }
         });
         notes_wanted = false;
-        if let Some(table) = merger.table.take() {
+        if let Some(merged) = merger.finish() {
             let holds_deleg = zones.iter().any(Zone::holds_deleg)
                 || earlier.is_some_and(|earlier| earlier.holds_deleg);
             return Ok(Compiled {
-                pieces: merger.pieces.counts(),
-                proofs: merger.pieces.proof_counts(),
-                shares: shares(&merger.pieces, labels),
+                shares: merged.shares(labels),
                 generation: Generation {
-                    buckets: table.finish(),
-                    slabs: merger.pieces.into_slabs(),
+                    buckets: merged.buckets,
+                    slabs: merged.slabs,
                     secret,
                     depths: depths.table(),
                     policy_flags: policy_flags(holds_deleg, source.stops()),
                 },
-                faults: merger.faults,
+                faults: merged.faults,
+                pieces: merged.counts,
+                proofs: merged.proof_counts,
             });
         }
     }
@@ -252,17 +249,6 @@ fn label_counts<'z>(source: &impl Source<'z>, earlier: Option<&Earlier<'_>>) -> 
     counts
 }
 
-/// What each zone has in the generation.
-fn shares(pieces: &Pieces, labels: Vec<LabelCounts>) -> Vec<Share> {
-    let zones = labels.into_iter().enumerate();
-    zones
-        .map(|(zone, labels)| Share {
-            slabs: pieces.slabs_of(zone),
-            labels,
-        })
-        .collect()
-}
-
 /// That of the earlier generation, whose keys are taken over, or a new one.
 fn secret(earlier: Option<&Earlier<'_>>) -> Result<Box<HashSecret>, Error> {
     if let Some(earlier) = earlier {
@@ -271,116 +257,6 @@ fn secret(earlier: Option<&Earlier<'_>>) -> Result<Box<HashSecret>, Error> {
     let mut secret = Box::new(HashSecret::zeroed());
     getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
     Ok(secret)
-}
-
-/// Puts together what the workers hand over, in the order of the parts: so the
-/// same zone and secret give the same generation, whichever worker was faster.
-struct Merger<'z> {
-    pieces: Pieces,
-    /// `None` once an entry found no place.
-    table: Option<Table>,
-    /// The pieces that each worker made.
-    made: Vec<Vec<PieceId>>,
-    faults: Vec<Fault<'z>>,
-}
-
-impl<'z> Merger<'z> {
-    fn new(entries: usize) -> Self {
-        Self {
-            pieces: Pieces::new(),
-            table: Some(Table::for_entries(entries)),
-            made: Vec::new(),
-            faults: Vec::new(),
-        }
-    }
-
-    fn add_stops(&mut self, stops: &[Stop<'z>], depths: &ChosenDepths, secret: &HashSecret) {
-        let mut hasher = NameHasher::new(secret);
-        let looked_for = stops.iter().filter(|stop| depths.hold(stop.name));
-        let slots: Vec<Slot> = looked_for
-            .filter_map(|stop| stop_entry(stop, &mut hasher))
-            .collect();
-        self.insert(&slots);
-    }
-
-    /// Takes over what zones have in an earlier generation.
-    fn take_over(&mut self, earlier: &Earlier<'_>) {
-        let shares = earlier.shares.iter().enumerate();
-        let starts: Vec<Option<usize>> = shares
-            .map(|(zone, share)| {
-                let slabs = &earlier.tables.slabs[share.as_ref()?.slabs.clone()];
-                Some(self.pieces.take_over(zone, slabs))
-            })
-            .collect();
-        let mut slots = Vec::with_capacity(TAKEN_AT_ONCE);
-        for entry in earlier.entries(&starts) {
-            if entry.signed_glue != 0 {
-                self.pieces.relink(entry.slot.glue, entry.signed_glue);
-            }
-            slots.push(entry.slot);
-            if slots.len() == TAKEN_AT_ONCE {
-                self.insert(&slots);
-                slots.clear();
-            }
-        }
-        self.insert(&slots);
-    }
-
-    fn insert(&mut self, slots: &[Slot]) {
-        if let Some(table) = &mut self.table
-            && table.insert_all(slots).is_none()
-        {
-            self.table = None;
-        }
-    }
-
-    /// Adds what a worker made of a part; returns the notes.
-    fn add<N>(&mut self, worker: usize, batch: Batch<'z, N>) -> N {
-        let Batch {
-            pieces,
-            mut slots,
-            stop_slots,
-            mut faults,
-            notes,
-        } = batch;
-        if self.made.len() <= worker {
-            self.made.resize_with(worker + 1, Vec::new);
-        }
-        let made = &mut self.made[worker];
-        for piece in pieces.iter() {
-            let with_signatures = piece
-                .with_signatures
-                .and_then(|number| piece_of(made, number.get()));
-            self.pieces.go_to_zone(piece.zone);
-            made.push(
-                self.pieces
-                    .intern(piece.encoded, with_signatures, piece.base),
-            );
-        }
-        for slot in &mut slots {
-            if slot.name_octets != 0
-                && let Some(proof) = piece_of(made, slot.proof)
-            {
-                self.pieces.note_proof(proof);
-            }
-            for number in [&mut slot.ns, &mut slot.proof, &mut slot.glue] {
-                if let Some(id) = piece_of(made, *number) {
-                    *number = self.pieces.use_once(id);
-                }
-            }
-        }
-        slots.retain(|slot| slot.name_octets != 0);
-        self.insert(&slots);
-        self.insert(&stop_slots);
-        self.faults.append(&mut faults);
-        notes
-    }
-}
-
-/// The piece of a number plus one; `None` for 0.
-fn piece_of(made: &[PieceId], number: u32) -> Option<PieceId> {
-    let index = number.checked_sub(1)?;
-    Some(made[index as usize])
 }
 
 /// The entry of a stop; none for the root, which every name is below.

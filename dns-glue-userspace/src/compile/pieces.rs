@@ -104,9 +104,9 @@ impl Pieces {
         self.of_zones[zone] = slabs;
     }
 
-    /// The slabs of the zone of that number, and of no other.
-    pub fn slabs_of(&self, zone: usize) -> Range<usize> {
-        self.of_zones.get(zone).cloned().unwrap_or_default()
+    /// The slabs of each zone, by its number, that has any.
+    pub fn slabs_of_zones(&self) -> &[Range<usize>] {
+        &self.of_zones
     }
 
     /// Lets a piece that was taken over name its brother with signatures where
