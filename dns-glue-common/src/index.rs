@@ -20,9 +20,14 @@
 //! four with 2^-128. Names are only compared with names of the same number of
 //! octets, which the slot holds too. So a name that no entry has meets one
 //! of n entries with probability at most n 2^-128: below 2^-100 for up to
-//! 2^28 entries, more than the largest zone. The secret is drawn anew for each
-//! generation and never leaves the host; a referral tells nothing of it. Two
-//! entries with the same key make the compiler draw another.
+//! 2^28 entries, more than the largest zone. The secret never leaves the host; a
+//! referral tells nothing of it, unless a name has met an entry that is not its
+//! own. So whoever chooses names and zones chooses them as if it were drawn
+//! afterwards, and the bound holds for each generation, whether it has a secret
+//! of its own or the one of the generation from which it takes zones over: for
+//! the names asked of several generations the bounds add up in either case. Two
+//! entries with the same key make the compiler draw another, and compile every
+//! zone anew.
 
 use crate::limits::{HEADER_OCTETS, MAX_LABELS, MAX_NAME_OCTETS};
 use crate::name::fold_case;
@@ -141,9 +146,11 @@ pub struct Slot {
     pub kind: u8,
     /// Bits, below: `Slot::SIGNED` and so on.
     pub flags: u8,
-    /// Of a delegation: the number of the zone that delegates, by which its
-    /// deadline is looked up ([`deadlines`](crate::deadlines)). Valid values:
-    /// below [`MAX_ZONES`](crate::limits::MAX_ZONES).
+    /// The number of the zone that holds the name; 0 for the apex of a zone that
+    /// is not compiled. By that of a delegation its deadline is looked up
+    /// ([`deadlines`](crate::deadlines)), and by all of them a later generation
+    /// takes over the zone. Valid values: below
+    /// [`MAX_ZONES`](crate::limits::MAX_ZONES).
     pub zone: u8,
     /// The NS records: a piece, or 0 with `NS_TOO_LONG`.
     pub ns: u32,

@@ -79,7 +79,7 @@ fn streamed(zones: &[Zone]) -> usize {
     let survey = Survey::of(zones, &[]);
     let inspector = Inspector::new(&survey, NOW);
     let mut inspection = Inspection::new(inspector);
-    let compiled = compile::compile_from(zones, &survey, &(), &Watcher(inspector), |notes| {
+    let compiled = compile::compile_from(zones, &survey, None, &(), &Watcher(inspector), |notes| {
         inspection.add(notes);
     });
     let compiled = compiled.expect("the zone compiles");

@@ -284,7 +284,7 @@ fn pieces_do_not_depend_on_who_was_faster() {
     let once = compile::compile(&zones, &cuts, &()).expect("it compiles");
     let survey = Survey::of(&zones, &[]);
     for _ in 0..3 {
-        let streamed = compile::compile_from(&zones, &survey, &(), &Nobody, |()| {});
+        let streamed = compile::compile_from(&zones, &survey, None, &(), &Nobody, |()| {});
         let streamed = streamed.expect("it compiles");
         assert_eq!(streamed.pieces, once.pieces);
         let [left, right] = [&streamed.generation, &once.generation]

@@ -13,12 +13,15 @@ use crate::serve::control::{Client, ReloadOptions, Reloaded, Reply, Request};
 /// Make the running daemon answer from the zones' files as they are now
 ///
 /// The zones are compiled beside those that answer, and take over as a whole. If
-/// that fails, those of before answer on, and the exit status is 1.
+/// that fails, those of before answer on, and the exit status is 1. A zone whose
+/// files hold the same text is not compiled again.
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
     #[command(flatten)]
     control: ControlArgs,
     /// Even if a serial goes backwards, or nothing seems to have changed
+    ///
+    /// Every zone is compiled anew then.
     #[arg(long)]
     force: bool,
     /// Print the delegations that change
@@ -88,10 +91,15 @@ fn describe_zone(zone: &ZoneChanges, diff: bool, text: &mut String) {
         apex,
         serial_before,
         serial,
+        unchanged,
         added,
         removed,
         changed,
     } = zone;
+    if *unchanged {
+        writeln!(text, "{apex} serial {serial}: unchanged").expect("a String takes everything");
+        return;
+    }
     writeln!(
         text,
         "{apex} serial {serial_before} -> {serial}: {}",

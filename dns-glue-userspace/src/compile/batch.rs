@@ -31,6 +31,8 @@ pub struct PieceRun {
     relocations: Vec<(Kind, u16)>,
     ends: Vec<End>,
     pieces: Vec<Made>,
+    /// The number of the zone of the next piece.
+    zone: usize,
     /// Pieces of earlier runs of the same worker.
     earlier: u32,
 }
@@ -42,6 +44,7 @@ struct Made {
     ends: usize,
     with_signatures: Option<NonZero<u32>>,
     base: Base,
+    zone: usize,
 }
 
 /// A piece of a run.
@@ -52,6 +55,8 @@ pub struct MadePiece<'r> {
     pub with_signatures: Option<NonZero<u32>>,
     /// What it is to be laid out for, if it is new.
     pub base: Base,
+    /// The number of its zone.
+    pub zone: usize,
 }
 
 impl PieceRun {
@@ -67,6 +72,11 @@ impl PieceRun {
     pub fn made(&self) -> u32 {
         let own = u32::try_from(self.pieces.len()).expect("a piece has more octets than one");
         self.earlier + own
+    }
+
+    /// The next pieces are of the zone of that number.
+    pub fn go_to_zone(&mut self, zone: usize) {
+        self.zone = zone;
     }
 
     /// Adds a piece; returns its number plus one.
@@ -85,6 +95,7 @@ impl PieceRun {
             ends: self.ends.len(),
             with_signatures,
             base,
+            zone: self.zone,
         });
         self.made()
     }
@@ -103,6 +114,7 @@ impl PieceRun {
                 encoded,
                 with_signatures: made.with_signatures,
                 base: made.base,
+                zone: made.zone,
             }
         })
     }

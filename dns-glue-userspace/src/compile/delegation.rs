@@ -2,6 +2,7 @@
 
 use super::batch::PieceRun;
 use super::encode::{Base, Encoded, Names, Section};
+use super::slot_zone;
 use crate::zone::cuts::{Delegation, Glue, GlueKind};
 use crate::zone::proof::Proof;
 use crate::zone::records::Rrset;
@@ -82,6 +83,8 @@ pub struct Encoder<'z> {
     /// By the number of the set.
     sets: Vec<Option<SharedNs>>,
     proofs: HashMap<Proof<'z>, SharedProof>,
+    /// The zone that those are of: zones share no pieces.
+    zone: Option<usize>,
 }
 
 /// The NS records of delegations with the same set of name servers.
@@ -105,6 +108,8 @@ impl<'z> Encoder<'z> {
     /// Encodes a delegation; its pieces that are new go to `made`. It has to be
     /// the run that all earlier ones went to.
     pub fn encode(&mut self, delegation: &Delegation<'z>, made: &mut PieceRun) -> Compiled {
+        self.go_to_zone(delegation.zone_number);
+        made.go_to_zone(delegation.zone_number);
         if let Some(set) = delegation.outside
             && let Some(Some(ns)) = self.sets.get(set.number()).copied()
         {
@@ -133,6 +138,14 @@ impl<'z> Encoder<'z> {
         };
         self.remember(delegation, ns);
         compiled
+    }
+
+    /// Forgets what the delegations of another zone have in common.
+    fn go_to_zone(&mut self, zone: usize) {
+        if self.zone.replace(zone) != Some(zone) {
+            self.sets.clear();
+            self.proofs.clear();
+        }
     }
 
     /// Encodes a delegation with a set of name servers that was met before.
@@ -262,7 +275,7 @@ impl<'z> Encoder<'z> {
 fn slot(delegation: &Delegation<'_>) -> Slot {
     Slot {
         kind: EntryKind::Delegation as u8,
-        zone: u8::try_from(delegation.zone_number).expect("the compiler bounds the zones"),
+        zone: slot_zone(delegation.zone_number),
         ..Slot::EMPTY
     }
 }

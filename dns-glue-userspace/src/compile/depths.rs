@@ -8,12 +8,52 @@ use crate::zone::cuts::{Stop, StopReason};
 use crate::zone::records::NameRef;
 use bytemuck::Zeroable;
 
+/// How many names of a zone have each number of labels: its delegations and
+/// stops, but for the apex.
+#[derive(Clone, Debug)]
+pub struct LabelCounts(Box<[u32; MAX_LABELS + 1]>);
+
+impl LabelCounts {
+    fn none() -> Self {
+        Self(Box::new([0; MAX_LABELS + 1]))
+    }
+
+    /// Of each of so many zones, as far as `source` holds their names.
+    pub fn of_zones<'z>(source: &impl Source<'z>, zones: usize) -> Vec<Self> {
+        let mut counts = vec![Self::none(); zones];
+        let inner = source.stops().iter().filter(|stop| !is_apex(stop));
+        for stop in inner {
+            if let Some(zone) = stop.zone_number {
+                counts[zone].add(stop.name);
+            }
+        }
+        source.each_name(&mut |zone, name| counts[zone].add(name));
+        counts
+    }
+
+    fn add(&mut self, name: &NameRef) {
+        self.0[label_count(name)] += 1;
+    }
+
+    /// All of them.
+    pub fn sum(&self) -> usize {
+        self.0.iter().map(|count| *count as usize).sum()
+    }
+
+    /// The numbers of labels that any of them has.
+    pub fn used(&self) -> impl Iterator<Item = usize> {
+        let counts = self.0.iter().enumerate();
+        counts.filter_map(|(labels, count)| (*count != 0).then_some(labels))
+    }
+}
+
 /// The numbers of labels that owner names in the index have.
 pub struct ChosenDepths([bool; MAX_LABELS + 1]);
 
 impl ChosenDepths {
     /// Chooses at most `MAX_DEPTHS` depths: those of all apexes, which must not
-    /// be missed, then those that most other entries have.
+    /// be missed, then those that most other entries have, which are in
+    /// `counts`.
     ///
     /// A delegation or another stop that is left out is not missed: the entry
     /// next above is the apex of its own zone, so its queries pass all the
@@ -22,23 +62,25 @@ impl ChosenDepths {
     /// # Errors
     ///
     /// The apexes alone have more depths.
-    pub fn of<'z>(source: &impl Source<'z>) -> Result<Self, Error> {
+    pub fn of<'c>(
+        stops: &[Stop<'_>],
+        counts: impl IntoIterator<Item = &'c LabelCounts>,
+    ) -> Result<Self, Error> {
         let mut chosen = [false; MAX_LABELS + 1];
-        let mut users = [0_usize; MAX_LABELS + 1];
-        for stop in source.stops() {
+        for stop in stops.iter().filter(|stop| is_apex(stop)) {
             let labels = label_count(stop.name);
-            if is_apex(stop) {
-                // The root is no entry.
-                chosen[labels] |= labels > 0;
-            } else {
-                users[labels] += 1;
-            }
+            // The root is no entry.
+            chosen[labels] |= labels > 0;
         }
         let apexes = chosen.iter().filter(|chosen| **chosen).count();
         let Some(rest) = MAX_DEPTHS.checked_sub(apexes) else {
             return Err(Error::TooManyDepths(apexes));
         };
-        source.each_name(&mut |name| users[label_count(name)] += 1);
+        let mut users = [0_usize; MAX_LABELS + 1];
+        for LabelCounts(zone) in counts {
+            let of_zone = users.iter_mut().zip(zone.iter());
+            of_zone.for_each(|(users, count)| *users += *count as usize);
+        }
         let mut by_users: Vec<(usize, usize)> = users
             .into_iter()
             .enumerate()
@@ -51,9 +93,21 @@ impl ChosenDepths {
         Ok(Self(chosen))
     }
 
+    /// Those of what the program reads.
+    pub fn of_table(table: &Depths) -> Self {
+        Self(std::array::from_fn(|labels| {
+            labels > 0 && usize::from(table.0[labels]) == labels
+        }))
+    }
+
     /// Whether the program looks for a name.
     pub fn hold(&self, name: &NameRef) -> bool {
-        self.0[label_count(name)]
+        self.hold_labels(label_count(name))
+    }
+
+    /// Whether the program looks for names of so many labels.
+    pub fn hold_labels(&self, labels: usize) -> bool {
+        self.0[labels]
     }
 
     /// What the program reads.
@@ -70,7 +124,8 @@ impl ChosenDepths {
     }
 }
 
-fn is_apex(stop: &Stop<'_>) -> bool {
+/// Whether a stop is the apex of a zone, of one that is compiled or of another.
+pub fn is_apex(stop: &Stop<'_>) -> bool {
     matches!(stop.why, StopReason::ZoneApex | StopReason::AlsoServed)
 }
 
@@ -97,6 +152,7 @@ mod tests {
                 let nearest = (1..=labels).rev().find(|depth| depths.0[*depth]);
                 prop_assert_eq!(usize::from(table.0[labels]), nearest.unwrap_or(0));
             }
+            prop_assert_eq!(ChosenDepths::of_table(&table).0, depths.0);
         }
     }
 }

@@ -306,6 +306,9 @@ pub struct Base {
     pub start: u16,
 }
 
+/// Offset, in a piece, of the reference to the same glue with signatures.
+pub const WITH_SIGNATURES_AT: usize = size_of::<Extent>() + 4;
+
 impl EncodedView<'_> {
     /// Writes the octets of the piece as the program wants it to `octets`, in
     /// place of what is there. `with_signatures` is another piece, or 0.
@@ -317,6 +320,7 @@ impl EncodedView<'_> {
         octets.push(base.qname);
         octets.push(u8::try_from(cut_points).expect("the caller bounds the cut points"));
         octets.extend(base.start.to_le_bytes());
+        debug_assert_eq!(octets.len(), WITH_SIGNATURES_AT);
         octets.extend(with_signatures.to_le_bytes());
         octets.extend([0; 8]);
         octets.extend(self.records);

@@ -3,6 +3,8 @@
 use dns_glue_common::index::{Bucket, Depths, HashSecret, Index, Secret};
 use dns_glue_common::referral::{Pieces, Slab};
 
+use super::earlier::Tables;
+
 /// The maps of one generation, in memory; immutable once it is built.
 ///
 /// It answers the same lookups as the maps in the kernel, so `explain` and the
@@ -19,6 +21,19 @@ pub struct Generation {
     /// Bits of `Policy::flags` that follow from the zones: `HOLDS_DELEG`,
     /// `SERVES_ROOT`.
     pub policy_flags: u32,
+}
+
+impl Generation {
+    /// For a later one that takes zones over.
+    #[must_use]
+    pub fn tables(&self) -> Tables<'_> {
+        Tables {
+            buckets: &self.buckets,
+            slabs: &self.slabs,
+            secret: &self.secret,
+            depths: &self.depths,
+        }
+    }
 }
 
 impl Secret for Generation {

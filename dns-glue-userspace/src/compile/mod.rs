@@ -4,19 +4,23 @@
 //! delegations, part by part (source)
 //!     -> workers: delegation (encode: records, names), keys of names -> batch
 //!     -> in the order of the parts: pieces (shared, in slabs), table (index) -> Generation
+//! an earlier Generation (earlier: zones that have not changed) --/
 //! ```
 
 mod batch;
 pub mod delegation;
 mod depths;
+mod earlier;
 pub mod encode;
 mod generation;
+mod merger;
 mod pieces;
 mod source;
 mod table;
 mod worker;
 
 pub use delegation::{Loss, Octets};
+pub use earlier::{Earlier, Share, Tables};
 pub use generation::Generation;
 pub use pieces::PieceCounts;
 pub use source::{Looked, Source};
@@ -25,18 +29,21 @@ use crate::progress::Progress;
 use crate::zone::cuts::{Cuts, Delegation, Stop, StopReason};
 use crate::zone::faults::Fault;
 use crate::zone::records::{NameRef, Zone};
-use batch::Batch;
 use bytemuck::Zeroable;
-use depths::ChosenDepths;
+use depths::{ChosenDepths, LabelCounts, is_apex};
 use dns_glue_common::index::{EntryKind, HashSecret, MAX_ENTRIES, Slot};
 use dns_glue_common::limits::{MAX_DEPTHS, MAX_ZONES};
 use dns_glue_common::policy::Policy;
-use pieces::{PieceId, Pieces};
-use table::{NameHasher, Table};
+use merger::Merger;
+use table::NameHasher;
 
 /// How often another hash secret is drawn before the compiler gives up.
 const MAX_SECRETS: usize = 16;
 
+/// Entries for which a table has more room than the last that could not be
+/// built, beside a quarter of all: places in tables of nearly the same size lie
+/// nearly alike.
+const SPARE_ENTRIES: usize = 4;
 /// A generation and what became of each delegation.
 pub struct Compilation<'z> {
     /// For the program.
@@ -53,9 +60,11 @@ pub struct Compilation<'z> {
 pub struct Compiled<'z> {
     /// For the program.
     pub generation: Generation,
+    /// What each zone has in it, by its number.
+    pub shares: Vec<Share>,
     /// Faults of delegations.
     pub faults: Vec<Fault<'z>>,
-    /// Pieces of referrals.
+    /// Pieces of referrals, but for those that were taken over.
     pub pieces: PieceCounts,
     /// Pieces of them that are proofs: DS or denial with signatures.
     pub proofs: PieceCounts,
@@ -124,6 +133,11 @@ pub enum Error {
     /// The table could not be built with any of the secrets that were drawn.
     #[error("the index could not be built with {MAX_SECRETS} different secrets")]
     NoTable,
+    /// What was to be taken over does not go together with the rest: the names
+    /// that are looked for are others, or the table cannot be built with the
+    /// earlier secret. All zones have to be compiled anew.
+    #[error("zones of the earlier generation do not go together with the others")]
+    NotTakenOver,
 }
 
 /// Compiles the cuts of `zones`.
@@ -137,7 +151,7 @@ pub fn compile<'z>(
     progress: &dyn Progress,
 ) -> Result<Compilation<'z>, Error> {
     let mut delegations = Vec::with_capacity(cuts.delegations.len());
-    let compiled = compile_from(zones, cuts, progress, &Reports, |mut reports| {
+    let compiled = compile_from(zones, cuts, None, progress, &Reports, |mut reports| {
         delegations.append(&mut reports);
     })?;
     Ok(Compilation {
@@ -148,8 +162,10 @@ pub fn compile<'z>(
     })
 }
 
-/// Compiles the delegations that `source` finds in `zones`. What `watch` notes
-/// of each part goes to `collect`, part by part.
+/// Compiles the delegations that `source` finds in `zones`, beside the zones that
+/// are taken over from an `earlier` generation; their names are among
+/// [`Source::stops`]. What `watch` notes of each part goes to `collect`, part by
+/// part.
 ///
 /// # Errors
 ///
@@ -157,26 +173,37 @@ pub fn compile<'z>(
 pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
     zones: &[Zone],
     source: &S,
+    earlier: Option<&Earlier<'_>>,
     progress: &dyn Progress,
     watch: &W,
     mut collect: impl FnMut(W::Notes),
 ) -> Result<Compiled<'z>, Error> {
-    if zones.len() > MAX_ZONES {
-        return Err(Error::TooManyZones(zones.len()));
+    let zone_count = zones.len() + earlier.map_or(0, Earlier::zones);
+    if zone_count > MAX_ZONES {
+        return Err(Error::TooManyZones(zone_count));
     }
-    let entries = source.names() + source.stops().len();
+    let labels = label_counts(source, earlier);
+    let apexes = source.stops().iter().filter(|stop| is_apex(stop)).count();
+    let entries = apexes + labels.iter().map(LabelCounts::sum).sum::<usize>();
     if entries > MAX_ENTRIES {
         return Err(Error::TooManyEntries(entries));
     }
-    let depths = ChosenDepths::of(source)?;
+    let depths = ChosenDepths::of(source.stops(), &labels)?;
+    if earlier.is_some_and(|earlier| !earlier.fits(&depths)) {
+        return Err(Error::NotTakenOver);
+    }
     let mut notes_wanted = true;
-    // Nearly always the first secret does.
-    for _ in 0..MAX_SECRETS {
+    // Nearly always the first secret does. One that has to stay does with more
+    // buckets, unless two names have the same key.
+    for attempt in 0..MAX_SECRETS {
+        let spare = earlier.map_or(0, |_| (entries / 4 + SPARE_ENTRIES) * attempt);
         progress.begin("compiling referrals", source.names() as u64);
-        let mut secret = Box::new(HashSecret::zeroed());
-        getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
-        let mut merger = Merger::new(entries);
+        let secret = secret(earlier)?;
+        let mut merger = Merger::new(entries + spare);
         merger.add_stops(source.stops(), &depths, &secret);
+        if let Some(earlier) = earlier {
+            merger.take_over(earlier);
+        }
         worker::run(source, &depths, &secret, watch, |worker, batch| {
             progress.advance(batch.slots.len() as u64);
             let notes = merger.add(worker, batch);
@@ -185,108 +212,51 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
             }
         });
         notes_wanted = false;
-        if let Some(table) = merger.table {
+        if let Some(merged) = merger.finish() {
+            let holds_deleg = zones.iter().any(Zone::holds_deleg)
+                || earlier.is_some_and(|earlier| earlier.holds_deleg);
             return Ok(Compiled {
-                pieces: merger.pieces.counts(),
-                proofs: merger.pieces.proof_counts(),
+                shares: merged.shares(labels),
                 generation: Generation {
-                    buckets: table.finish(),
-                    slabs: merger.pieces.into_slabs(),
+                    buckets: merged.buckets,
+                    slabs: merged.slabs,
                     secret,
                     depths: depths.table(),
-                    policy_flags: policy_flags(zones, source.stops()),
+                    policy_flags: policy_flags(holds_deleg, source.stops()),
                 },
-                faults: merger.faults,
+                faults: merged.faults,
+                pieces: merged.counts,
+                proofs: merged.proof_counts,
             });
         }
     }
-    Err(Error::NoTable)
+    Err(match earlier {
+        Some(_) => Error::NotTakenOver,
+        None => Error::NoTable,
+    })
 }
 
-/// Puts together what the workers hand over, in the order of the parts: so the
-/// same zone and secret give the same generation, whichever worker was faster.
-struct Merger<'z> {
-    pieces: Pieces,
-    /// `None` once an entry found no place.
-    table: Option<Table>,
-    /// The pieces that each worker made.
-    made: Vec<Vec<PieceId>>,
-    faults: Vec<Fault<'z>>,
+/// Of each zone, by its number.
+fn label_counts<'z>(source: &impl Source<'z>, earlier: Option<&Earlier<'_>>) -> Vec<LabelCounts> {
+    let zones = source.stops().iter().filter_map(|stop| stop.zone_number);
+    let mut counts = LabelCounts::of_zones(source, zones.max().map_or(0, |last| last + 1));
+    let taken = earlier.map_or(&[][..], |earlier| &earlier.shares);
+    for (counts, share) in counts.iter_mut().zip(taken) {
+        if let Some(share) = share {
+            *counts = share.labels.clone();
+        }
+    }
+    counts
 }
 
-impl<'z> Merger<'z> {
-    fn new(entries: usize) -> Self {
-        Self {
-            pieces: Pieces::new(),
-            table: Some(Table::for_entries(entries)),
-            made: Vec::new(),
-            faults: Vec::new(),
-        }
+/// That of the earlier generation, whose keys are taken over, or a new one.
+fn secret(earlier: Option<&Earlier<'_>>) -> Result<Box<HashSecret>, Error> {
+    if let Some(earlier) = earlier {
+        return Ok(Box::new(*earlier.tables.secret));
     }
-
-    fn add_stops(&mut self, stops: &[Stop<'z>], depths: &ChosenDepths, secret: &HashSecret) {
-        let mut hasher = NameHasher::new(secret);
-        let looked_for = stops.iter().filter(|stop| depths.hold(stop.name));
-        let slots: Vec<Slot> = looked_for
-            .filter_map(|stop| stop_entry(stop, &mut hasher))
-            .collect();
-        self.insert(&slots);
-    }
-
-    fn insert(&mut self, slots: &[Slot]) {
-        if let Some(table) = &mut self.table
-            && table.insert_all(slots).is_none()
-        {
-            self.table = None;
-        }
-    }
-
-    /// Adds what a worker made of a part; returns the notes.
-    fn add<N>(&mut self, worker: usize, batch: Batch<'z, N>) -> N {
-        let Batch {
-            pieces,
-            mut slots,
-            stop_slots,
-            mut faults,
-            notes,
-        } = batch;
-        if self.made.len() <= worker {
-            self.made.resize_with(worker + 1, Vec::new);
-        }
-        let made = &mut self.made[worker];
-        for piece in pieces.iter() {
-            let with_signatures = piece
-                .with_signatures
-                .and_then(|number| piece_of(made, number.get()));
-            made.push(
-                self.pieces
-                    .intern(piece.encoded, with_signatures, piece.base),
-            );
-        }
-        for slot in &mut slots {
-            if slot.name_octets != 0
-                && let Some(proof) = piece_of(made, slot.proof)
-            {
-                self.pieces.note_proof(proof);
-            }
-            for number in [&mut slot.ns, &mut slot.proof, &mut slot.glue] {
-                if let Some(id) = piece_of(made, *number) {
-                    *number = self.pieces.use_once(id);
-                }
-            }
-        }
-        slots.retain(|slot| slot.name_octets != 0);
-        self.insert(&slots);
-        self.insert(&stop_slots);
-        self.faults.append(&mut faults);
-        notes
-    }
-}
-
-/// The piece of a number plus one; `None` for 0.
-fn piece_of(made: &[PieceId], number: u32) -> Option<PieceId> {
-    let index = number.checked_sub(1)?;
-    Some(made[index as usize])
+    let mut secret = Box::new(HashSecret::zeroed());
+    getrandom::fill(bytemuck::bytes_of_mut(&mut *secret)).map_err(Error::Random)?;
+    Ok(secret)
 }
 
 /// The entry of a stop; none for the root, which every name is below.
@@ -304,22 +274,30 @@ fn stop_entry(stop: &Stop<'_>, hasher: &mut NameHasher<'_>) -> Option<Slot> {
     };
     let slot = Slot {
         kind: kind as u8,
+        zone: stop.zone_number.map_or(0, slot_zone),
         ..Slot::EMPTY
     };
     Some(hasher.entry(stop.name.as_slice(), slot))
 }
 
-fn policy_flags(zones: &[Zone], stops: &[Stop<'_>]) -> u32 {
+/// The number of a zone as an entry has it.
+fn slot_zone(number: usize) -> u8 {
+    u8::try_from(number).expect("the compiler bounds the zones")
+}
+
+fn policy_flags(holds_deleg: bool, stops: &[Stop<'_>]) -> u32 {
     let mut flags = 0;
-    if zones.iter().any(Zone::holds_deleg) {
+    if holds_deleg {
         flags |= Policy::HOLDS_DELEG;
     }
-    if zones.iter().any(|zone| zone.apex().is_root()) {
+    let root_is = |why| {
+        let mut stops = stops.iter();
+        stops.any(|stop| stop.name.is_root() && stop.why == why)
+    };
+    if root_is(StopReason::ZoneApex) {
         flags |= Policy::SERVES_ROOT;
     }
-    let is_root_behind =
-        |stop: &Stop<'_>| stop.name.is_root() && stop.why == StopReason::AlsoServed;
-    if stops.iter().any(is_root_behind) {
+    if root_is(StopReason::AlsoServed) {
         flags |= Policy::ROOT_BEHIND;
     }
     flags

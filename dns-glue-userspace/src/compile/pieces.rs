@@ -1,12 +1,16 @@
-//! The pieces of a generation: each stored once, laid out in slabs.
+//! The pieces of a generation: each stored once for its zone, laid out in slabs.
+//!
+//! *Invariant:* no slab holds pieces of two zones, so that a later generation can
+//! take over those of one of them ([`super::earlier`]).
 
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use bytemuck::Zeroable;
 use dns_glue_common::referral::{PIECE_ALIGN, SLAB_OCTETS, Slab};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::encode::{Base, EncodedView};
+use super::encode::{Base, EncodedView, WITH_SIGNATURES_AT};
 
 /// A piece that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +37,14 @@ struct Stored {
 /// out for the place that the stored one was made for, and compared.
 pub struct Pieces {
     slabs: Vec<Slab>,
+    /// Those of each zone, by its number, that any are of.
+    of_zones: Vec<Range<usize>>,
+    /// The zone whose pieces come, if any have.
+    zone: Option<usize>,
     /// Where the next piece starts in the last slab.
     next: usize,
     stored: Vec<Stored>,
-    /// Numbers of those in `stored`, by their hashes.
+    /// Numbers of those in `stored` that are of this zone, by their hashes.
     known: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// Where a piece is laid out.
@@ -56,9 +64,10 @@ impl Pieces {
     /// None yet.
     pub fn new() -> Self {
         Self {
-            slabs: vec![Slab::zeroed()],
-            // Reference 0 means none.
-            next: PIECE_ALIGN,
+            slabs: Vec::new(),
+            of_zones: Vec::new(),
+            zone: None,
+            next: 0,
             stored: Vec::new(),
             known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -66,8 +75,53 @@ impl Pieces {
         }
     }
 
-    /// The piece with these records, new if there is none yet: then it is laid
-    /// out for `base`.
+    /// Pieces of the zone of that number come, all of them before those of
+    /// another.
+    pub fn go_to_zone(&mut self, zone: usize) {
+        if self.zone.replace(zone) == Some(zone) {
+            return;
+        }
+        self.known.clear();
+        let start = self.slabs.len();
+        self.slabs.push(Slab::zeroed());
+        // Reference 0 means none.
+        self.next = PIECE_ALIGN;
+        self.set_slabs(zone, start..start + 1);
+    }
+
+    /// Takes over all slabs of a zone; returns the number of the first.
+    pub fn take_over(&mut self, zone: usize, slabs: &[Slab]) -> usize {
+        let start = self.slabs.len();
+        self.slabs.extend_from_slice(slabs);
+        self.set_slabs(zone, start..self.slabs.len());
+        start
+    }
+
+    fn set_slabs(&mut self, zone: usize, slabs: Range<usize>) {
+        if self.of_zones.len() <= zone {
+            self.of_zones.resize(zone + 1, 0..0);
+        }
+        let of_zone = &mut self.of_zones[zone];
+        assert!(of_zone.is_empty(), "the pieces of a zone come one behind the other");
+        *of_zone = slabs;
+    }
+
+    /// The slabs of each zone, by its number, that has any.
+    pub fn slabs_of_zones(&self) -> &[Range<usize>] {
+        &self.of_zones
+    }
+
+    /// Lets a piece that was taken over name its brother with signatures where
+    /// that lies now.
+    pub fn relink(&mut self, reference: u32, with_signatures: u32) {
+        let place = reference as usize * PIECE_ALIGN;
+        let at = place % SLAB_OCTETS + WITH_SIGNATURES_AT;
+        let Slab(octets) = &mut self.slabs[place / SLAB_OCTETS];
+        octets[at..at + 4].copy_from_slice(&with_signatures.to_le_bytes());
+    }
+
+    /// The piece with these records, new if the zone has none yet: then it is
+    /// laid out for `base`.
     pub fn intern(
         &mut self,
         encoded: EncodedView<'_>,
@@ -133,10 +187,12 @@ impl Pieces {
         if self.next >= SLAB_OCTETS {
             self.slabs.push(Slab::zeroed());
             self.next = 0;
+            let zone = self.zone.and_then(|zone| self.of_zones.get_mut(zone));
+            zone.expect("a zone is begun before its pieces").end += 1;
         }
         let place = (self.slabs.len() - 1) * SLAB_OCTETS + self.next;
         let end = self.next + self.layout.len();
-        let slab = self.slabs.last_mut().expect("there is always a slab");
+        let slab = self.slabs.last_mut().expect("a zone begins with one");
         // A slab has slack for the longest piece behind its last start.
         slab.0[self.next..end].copy_from_slice(&self.layout);
         self.next = end.next_multiple_of(PIECE_ALIGN);

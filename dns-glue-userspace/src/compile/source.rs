@@ -23,8 +23,8 @@ pub trait Source<'z>: Sync {
     /// The most delegations and other stops that all parts hold.
     fn names(&self) -> usize;
 
-    /// The name of everything that the parts hold.
-    fn each_name(&self, each: &mut dyn FnMut(&'z NameRef));
+    /// The name of everything that the parts hold, with the number of its zone.
+    fn each_name(&self, each: &mut dyn FnMut(usize, &'z NameRef));
 
     /// Number of parts.
     fn parts(&self) -> usize;
@@ -63,7 +63,7 @@ impl<'z> Source<'z> for Survey<'z> {
         self.names()
     }
 
-    fn each_name(&self, each: &mut dyn FnMut(&'z NameRef)) {
+    fn each_name(&self, each: &mut dyn FnMut(usize, &'z NameRef)) {
         self.each_name(each);
     }
 
@@ -102,9 +102,9 @@ impl<'z> Source<'z> for Cuts<'z> {
         self.delegations.len()
     }
 
-    fn each_name(&self, each: &mut dyn FnMut(&'z NameRef)) {
+    fn each_name(&self, each: &mut dyn FnMut(usize, &'z NameRef)) {
         for delegation in &self.delegations {
-            each(delegation.cut);
+            each(delegation.zone_number, delegation.cut);
         }
     }
 

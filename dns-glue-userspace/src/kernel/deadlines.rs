@@ -10,7 +10,7 @@ use std::{io, ptr};
 use dns_glue_common::deadlines::{Deadline, NEVER};
 use dns_glue_common::maps::DEADLINE_SLOTS;
 
-use super::fill::{Window, fill_array};
+use super::fill::{Access, Window, fill_array};
 
 /// The map, in our memory for as long as this lives.
 pub struct Deadlines {
@@ -26,7 +26,7 @@ impl Deadlines {
     /// The map cannot be mapped.
     pub(super) fn begin(map: BorrowedFd<'_>) -> io::Result<Self> {
         fill_array(map, &[NEVER; DEADLINE_SLOTS])?;
-        let window = Window::map(map, DEADLINE_SLOTS * size_of::<u64>())?;
+        let window = Window::map(map, DEADLINE_SLOTS * size_of::<u64>(), Access::ReadAndWrite)?;
         Ok(Self { window })
     }
 

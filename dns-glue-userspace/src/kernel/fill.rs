@@ -21,9 +21,16 @@ pub(super) fn fill_array<T: Pod>(map: BorrowedFd<'_>, values: &[T]) -> io::Resul
         return Ok(());
     }
     let source: &[u8] = bytemuck::cast_slice(values);
-    let mut window = Window::map(map, source.len())?;
+    let mut window = Window::map(map, source.len(), Access::ReadAndWrite)?;
     window.octets().copy_from_slice(source);
     Ok(())
+}
+
+/// What may be done in a window.
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    Read,
+    ReadAndWrite,
 }
 
 /// The start of an array map in our memory.
@@ -45,8 +52,13 @@ impl Window {
     /// # Errors
     ///
     /// The map is smaller, or lacks the flag.
-    pub(super) fn map(map: BorrowedFd<'_>, octets: usize) -> io::Result<Self> {
+    pub(super) fn map(map: BorrowedFd<'_>, octets: usize, access: Access) -> io::Result<Self> {
         use std::os::fd::AsRawFd as _;
+
+        let protection = match access {
+            Access::Read => libc::PROT_READ,
+            Access::ReadAndWrite => libc::PROT_READ | libc::PROT_WRITE,
+        };
 
         // SAFETY: a new mapping at an address of the kernel's choice; the
         // kernel checks that it lies within the map.
@@ -54,7 +66,7 @@ impl Window {
             libc::mmap(
                 ptr::null_mut(),
                 octets,
-                libc::PROT_READ | libc::PROT_WRITE,
+                protection,
                 libc::MAP_SHARED,
                 map.as_raw_fd(),
                 0,
@@ -67,14 +79,14 @@ impl Window {
         Ok(Self { start, octets })
     }
 
-    /// Where it starts: mapped readable and writable until the drop.
+    /// Where it starts: mapped with the access asked for until the drop.
     pub(super) const fn start(&self) -> ptr::NonNull<u8> {
         self.start
     }
 
     fn octets(&mut self) -> &mut [u8] {
-        // SAFETY: mapped readable and writable for that many octets until the
-        // drop. The program is not loaded yet, so nobody else reads or writes.
+        // SAFETY: `fill_array` maps it readable and writable, for that many octets until
+        // the drop. The program is not loaded yet, so nobody else reads or writes.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.octets) }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::fd::{AsFd as _, BorrowedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use aya::{
@@ -19,6 +20,7 @@ use super::memory::{self, MapMemory};
 use super::pins::PinsError;
 use super::requirements::{self, MIN_KERNEL, Octets};
 use super::shared::SharedMaps;
+use super::tables::Shape;
 use super::value::Value;
 use super::{Counters, Deadlines, HostMaps};
 use crate::compile::Generation;
@@ -81,6 +83,14 @@ pub enum LoadError {
     /// A map could not be filled.
     #[error("cannot fill map {map}: {cause}{}", memory_hint(cause))]
     Fill {
+        /// Its name.
+        map: &'static str,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// A map could not be read.
+    #[error("cannot read map {map}: {cause}")]
+    Read {
         /// Its name.
         map: &'static str,
         /// What the kernel said.
@@ -196,6 +206,8 @@ fn memory_hint(cause: &io::Error) -> &'static str {
 /// uses.
 pub struct Loaded {
     pub(super) ebpf: Ebpf,
+    /// For a later generation that takes zones over.
+    pub(super) shape: Arc<Shape>,
     /// Until when each zone is answered for: for ever, at first.
     pub deadlines: Deadlines,
     /// What the maps take.
@@ -287,6 +299,7 @@ fn load_with(
     let program = verify(&mut ebpf, options)?;
     Ok(Loaded {
         ebpf,
+        shape: Arc::new(Shape::of(generation)),
         deadlines,
         memory,
         program,
@@ -377,7 +390,10 @@ fn begin_deadlines(ebpf: &Ebpf) -> Result<Deadlines, LoadError> {
     Deadlines::begin(array_fd(ebpf, map)?).map_err(|cause| LoadError::Fill { map, cause })
 }
 
-fn array_fd<'e>(ebpf: &'e Ebpf, name: &'static str) -> Result<BorrowedFd<'e>, LoadError> {
+pub(super) fn array_fd<'e>(
+    ebpf: &'e Ebpf,
+    name: &'static str,
+) -> Result<BorrowedFd<'e>, LoadError> {
     let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
     let Map::Array(data) = map else {
         return Err(LoadError::Missing(name));

@@ -51,6 +51,18 @@ pub fn group(faults: &[Fault<'_>], bound: usize) -> Vec<FaultGroup> {
         .collect()
 }
 
+/// Adds the groups of a later zone, of which at most `bound` faults are listed
+/// too.
+pub fn append(groups: &mut Vec<FaultGroup>, later: &[FaultGroup], bound: usize) {
+    for group in later {
+        match groups.iter_mut().find(|other| other.kind == group.kind) {
+            Some(other) => other.faults.append(group.faults.clone(), bound),
+            None => groups.push(group.clone()),
+        }
+    }
+    groups.sort_by_key(|group| (!group.fatal_if_strict, group.kind));
+}
+
 /// The name of a kind of fault.
 fn kind_name(kind: &FaultKind<'_>) -> &'static str {
     match kind {

@@ -17,6 +17,7 @@ pub mod compiled;
 pub mod control;
 pub mod daemon;
 pub mod fallback;
+mod findings;
 pub mod interfaces;
 pub mod network;
 pub mod offloads;

@@ -84,6 +84,9 @@ pub struct Stop<'z> {
     pub name: &'z NameRef,
     /// Why.
     pub why: StopReason,
+    /// The place of its zone among those that count; `None` if that is not at
+    /// hand.
+    pub zone_number: Option<usize>,
 }
 
 /// Why the search for a delegation stops at a name.

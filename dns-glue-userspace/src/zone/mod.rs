@@ -23,5 +23,6 @@ mod rdata_scanner;
 pub mod records;
 pub mod source;
 pub mod survey;
+pub mod texts;
 mod ttl_text;
 mod type_bitmap;

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
+use super::texts::Texts;
 use super::{name_order, nsec3};
 
 pub use super::builder::{BuildError, BuildErrorKind, ZoneBuilder};
@@ -122,6 +123,9 @@ pub struct Zone {
     pub(super) record_count: usize,
     /// The files that it was read from, its own first; none if it was not.
     pub(super) files: Vec<PathBuf>,
+    /// What those files held; `None` if one of them was a pipe, which nobody
+    /// can read again, or there were none.
+    pub(super) texts: Option<Texts>,
 }
 
 /// DELEG (draft-ietf-deleg), by the number that Knot DNS uses.
@@ -139,6 +143,12 @@ impl Zone {
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// What those files held; `None` if that cannot be looked at again.
+    #[must_use]
+    pub fn texts(&self) -> Option<&Texts> {
+        self.texts.as_ref()
     }
 
     /// The serial of the zone's SOA record.

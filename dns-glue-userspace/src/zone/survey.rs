@@ -31,6 +31,25 @@ pub struct Survey<'z> {
     pruned: Pruned,
 }
 
+/// A zone served.
+#[derive(Clone, Copy, Debug)]
+pub enum Served<'z> {
+    /// One to look at.
+    Read(&'z Zone),
+    /// One of this name that is not looked at: another generation holds what
+    /// would be found.
+    Named(&'z NameRef),
+}
+
+impl<'z> Served<'z> {
+    fn apex(self) -> &'z NameRef {
+        match self {
+            Self::Read(zone) => zone.apex(),
+            Self::Named(name) => name,
+        }
+    }
+}
+
 /// What is known of one zone.
 pub(super) struct Surveyed<'z> {
     pub(super) zone: &'z Zone,
@@ -64,6 +83,15 @@ impl<'z> Survey<'z> {
     /// If two zones have the same name the first counts.
     #[must_use]
     pub fn of(zones: &'z [Zone], also_served: &'z [Name<Vec<u8>>]) -> Self {
+        Self::of_served(zones.iter().map(Served::Read), also_served)
+    }
+
+    /// As [`Survey::of`], and not all zones are to be looked at.
+    #[must_use]
+    pub fn of_served(
+        zones: impl IntoIterator<Item = Served<'z>>,
+        also_served: &'z [Name<Vec<u8>>],
+    ) -> Self {
         let mut survey = Self {
             zones: Vec::new(),
             apexes: Vec::new(),
@@ -74,27 +102,33 @@ impl<'z> Survey<'z> {
         let mut first_of_name = Vec::new();
         for zone in zones {
             if names.insert(folded(zone.apex())) {
-                survey.add_apex(zone.apex(), StopReason::ZoneApex);
+                let number = Some(first_of_name.len());
+                survey.add_apex(zone.apex(), StopReason::ZoneApex, number);
                 first_of_name.push(zone);
             }
         }
         for name in also_served {
             if names.insert(folded(name.for_slice())) {
-                survey.add_apex(name.for_slice(), StopReason::AlsoServed);
+                survey.add_apex(name.for_slice(), StopReason::AlsoServed, None);
             }
         }
-        for zone in first_of_name {
-            survey.add_zone(zone);
+        for (number, zone) in first_of_name.into_iter().enumerate() {
+            if let Served::Read(zone) = zone {
+                survey.add_zone(zone, number);
+            }
         }
         survey
     }
 
-    fn add_apex(&mut self, name: &'z NameRef, why: StopReason) {
-        self.apexes.push(Stop { name, why });
+    fn add_apex(&mut self, name: &'z NameRef, why: StopReason, zone_number: Option<usize>) {
+        self.apexes.push(Stop {
+            name,
+            why,
+            zone_number,
+        });
     }
 
-    fn add_zone(&mut self, zone: &'z Zone) {
-        let number = self.zones.len();
+    fn add_zone(&mut self, zone: &'z Zone, number: usize) {
         let surveyed = Surveyed {
             zone,
             number,
@@ -109,7 +143,7 @@ impl<'z> Survey<'z> {
         for part in 0..covers.len().div_ceil(PART_COVERS).max(1) {
             let start = part * PART_COVERS;
             self.parts.push(Part {
-                zone: number,
+                zone: self.zones.len(),
                 covers: start..covers.len().min(start + PART_COVERS),
             });
         }
@@ -128,7 +162,7 @@ impl<'z> Survey<'z> {
         self.pruned
     }
 
-    /// The zones that count, in their order.
+    /// The zones to look at, in their order.
     pub(super) fn zones(&self) -> &[Surveyed<'z>] {
         &self.zones
     }
@@ -156,7 +190,8 @@ impl<'z> Survey<'z> {
         }
     }
 
-    /// The zone of a part, and whether it is the zone's last.
+    /// The zone of a part, by its place among those to look at, and whether it
+    /// is the zone's last.
     pub(super) fn zone_of(&self, part: usize) -> (usize, bool) {
         let zone = self.parts[part].zone;
         let last = self
@@ -166,17 +201,17 @@ impl<'z> Survey<'z> {
         (zone, last)
     }
 
-    /// Calls `each` with the name of everything that a walk finds. Cheaper than
-    /// a walk.
-    pub fn each_name(&self, mut each: impl FnMut(&'z NameRef)) {
+    /// Calls `each` with the name of everything that a walk finds, and the place
+    /// of its zone among those that count. Cheaper than a walk.
+    pub fn each_name(&self, mut each: impl FnMut(usize, &'z NameRef)) {
         for zone in &self.zones {
             for place in 0..zone.covers.len() {
                 let cover = zone.covers.get(place);
                 if !zone.is_passed_over(&cover) {
-                    each(cover.node.name());
+                    each(zone.number, cover.node.name());
                 }
             }
-            zone.each_deleg_only(|stop, _| each(stop.name));
+            zone.each_deleg_only(|stop, _| each(zone.number, stop.name));
         }
     }
 }
@@ -240,7 +275,7 @@ impl<'z> Surveyed<'z> {
         match kind {
             CoverKind::Dname => {
                 let why = StopReason::Dname;
-                Found::Stop(Stop { name, why }, None)
+                Found::Stop(self.stop(name, why), None)
             }
             CoverKind::CutAndDname => {
                 self.stop_for(name, StopReason::Dname, FaultKind::DnameBesideNs)
@@ -277,7 +312,15 @@ impl<'z> Surveyed<'z> {
     /// Makes a name a stop because of a fault.
     fn stop_for(&self, name: &'z NameRef, why: StopReason, kind: FaultKind<'z>) -> Found<'z> {
         let zone = self.zone;
-        Found::Stop(Stop { name, why }, Some(Fault { zone, name, kind }))
+        Found::Stop(self.stop(name, why), Some(Fault { zone, name, kind }))
+    }
+
+    fn stop(&self, name: &'z NameRef, why: StopReason) -> Stop<'z> {
+        Stop {
+            name,
+            why,
+            zone_number: Some(self.number),
+        }
     }
 
     /// Calls `each` for names with DELEG but without NS, which are not below
@@ -294,7 +337,7 @@ impl<'z> Surveyed<'z> {
             {
                 let why = StopReason::DelegOnly;
                 let (zone, kind) = (self.zone, FaultKind::DelegWithoutNs(rrset));
-                each(Stop { name, why }, Fault { zone, name, kind });
+                each(self.stop(name, why), Fault { zone, name, kind });
             }
         }
     }

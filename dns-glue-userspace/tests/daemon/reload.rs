@@ -196,6 +196,58 @@ fn a_reload_tells_what_changes_and_does_nothing_for_nothing() {
     );
 }
 
+/// Of two zones one changes, again and again: the other is taken over from
+/// generation to generation, out of the maps in the kernel.
+#[test]
+fn a_zone_that_has_not_changed_is_taken_over() {
+    if !is_root() {
+        return;
+    }
+    for arguments in ["", "--fallback embedded"] {
+        let host = Host::new();
+        let _wire = host.like_a_wire();
+        let daemon = start(&host, arguments);
+        let ask = |name| {
+            let query = query(name);
+            let reply = host.on_client(move || exchange(SERVER_IP, &query));
+            reply.expect("a reply")
+        };
+        let other = ask("www.child.example");
+        // A referral: NS, and glue.
+        assert_eq!(other[4..12], [0, 1, 0, 0, 0, 1, 0, 1]);
+        let passed = (!arguments.is_empty()).then(|| ask("ns.example"));
+        for mark in 2..6 {
+            host.file("test.zone", &marked_zone(mark));
+            let reply = reload(&daemon, "");
+            assert_eq!(reply["outcome"], "done");
+            let unchanged = [0, 1].map(|zone| reply["zones"][zone]["unchanged"].clone());
+            assert_eq!(unchanged, [true, false]);
+            assert_eq!(host.on_client(version), Ok(mark));
+            assert_eq!(ask("www.child.example"), other);
+            assert_eq!(passed, passed.as_ref().map(|_| ask("ns.example")));
+        }
+        // Five of each, and each was answered in the kernel.
+        assert_eq!(daemon.counter("referral"), 2 * 5 - 1);
+        assert_eq!(daemon.status()["zones"][0]["delegations"], 1);
+        let outcome = daemon.status()["last_reload"]["outcome"].clone();
+        let outcome = outcome.as_str().expect("words");
+        assert!(
+            outcome.contains("example. serial 7, unchanged; test. serial 4 -> 5"),
+            "{outcome}"
+        );
+
+        let reply = reload(&daemon, "--force");
+        assert_eq!(reply["outcome"], "done");
+        let unchanged = [0, 1].map(|zone| reply["zones"][zone]["unchanged"].clone());
+        assert_eq!(unchanged, [false, false]);
+        assert_eq!(ask("www.child.example"), other);
+        host.file("test.zone", &marked_zone(6));
+        let text = String::from_utf8(daemon.command("reload").stdout).expect("text");
+        assert!(text.contains("example. serial 7: unchanged\n"), "{text}");
+        assert_eq!(ask("www.child.example"), other);
+    }
+}
+
 #[test]
 fn sighup_reloads() {
     if !is_root() {

@@ -105,12 +105,12 @@ impl Daemon {
 
     fn summary(&self) -> String {
         let zones = &self.generation.zones;
-        let delegations: u64 = zones.iter().map(|zone| zone.delegations).sum();
+        let delegations: u64 = zones.statuses().map(|zone| zone.delegations).sum();
         format!(
             "{} interfaces, {} service addresses, {} zones, {delegations} delegations",
             self.served.len(),
             self.host_maps.addresses().len(),
-            zones.len(),
+            zones.statuses().count(),
         )
     }
 

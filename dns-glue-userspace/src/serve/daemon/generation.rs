@@ -12,22 +12,17 @@ use super::{Config, DaemonError, FallbackChoice};
 use crate::kernel::load::{ProgramFacts, load_beside};
 use crate::kernel::requirements::Octets;
 use crate::kernel::{LoadOptions, Loaded, SharedMaps, log_records};
-use crate::serve::changes::ZoneRoll;
-use crate::serve::compiled::{Compiled, give_back_memory};
+use crate::serve::compiled::{Compiled, CompiledZones, give_back_memory};
 use crate::serve::fallback::server::{Fallback, Limits};
 use crate::serve::fallback::{FallbackZones, Settings};
-use crate::serve::status::{GenerationStatus, ZoneStatus, unix_seconds};
+use crate::serve::status::{GenerationStatus, unix_seconds};
 
 /// A generation that is loaded, and does not answer yet.
 pub(super) struct Made {
     pub(super) loaded: Loaded,
     /// For the embedded fallback, if it was chosen.
     pub(super) fallback: Option<FallbackZones>,
-    pub(super) zones: Vec<ZoneStatus>,
-    pub(super) rolls: Arc<[ZoneRoll]>,
-    /// The files that it was made of.
-    pub(super) files: BTreeSet<PathBuf>,
-    pub(super) largest_body: usize,
+    pub(super) zones: Arc<CompiledZones>,
 }
 
 impl Made {
@@ -38,34 +33,34 @@ impl Made {
         config: &Config,
         shared: &SharedMaps,
     ) -> Result<Self, DaemonError> {
-        for warning in &compiled.warnings {
+        let Compiled {
+            generation,
+            mut zones,
+        } = compiled;
+        for warning in zones.warnings() {
             log::warn!("{warning}");
         }
-        let files = compiled.files();
         // The records are freed here, unless the fallback answers from them.
         let fallback = match config.fallback {
             FallbackChoice::None => {
-                drop(compiled.zones);
+                zones.forget_records();
                 None
             }
-            FallbackChoice::Embedded => Some(FallbackZones::new(compiled.zones)?),
+            FallbackChoice::Embedded => Some(FallbackZones::new(zones.records())?),
         };
         let options = LoadOptions {
             policy: config.policy,
             log_level: config.log_level,
             verifier_log: config.verifier_log.clone(),
         };
-        let loaded = load_beside(&compiled.generation, &options, shared)?;
-        drop(compiled.generation);
+        let loaded = load_beside(&generation, &options, shared)?;
+        drop(generation);
         give_back_memory();
         log_program(&loaded);
         Ok(Self {
             loaded,
             fallback,
-            zones: compiled.summaries,
-            rolls: compiled.rolls.into(),
-            files,
-            largest_body: compiled.largest_body,
+            zones: Arc::new(zones),
         })
     }
 }
@@ -83,9 +78,9 @@ pub(super) fn fallback(zones: FallbackZones, config: &Config) -> Fallback {
 /// The generation that answers.
 pub(super) struct Generation {
     pub(super) loaded: Loaded,
-    pub(super) zones: Vec<ZoneStatus>,
-    /// What the next one is compared with.
-    pub(super) rolls: Arc<[ZoneRoll]>,
+    /// For the next one too, which takes over those that do not change.
+    pub(super) zones: Arc<CompiledZones>,
+    /// The files that it was made of, and those of which the next was not.
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) status: GenerationStatus,
     /// Writes the program's records to our log.
@@ -96,11 +91,7 @@ impl Generation {
     /// From now on it answers. What is left of `made` is for others.
     pub(super) fn begin(made: Made, number: u64, tasks: &mut JoinSet<()>) -> Self {
         let Made {
-            mut loaded,
-            zones,
-            rolls,
-            files,
-            ..
+            mut loaded, zones, ..
         } = made;
         let records = match log_records::follow(&mut loaded) {
             Ok(records) => Some(tasks.spawn(records)),
@@ -112,9 +103,8 @@ impl Generation {
         let since = unix_seconds();
         Self {
             loaded,
+            files: zones.files(),
             zones,
-            rolls,
-            files,
             status: GenerationStatus { number, since },
             records,
         }

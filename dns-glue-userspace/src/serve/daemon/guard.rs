@@ -14,7 +14,8 @@ use super::{Config, Daemon, FallbackChoice, keeps_links};
 use crate::kernel::{Deadlines, clock};
 use crate::serve::behind::{BehindStatus, Judgement, ProbedZone, Timing, Watch};
 use crate::serve::changes::ZoneRoll;
-use crate::serve::status::{LastWord, ZoneStatus, unix_seconds};
+use crate::serve::compiled::CompiledZones;
+use crate::serve::status::{LastWord, unix_seconds};
 use crate::zone::inspect::EXPIRES_SOON;
 
 /// How often the daemon leaves word that it is there, at the least.
@@ -100,45 +101,45 @@ impl Guard {
     /// for a while has differed for that long.
     pub(super) fn begin(
         &mut self,
-        rolls: &[ZoneRoll],
+        zones: &CompiledZones,
         deadlines: &Deadlines,
         before: Option<&LastWord>,
     ) {
         if let Some(behind) = &mut self.behind {
             let told = before.and_then(|word| word.status.behind.as_ref());
-            behind.set_zones(rolls.iter().map(probed).collect());
+            behind.set_zones(zones.rolls().map(probed).collect());
             if let (Some(word), Some(told)) = (before, told) {
                 let age = unix_seconds().saturating_sub(word.at);
                 behind.recall(told, Duration::from_secs(age));
             }
-            let unproven = rolls
-                .iter()
+            let unproven = zones
+                .rolls()
                 .filter(|roll| self.require_fallback || was_withheld(roll, told));
             self.unproven = unproven.map(|roll| roll.apex.clone()).collect();
         }
-        self.judge(rolls, deadlines);
+        self.judge(zones, deadlines);
     }
 
     /// From now on these zones answer, or are about to, with these deadlines.
-    pub(super) fn set_zones(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
+    pub(super) fn set_zones(&mut self, zones: &CompiledZones, deadlines: &Deadlines) {
         if let Some(behind) = &mut self.behind {
-            behind.set_zones(rolls.iter().map(probed).collect());
+            behind.set_zones(zones.rolls().map(probed).collect());
         }
         self.warned.clear();
-        self.judge(rolls, deadlines);
+        self.judge(zones, deadlines);
     }
 
     /// Judges anew, and makes the deadlines what follows.
-    fn judge(&mut self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
+    fn judge(&mut self, zones: &CompiledZones, deadlines: &Deadlines) {
         if let Some(behind) = &mut self.behind {
             self.judgement = behind.judge();
         }
-        self.heed(rolls, deadlines);
+        self.heed(zones, deadlines);
     }
 
     /// Makes the deadlines what was judged.
-    fn heed(&self, rolls: &[ZoneRoll], deadlines: &Deadlines) {
-        for (number, roll) in (0..=u8::MAX).zip(rolls) {
+    fn heed(&self, zones: &CompiledZones, deadlines: &Deadlines) {
+        for (number, roll) in (0..=u8::MAX).zip(zones.rolls()) {
             let is_unproven = !self.judgement.complete && self.unproven.contains(&roll.apex);
             let is_withheld = is_unproven || self.judgement.withheld.contains_key(&roll.apex);
             deadlines.set(
@@ -159,9 +160,9 @@ impl Guard {
     /// Warns of signatures that expire, once when they soon will and once when
     /// they have. Those that already had when the zone was read are told with
     /// its other faults.
-    fn warn_of_signatures(&mut self, zones: &[ZoneStatus]) {
+    fn warn_of_signatures(&mut self, zones: &CompiledZones) {
         let now = unix_seconds();
-        for zone in zones {
+        for zone in zones.statuses() {
             let Some(until) = zone.signatures_until else {
                 continue;
             };
@@ -214,7 +215,7 @@ impl Daemon {
         self.guard.judgement = judgement;
         let generation = &self.generation;
         self.guard
-            .heed(&generation.rolls, &generation.loaded.deadlines);
+            .heed(&generation.zones, &generation.loaded.deadlines);
     }
 
     /// Pins links whose pins somebody has removed: without them the answers

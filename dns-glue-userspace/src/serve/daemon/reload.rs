@@ -15,9 +15,11 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use super::generation::{Generation, Made};
 use super::{Config, Daemon, DaemonError};
 use crate::kernel::attach::{self, AttachError, Move};
-use crate::kernel::{LoadError, SharedMaps};
-use crate::serve::changes::{ZoneChanges, ZoneRoll};
-use crate::serve::compiled::{CompileError, compile_zones, files_of, give_back_memory};
+use crate::kernel::{LoadError, SharedMaps, TableMaps};
+use crate::serve::changes::ZoneChanges;
+use crate::serve::compiled::{
+    Answering, CompileError, CompiledZones, ReadZones, files_of, give_back_memory,
+};
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
 use crate::serve::status::{ReloadStatus, unix_seconds};
 use crate::shortage::in_full;
@@ -137,21 +139,53 @@ struct Attempt {
     otherwise: Reloaded,
 }
 
+/// The generation that answers, as far as the next is made of it.
+struct Before {
+    zones: Arc<CompiledZones>,
+    /// The maps from which zones are taken over; without them none is.
+    maps: Option<TableMaps>,
+}
+
+impl Before {
+    /// `force`: everything is read and compiled anew.
+    fn of(generation: &Generation, force: bool) -> Self {
+        let maps = (!force).then(|| TableMaps::of(&generation.loaded));
+        Self {
+            zones: Arc::clone(&generation.zones),
+            maps: maps.and_then(readable),
+        }
+    }
+}
+
+/// What cannot be read is no reason not to reload.
+fn readable<T>(tables: Result<T, LoadError>) -> Option<T> {
+    let warn = |error| log::warn!("all zones are compiled anew: {error}");
+    tables.map_err(warn).ok()
+}
+
 /// Reads the files and compares; makes the next generation, unless nothing has
 /// changed or it is not wanted.
 fn attempt(
     config: &Config,
     shared: &SharedMaps,
-    before: &[ZoneRoll],
+    before: Before,
     force: bool,
     wanted: bool,
 ) -> Result<Attempt, ReloadError> {
-    let compiled = compile_zones(&config.zones, &())?;
-    let changes: Vec<ZoneChanges> = before
-        .iter()
-        .zip(&compiled.rolls)
-        .map(|(before, after)| ZoneChanges::between(before, after))
-        .collect();
+    let Before { zones, maps } = before;
+    let view = maps.and_then(|maps| readable(maps.view()));
+    let answering = view.as_ref().map(|view| Answering {
+        choice: &config.zones,
+        zones: &zones,
+        tables: view.tables(),
+    });
+    let read = ReadZones::read(&config.zones, answering, &())?;
+    if read.all_are_taken_over() {
+        return Ok(Attempt::unchanged(&zones));
+    }
+    let compiled = read.compile(&())?;
+    drop(view);
+    let changes = changes(&zones, &compiled.zones);
     let backwards = changes
         .iter()
         .find(|zone| zone.serial_order() == Ordering::Greater);
@@ -162,8 +196,9 @@ fn attempt(
             answers: zone.serial_before,
         });
     }
-    let is_unchanged = !force && changes.iter().all(ZoneChanges::is_nothing);
-    let warnings = compiled.warnings.clone();
+    // Read all the same: because signatures are about to expire.
+    let is_unchanged = !force && compiled.zones.are_the_same_texts_as(&zones);
+    let warnings = compiled.zones.warnings();
     let made = if wanted && !is_unchanged {
         let made = Made::load(compiled, config, shared);
         Some(Box::new(
@@ -184,6 +219,26 @@ fn attempt(
             Reloaded::DryRun
         },
     })
+}
+
+/// What changes, zone by zone.
+fn changes(before: &CompiledZones, after: &CompiledZones) -> Vec<ZoneChanges> {
+    let zones = before.rolls().zip(after.rolls());
+    zones
+        .map(|(before, after)| ZoneChanges::between(before, after))
+        .collect()
+}
+
+impl Attempt {
+    /// The files hold what these zones were made of.
+    fn unchanged(zones: &CompiledZones) -> Self {
+        Self {
+            changes: changes(zones, zones),
+            warnings: zones.warnings(),
+            made: None,
+            otherwise: Reloaded::Unchanged,
+        }
+    }
 }
 
 impl Daemon {
@@ -209,11 +264,11 @@ impl Daemon {
         let wanted = wishes.iter().any(|wish| !wish.options.dry_run);
         let config = Arc::clone(&self.config);
         let shared = Arc::clone(&self.shared);
-        let before = Arc::clone(&self.generation.rolls);
+        let before = Before::of(&self.generation, force);
         self.reloads.running = Some(Running {
             wishes,
             began: SystemTime::now(),
-            task: spawn_blocking(move || attempt(&config, &shared, &before, force, wanted)),
+            task: spawn_blocking(move || attempt(&config, &shared, before, force, wanted)),
         });
     }
 
@@ -268,18 +323,19 @@ impl Daemon {
                 from: Some(from),
             })
             .collect();
-        self.guard.set_zones(&made.rolls, &made.loaded.deadlines);
+        self.guard.set_zones(&made.zones, &made.loaded.deadlines);
         if let Err(error) = attach::replace(&moves, &made.loaded) {
             let generation = &self.generation;
             self.guard
-                .set_zones(&generation.rolls, &generation.loaded.deadlines);
+                .set_zones(&generation.zones, &generation.loaded.deadlines);
             return Err(error.into());
         }
         if let Some(zones) = made.fallback.take() {
             self.addresses.replace_zones(zones);
         }
+        let largest_body = made.zones.largest_body();
         for interface in &self.served {
-            interface.warn_of_little_room(made.largest_body);
+            interface.warn_of_little_room(largest_body);
         }
         let number = self.generation.status.number + 1;
         // Those that write the records of generations that are gone.
@@ -363,8 +419,12 @@ fn describe(zone: &ZoneChanges) -> String {
         apex,
         serial_before,
         serial,
+        unchanged,
         ..
     } = zone;
+    if *unchanged {
+        return format!("{apex} serial {serial}, unchanged");
+    }
     format!(
         "{apex} serial {serial_before} -> {serial}, {}",
         zone.counts()

@@ -14,9 +14,10 @@ use super::takeover::{HostView, Takeover};
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
 use crate::kernel::{About, Counters, HostMaps, LoadError, PinFolder, SharedMaps, clock};
 use crate::serve::addresses::{ServiceAddresses, log_changes};
+use crate::serve::compiled::CompiledZones;
 use crate::serve::interfaces::{self, FixedOffloads, InterfaceError};
 use crate::serve::network::{Link, Network, Snapshot};
-use crate::serve::status::{LastWord, ZoneStatus};
+use crate::serve::status::LastWord;
 
 /// How long answers go on at the most if a process dies that takes over pinned
 /// links to keep them to itself.
@@ -42,7 +43,7 @@ impl Daemon {
             .transpose()?;
         let before = last_word(about.as_ref());
         warn_of_older_serials(before.as_ref(), &made.zones);
-        guard.begin(&made.rolls, &made.loaded.deadlines, before.as_ref());
+        guard.begin(&made.zones, &made.loaded.deadlines, before.as_ref());
         if !keeps_links(&config) {
             // Links that an earlier daemon has pinned are unpinned below: if
             // this process dies before that, they must not answer on.
@@ -80,8 +81,9 @@ impl Daemon {
             set_deadlines(&made, Deadline::Never);
         }
         served.sort_by_key(|served| order.iter().position(|index| *index == served.index()));
+        let largest_body = made.zones.largest_body();
         for interface in &served {
-            interface.warn_of_little_room(made.largest_body);
+            interface.warn_of_little_room(largest_body);
         }
         let generation = Generation::begin(made, 1, &mut tasks);
         guard.set_addresses(host_maps.addresses());
@@ -115,9 +117,9 @@ fn last_word(about: Option<&About>) -> Option<LastWord> {
 
 /// Warns if a zone is older than what an earlier daemon has answered from: a
 /// restart is how an operator goes back, and also how that goes unseen.
-fn warn_of_older_serials(before: Option<&LastWord>, zones: &[ZoneStatus]) {
+fn warn_of_older_serials(before: Option<&LastWord>, zones: &CompiledZones) {
     let before = before.map_or(&[][..], |word| &word.status.zones);
-    for zone in zones {
+    for zone in zones.statuses() {
         let Some(answered) = before.iter().find(|other| other.apex == zone.apex) else {
             continue;
         };
@@ -134,7 +136,7 @@ fn warn_of_older_serials(before: Option<&LastWord>, zones: &[ZoneStatus]) {
 
 /// Sets the deadline of every zone.
 fn set_deadlines(made: &Made, deadline: Deadline) {
-    for (zone, _) in (0..=u8::MAX).zip(made.rolls.iter()) {
+    for (zone, _) in (0..=u8::MAX).zip(made.zones.rolls()) {
         made.loaded.deadlines.set(zone, deadline);
     }
 }

@@ -45,7 +45,7 @@ impl Daemon {
                 .map(|served| served.status(&self.config.paths))
                 .collect(),
             addresses: self.host_maps.addresses().iter().copied().collect(),
-            zones: self.generation.zones.clone(),
+            zones: self.generation.zones.statuses().cloned().collect(),
             settings: SettingsStatus {
                 pins,
                 ..settings_status(&self.config, self.addresses.are_given())

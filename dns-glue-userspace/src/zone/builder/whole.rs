@@ -124,6 +124,7 @@ fn hand_out(mut gathered: Gathered, apex: &Name<Vec<u8>>) -> Result<Zone, Vec<Bu
         holds_deleg: gathered.holds_deleg,
         record_count: gathered.record_count,
         files: Vec::new(),
+        texts: None,
     };
     if signed && let Err(kind) = find_denial(&mut zone) {
         return Err(vec![BuildError {

@@ -16,8 +16,9 @@ use std::thread;
 use domain::base::Name;
 
 use super::entries::{Reader, State};
-use super::pieces::Pieces;
+use super::pieces::{PIECE, Pieces, Text};
 use crate::zone::builder::ZoneBuilder;
+use crate::zone::texts::Digesting;
 
 /// A piece to read ahead.
 struct Job {
@@ -43,6 +44,22 @@ struct Waiting {
 }
 
 impl Reader {
+    /// Reads the file that was opened last.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read. Errors in it are not among these.
+    pub(super) fn read_open(&mut self, text: Text, state: State) -> io::Result<()> {
+        let is_file = matches!(text, Text::File(_));
+        let mut pieces = Pieces::begin(Digesting::new(text), PIECE)?;
+        self.read_pieces(&mut pieces, state)?;
+        match (&mut self.texts, self.open_files.last()) {
+            (Some(texts), Some(path)) if is_file => texts.add(path, pieces.into_source()),
+            _ => self.texts = None,
+        }
+        Ok(())
+    }
+
     /// Reads all pieces of a file.
     ///
     /// # Errors

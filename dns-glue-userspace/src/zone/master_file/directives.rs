@@ -6,7 +6,7 @@ use domain::base::Name;
 
 use super::entries::{Reader, Refusal, State, syntax};
 use super::head::read_ttl;
-use super::pieces::{PIECE, Pieces, Text};
+use super::pieces::Text;
 use crate::zone::errors::ZoneErrorKind;
 use crate::zone::lexer::{Entry, Token};
 use crate::zone::name_text::read_name;
@@ -82,9 +82,8 @@ impl Reader {
         if self.open_files.iter().any(|open| canonical(open) == real) {
             return Err((position, ZoneErrorKind::IncludeCycle(path)));
         }
-        let pieces = Text::open(&path).and_then(|file| Pieces::begin(file, PIECE));
-        let mut pieces = match pieces {
-            Ok(pieces) => pieces,
+        let included = match Text::open(&path) {
+            Ok(included) => included,
             Err(error) => return Err((position, ZoneErrorKind::UnreadableInclude { path, error })),
         };
         let Some(file) = self.errors.add_file(&path, position) else {
@@ -93,7 +92,7 @@ impl Reader {
         };
         let inner = state.included(file, origin);
         self.open_files.push(path.clone());
-        let read = self.read_pieces(&mut pieces, inner);
+        let read = self.read_open(included, inner);
         self.open_files.pop();
         read.map_err(|error| (position, ZoneErrorKind::UnreadableInclude { path, error }))
     }

@@ -15,6 +15,7 @@ use crate::zone::name_text::read_name;
 use crate::zone::position::Position;
 use crate::zone::rdata_scanner::read_rdata;
 use crate::zone::records::{NameRef, Zone};
+use crate::zone::texts::Texts;
 use crate::zone::ttl_text::read_seconds;
 
 /// A zone while its files are read.
@@ -24,6 +25,8 @@ pub(super) struct Reader {
     /// The files being read: the zone's own and the includes down to the
     /// current one.
     pub(super) open_files: Vec<PathBuf>,
+    /// What the files held that are read; `None` if that is not to be known.
+    pub(super) texts: Option<Texts>,
     /// Whether what stands before the text is known only in part: see
     /// [`Reader::ahead`].
     pub(super) is_ahead: bool,
@@ -152,6 +155,7 @@ impl Reader {
             builder,
             errors: ZoneErrors::new(path),
             open_files: vec![path.to_path_buf()],
+            texts: None,
             is_ahead: false,
             #[cfg(test)]
             is_general: false,
@@ -176,6 +180,7 @@ impl Reader {
         match self.builder.finish() {
             Ok(mut zone) if errors.is_empty() => {
                 zone.files = errors.files().map(Path::to_path_buf).collect();
+                zone.texts = self.texts;
                 return Ok(zone);
             }
             Ok(_) => {}

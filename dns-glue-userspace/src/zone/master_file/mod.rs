@@ -23,6 +23,7 @@ use domain::base::Name;
 use super::errors::{ZoneErrorKind, ZoneErrors};
 use super::position::Position;
 use super::records::Zone;
+use super::texts::Texts;
 use entries::{Reader, State};
 use pieces::{PIECE, Pieces, Text};
 
@@ -33,11 +34,8 @@ use pieces::{PIECE, Pieces, Text};
 /// Everything that is wrong with the file.
 pub fn read_file(apex: &Name<Vec<u8>>, path: &Path) -> Result<Zone, ZoneErrors> {
     let mut reader = Reader::new(apex, path);
-    // A file that is mapped into memory instead could kill the program when
-    // another one cuts it short.
-    let read = Text::open(path)
-        .and_then(|file| Pieces::begin(file, PIECE))
-        .and_then(|mut pieces| reader.read_pieces(&mut pieces, State::of_zone(apex)));
+    reader.texts = Some(Texts::default());
+    let read = Text::open(path).and_then(|text| reader.read_open(text, State::of_zone(apex)));
     if let Err(error) = read {
         reader
             .errors

@@ -152,6 +152,11 @@ impl<R: Read> Pieces<R> {
         self.used.push(piece);
     }
 
+    /// What the pieces were read from.
+    pub(super) fn into_source(self) -> R {
+        self.source
+    }
+
     /// Whether there are no further pieces.
     pub(super) fn is_at_end(&self) -> bool {
         self.read && self.waiting.is_empty()

@@ -1,0 +1,401 @@
+//! Zones that are read and compiled, beside those that are taken over from the
+//! generation that answers.
+
+use std::sync::Arc;
+
+use domain::base::Name;
+
+use super::{
+    Answering, CompileError, Compiled, CompiledZone, CompiledZones, ZoneChoice, unix_seconds,
+};
+use crate::compile::{self, Earlier, Generation, Report, Share, Watch};
+use crate::progress::Progress;
+use crate::serve::changes::ZoneRoll;
+use crate::serve::findings::{Findings, Tally};
+use crate::serve::status::ZoneStatus;
+use crate::zone::cuts::Delegation;
+use crate::zone::faults::{Fault, FaultKind};
+use crate::zone::inspect::{Inspection, Inspector, PartNotes};
+use crate::zone::records::Zone;
+use crate::zone::source::{self, ZoneSource};
+use crate::zone::survey::{Served, Survey};
+
+/// The zones of a choice: read, or to be taken over as they are.
+pub struct ReadZones<'a> {
+    choice: &'a ZoneChoice,
+    answering: Option<Answering<'a>>,
+    /// Those that were read, in their order.
+    zones: Vec<Zone>,
+    /// Of each zone of the choice what is taken over; `None` for those that
+    /// were read.
+    taken: Vec<Option<Arc<CompiledZone>>>,
+}
+
+impl<'a> ReadZones<'a> {
+    /// Reads every zone, to tell of the errors of all of them at once. Those
+    /// that are in `answering` with the same text are not read.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with any of them, or a zone that is given twice.
+    pub fn read(
+        choice: &'a ZoneChoice,
+        answering: Option<Answering<'a>>,
+        progress: &dyn Progress,
+    ) -> Result<Self, CompileError> {
+        progress.begin("reading zones", choice.sources.len() as u64);
+        // Which other zones there are decides what a zone comes to.
+        let answering = answering.filter(|answering| answering.choice == choice);
+        let mut zones = Vec::with_capacity(choice.sources.len());
+        let mut taken = Vec::with_capacity(choice.sources.len());
+        let mut errors = Vec::new();
+        for (number, source) in choice.sources.iter().enumerate() {
+            let mut others = choice.sources[..number].iter();
+            if others.any(|other| other.apex == source.apex) {
+                let name = source.apex.fmt_with_dot().to_string();
+                return Err(CompileError::Twice(name));
+            }
+            let before = answering.map(|answering| &answering.zones.each[number]);
+            let same = before.filter(|zone| zone.is_up_to_date()).cloned();
+            if same.is_none() {
+                match source::load(source) {
+                    Ok(zone) => zones.push(zone),
+                    Err(error) => errors.push(error),
+                }
+            }
+            taken.push(same);
+            progress.advance(1);
+        }
+        if !errors.is_empty() {
+            return Err(CompileError::Zones(errors));
+        }
+        Ok(Self {
+            choice,
+            answering,
+            zones,
+            taken,
+        })
+    }
+
+    /// Whether no zone was read: what answers is what the files hold.
+    pub fn all_are_taken_over(&self) -> bool {
+        self.zones.is_empty()
+    }
+
+    /// Compiles what was read, and takes over the rest.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the zones.
+    pub fn compile(self, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+        match compile_read(&self, progress) {
+            Ok((generation, each, shares)) => Ok(Compiled {
+                generation,
+                zones: CompiledZones {
+                    each,
+                    shares,
+                    records: self.into_records(),
+                },
+            }),
+            Err(CompileError::Compile(compile::Error::NotTakenOver)) => {
+                let choice = self.choice;
+                drop(self);
+                ReadZones::read(choice, None, progress)?.compile(progress)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The zones served, in the order of the choice.
+    fn served(&self) -> impl Iterator<Item = Served<'_>> {
+        let mut read = self.zones.iter();
+        let sources = self.taken.iter().zip(&self.choice.sources);
+        sources.filter_map(move |(taken, source)| match taken {
+            Some(_) => Some(Served::Named(source.apex.for_slice())),
+            None => read.next().map(Served::Read),
+        })
+    }
+
+    /// What is taken over, if anything is.
+    fn earlier(&self) -> Option<Earlier<'_>> {
+        let answering = self.answering?;
+        let mut taken = self.taken.iter().flatten().peekable();
+        taken.peek()?;
+        let shares = self.taken.iter().zip(&answering.zones.shares);
+        Some(Earlier {
+            tables: answering.tables,
+            shares: shares
+                .map(|(taken, share)| taken.is_some().then_some(share))
+                .collect(),
+            holds_deleg: taken.any(|zone| zone.holds_deleg),
+        })
+    }
+
+    /// The records of each zone.
+    fn into_records(self) -> Vec<Option<Arc<Zone>>> {
+        let mut read = self.zones.into_iter();
+        let before = self
+            .answering
+            .map_or(&[][..], |answering| &answering.zones.records);
+        let zones = self.taken.iter().enumerate();
+        zones
+            .map(|(number, taken)| match taken {
+                Some(_) => before.get(number).cloned().flatten(),
+                None => read.next().map(Arc::new),
+            })
+            .collect()
+    }
+}
+
+/// Reads every zone.
+///
+/// # Errors
+///
+/// As [`ReadZones::read`].
+pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
+    ReadZones::read(choice, None, progress).map(|read| read.zones)
+}
+
+/// A generation, its zones, and what each has in it.
+type Made = (Generation, Vec<Arc<CompiledZone>>, Vec<Share>);
+
+/// Compiles the zones that were read, beside those that are taken over.
+fn compile_read(read: &ReadZones<'_>, progress: &dyn Progress) -> Result<Made, CompileError> {
+    let zones = &read.zones[..];
+    progress.begin("finding zone cuts", 0);
+    let survey = Survey::of_served(read.served(), &read.choice.also_served);
+    let time = unix_seconds();
+    // As RRSIG tells it: modulo 2^32.
+    let inspector = Inspector::new(&survey, time as u32);
+    let mut inspection = Inspection::new(inspector);
+    let mut tallies: Vec<Tally<'_>> = zones.iter().map(|_| Tally::default()).collect();
+    let earlier = read.earlier();
+    let watcher = Watcher(inspector);
+    let taken = earlier.as_ref();
+    let compiled = compile::compile_from(zones, &survey, taken, progress, &watcher, |notes| {
+        tallies[notes.inspected.zone()].append(notes.tally);
+        inspection.add(notes.inspected);
+    })?;
+    let mut faults = compiled.faults;
+    if read.choice.strict {
+        refuse_faults(&faults)?;
+    }
+    let left = (0..zones.len()).map(|zone| inspection.signatures_left(zone));
+    let left: Vec<Option<u32>> = left.collect();
+    progress.begin("looking for faults", 0);
+    inspection.finish(&mut faults);
+    let faults = by_zone(zones, faults);
+    let of_zones = zones.iter().zip(tallies).zip(faults).zip(left);
+    let mut facts = of_zones.map(|(((zone, tally), faults), left)| ZoneFacts {
+        zone,
+        tally,
+        faults,
+        signatures_until: left.map(|seconds| time + u64::from(seconds)),
+    });
+    let sources = read.taken.iter().zip(&read.choice.sources);
+    let each = sources.filter_map(|(taken, source)| match taken {
+        Some(taken) => Some(Arc::clone(taken)),
+        None => facts.next().map(|facts| Arc::new(facts.compiled(source))),
+    });
+    Ok((compiled.generation, each.collect(), compiled.shares))
+}
+
+/// Looks at each delegation that is compiled.
+struct Watcher<'s, 'z>(Inspector<'s, 'z>);
+
+/// What is noted of the delegations of a part.
+struct Notes<'z> {
+    tally: Tally<'z>,
+    inspected: PartNotes<'z>,
+}
+
+impl<'z> Watch<'z> for Watcher<'_, 'z> {
+    type Notes = Notes<'z>;
+
+    fn begin(&self, part: usize) -> Notes<'z> {
+        let Self(inspector) = self;
+        Notes {
+            tally: Tally::default(),
+            inspected: inspector.begin(part),
+        }
+    }
+
+    fn note(&self, notes: &mut Notes<'z>, delegation: &Delegation<'z>, report: &Report<'z>) {
+        let Self(inspector) = self;
+        notes.tally.add(delegation, report);
+        inspector.look_at(&mut notes.inspected, delegation);
+    }
+}
+
+fn refuse_faults(faults: &[Fault<'_>]) -> Result<(), CompileError> {
+    let fatal = faults.iter().filter(|fault| fault.fatal_if_strict());
+    let faults: Vec<String> = fatal.map(ToString::to_string).collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(CompileError::Faults(faults))
+    }
+}
+
+/// The faults of each zone.
+fn by_zone<'z>(zones: &[Zone], faults: Vec<Fault<'z>>) -> Vec<Vec<Fault<'z>>> {
+    let mut of_zones = vec![Vec::new(); zones.len()];
+    for fault in faults {
+        if let Some(number) = zones.element_offset(fault.zone) {
+            of_zones[number].push(fault);
+        }
+    }
+    of_zones
+}
+
+/// What has become of a zone that was read.
+struct ZoneFacts<'z> {
+    zone: &'z Zone,
+    tally: Tally<'z>,
+    faults: Vec<Fault<'z>>,
+    /// When the first signature expires, in seconds of Unix time.
+    signatures_until: Option<u64>,
+}
+
+impl ZoneFacts<'_> {
+    /// What is kept of it.
+    fn compiled(self, source: &ZoneSource) -> CompiledZone {
+        let Self { zone, .. } = self;
+        CompiledZone {
+            status: self.status(source),
+            findings: Findings::new(&self.faults, &self.tally),
+            roll: ZoneRoll {
+                apex: Name::from_octets(zone.apex().as_slice().to_vec()).expect("it is a name"),
+                serial: zone.serial(),
+                delegations: self.tally.roll,
+            },
+            files: zone.files().to_vec(),
+            texts: zone.texts().cloned(),
+            holds_deleg: zone.holds_deleg(),
+        }
+    }
+
+    fn status(&self, source: &ZoneSource) -> ZoneStatus {
+        let refused = self
+            .faults
+            .iter()
+            .filter(|fault| fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_)));
+        ZoneStatus {
+            apex: self.zone.apex().fmt_with_dot().to_string(),
+            serial: self.zone.serial(),
+            denial: self.zone.denial().name().to_owned(),
+            delegations: self.tally.delegations,
+            proofs: self.tally.proofs.clone(),
+            refused: refused.count() as u64,
+            too_deep: self.tally.too_deep.total as u64,
+            signatures_until: self.signatures_until,
+            // Whoever asks for the status may stand in another folder.
+            file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::master_file::read_text;
+    use std::path::{Path, PathBuf};
+
+    /// The warnings and the summary of a zone `test.`.
+    fn compiled(records: &str) -> (Vec<String>, ZoneStatus) {
+        let apex = Name::vec_from_str("test.").expect("a valid name");
+        let text = format!("$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n{records}");
+        let zone = match read_text(&apex, Path::new("test.zone"), text.as_bytes()) {
+            Ok(zone) => zone,
+            Err(errors) => panic!("{errors}"),
+        };
+        let choice = ZoneChoice {
+            sources: vec![ZoneSource {
+                apex,
+                path: PathBuf::from("test.zone"),
+            }],
+            also_served: Vec::new(),
+            strict: false,
+        };
+        let read = ReadZones {
+            choice: &choice,
+            answering: None,
+            zones: vec![zone],
+            taken: vec![None],
+        };
+        match read.compile(&()) {
+            Ok(made) => (made.zones.warnings(), made.zones.each[0].status.clone()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn delegated(owner: &str) -> String {
+        format!("{owner} NS ns.void.\n{owner} NS ns2.void.\n")
+    }
+
+    #[test]
+    fn a_sound_zone_has_no_warnings() {
+        let (warnings, status) = compiled(&delegated("a"));
+        assert_eq!(warnings, [""; 0]);
+        let counts = (status.delegations, status.refused, status.too_deep);
+        assert_eq!(counts, (1, 0, 0));
+    }
+
+    #[test]
+    fn one_line_for_each_kind() {
+        let wildcards: String = (1..=7).map(|n| delegated(&format!("*.w{n}"))).collect();
+        let (warnings, status) = compiled(&(wildcards + "a NS ns.void.\n"));
+        assert_eq!(
+            warnings,
+            [
+                "wildcard-ns: 7 (*.w1.test. *.w2.test. *.w3.test. *.w4.test. *.w5.test. and 2 \
+                 more), first *.w1.test.: NS at a wildcard has no meaning; it passes",
+                "one-name-server: a.test.: only one name server",
+            ]
+        );
+        assert_eq!((status.delegations, status.refused), (1, 7));
+    }
+
+    #[test]
+    fn expired_signatures_are_told() {
+        let past = "20200101000000";
+        let sign = |owner: &str, covered: &str, expires: &str| {
+            format!("{owner} RRSIG {covered} 13 2 60 {expires} {past} 1 test. AAAA\n")
+        };
+        let records = [
+            String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC a NS SOA RRSIG NSEC DNSKEY\n"),
+            sign("@", "SOA", past),
+            delegated("a") + "a DS 1 13 2 00112233\n" + &sign("a", "DS", "20200102000000"),
+        ];
+        let (warnings, _) = compiled(&records.concat());
+        assert_eq!(
+            warnings,
+            [
+                "invalid-signatures: a.test.: signatures expired or not yet valid, here first, in \
+              1 RRsets"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_of_the_index_and_of_replies_is_told() {
+        // More numbers of labels than the program looks for.
+        let depths = dns_glue_common::limits::MAX_DEPTHS + 1;
+        let deep: String = (1..=depths)
+            .map(|labels| delegated(&vec![format!("d{labels}"); labels].join(".")))
+            .collect();
+        let long = "x".repeat(60);
+        let many: String = (0..40)
+            .map(|n| format!("m NS {n}.{n}{long}.void.\n"))
+            .collect();
+        let (warnings, status) = compiled(&(deep + &many));
+        // The apex is one of those that are looked for.
+        assert_eq!(status.too_deep, 2, "{status:?}");
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].starts_with("2 delegations (d"), "{warnings:?}");
+        assert_eq!(
+            warnings[1],
+            "1 delegations (m.test.): too many NS records; replies have TC=1"
+        );
+    }
+}
