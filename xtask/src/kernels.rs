@@ -4,6 +4,7 @@
 mod boot;
 mod debian_kernel;
 mod initramfs;
+mod modules;
 
 use std::{fs, path::PathBuf};
 
@@ -91,7 +92,7 @@ fn build_probe() -> Result<PathBuf> {
 }
 
 /// The columns of the table.
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "kernel",
     "loaded",
     "instructions",
@@ -99,6 +100,7 @@ const HEAD: [&str; 7] = [
     "golden packets",
     "veth native",
     "veth generic",
+    "VLANs",
 ];
 
 fn table(verdicts: &[Verdict]) -> String {
@@ -119,7 +121,7 @@ fn table(verdicts: &[Verdict]) -> String {
     table
 }
 
-fn cells(verdict: &Verdict) -> [String; 7] {
+fn cells(verdict: &Verdict) -> [String; 8] {
     let number = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
     [
         verdict.release.clone(),
@@ -129,5 +131,6 @@ fn cells(verdict: &Verdict) -> [String; 7] {
         verdict.golden.to_string(),
         verdict.veth_native.to_string(),
         verdict.veth_generic.to_string(),
+        verdict.vlan.to_string(),
     ]
 }

@@ -183,36 +183,33 @@ impl Snapshot {
     }
 
     /// What `--address` is when it is not given: the addresses of the
-    /// interfaces of these numbers, of the VLAN interfaces on top of them, and
-    /// of `lo`.
+    /// interfaces of these numbers, of the VLAN interfaces on top of them whose
+    /// frames the program reads, and of `lo`.
     ///
     /// Not loopback addresses; and not link-local ones, from which no
     /// resolver beyond the link can be served, and which the fallback could
     /// only bind an interface at a time. `--address` can name them.
     pub fn default_service_addresses(&self, interfaces: &[u32]) -> BTreeSet<IpAddr> {
+        let loopback = self
+            .links
+            .iter()
+            .filter(|link| link.kind == LinkKind::Loopback)
+            .map(|link| link.index);
+        let vlans = interfaces
+            .iter()
+            .flat_map(|index| self.vlan_tags_above(*index).into_keys());
+        let served: BTreeSet<u32> = interfaces
+            .iter()
+            .copied()
+            .chain(loopback)
+            .chain(vlans)
+            .collect();
         self.addresses
             .iter()
-            .filter(|(index, _)| self.is_served(*index, interfaces))
+            .filter(|(index, _)| served.contains(index))
             .map(|(_, address)| *address)
             .filter(|address| !address.is_loopback() && !is_link_local(address))
             .collect()
-    }
-
-    fn is_served(&self, index: u32, interfaces: &[u32]) -> bool {
-        if interfaces.contains(&index) {
-            return true;
-        }
-        self.link_by_index(index)
-            .is_some_and(|link| match link.kind {
-                LinkKind::Loopback => true,
-                // Its frames come in through the interface below, tagged.
-                LinkKind::Vlan => link.lower.is_some_and(|lower| interfaces.contains(&lower)),
-                LinkKind::Veth
-                | LinkKind::Bond
-                | LinkKind::Bridge
-                | LinkKind::Team
-                | LinkKind::Other => false,
-            })
     }
 
     /// Whether any interface has the address.
@@ -470,6 +467,16 @@ mod tests {
         }
     }
 
+    fn vlan(index: u32, lower: u32) -> Link {
+        Link {
+            tag: Some(Tag {
+                ether_type: 0x8100,
+                number: 7,
+            }),
+            ..link(index, LinkKind::Vlan, Some(lower))
+        }
+    }
+
     fn snapshot() -> Snapshot {
         let addresses = [
             (1, "127.0.0.1"),
@@ -481,13 +488,18 @@ mod tests {
             (2, "169.254.1.1"),
             (3, "203.0.113.1"),
             (4, "198.51.100.65"),
+            (5, "198.51.100.129"),
+            (6, "198.51.100.193"),
         ];
         Snapshot {
             links: vec![
                 link(1, LinkKind::Loopback, None),
                 link(2, LinkKind::Other, None),
                 link(3, LinkKind::Other, None),
-                link(4, LinkKind::Vlan, Some(2)),
+                vlan(4, 2),
+                vlan(5, 4),
+                // Its frames have a tag more than the program reads.
+                vlan(6, 5),
             ],
             addresses: addresses
                 .map(|(index, address)| (index, address.parse().expect("an address")))
@@ -498,7 +510,13 @@ mod tests {
     #[test]
     fn default_addresses_are_of_the_interfaces_their_vlans_and_lo() {
         let addresses = snapshot().default_service_addresses(&[2]);
-        let expected = ["192.0.2.53", "198.51.100.1", "198.51.100.65", "2001:db8::1"];
+        let expected = [
+            "192.0.2.53",
+            "198.51.100.1",
+            "198.51.100.65",
+            "198.51.100.129",
+            "2001:db8::1",
+        ];
         let expected = expected.map(|address| address.parse().expect("an address"));
         assert_eq!(addresses, expected.into());
         let addresses = snapshot().default_service_addresses(&[3]);

@@ -194,6 +194,12 @@ fn a_reload_tells_what_changes_and_does_nothing_for_nothing() {
         reply["zones"][1]["removed"],
         serde_json::json!({ "total": 1, "listed": [] })
     );
+    // Another text under the same serial: a zone that was signed again, say.
+    host.file("test.zone", &(marked_zone(3) + "new TXT again\n"));
+    let reply = reload(&daemon, "");
+    assert_eq!(reply["outcome"], "done");
+    assert_eq!(reply["zones"][1]["unchanged"], false);
+    assert_eq!(reload(&daemon, "")["outcome"], "unchanged");
 }
 
 /// Of two zones one changes, again and again: the other is taken over from

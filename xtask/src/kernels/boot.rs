@@ -37,6 +37,9 @@ pub struct Verdict {
     pub veth_native: Score,
     /// The same in generic mode.
     pub veth_generic: Score,
+    /// Cases of VLANs: what the daemon learns of them, and tagged queries that
+    /// crossed the pair.
+    pub vlan: Score,
     /// Whether the probe came to its end.
     is_whole: bool,
 }
@@ -75,7 +78,7 @@ impl fmt::Display for Score {
 impl Verdict {
     /// Whether everything that was to be tried succeeded.
     pub fn is_good(&self, load_only: bool) -> bool {
-        let scores = [self.golden, self.veth_native, self.veth_generic];
+        let scores = [self.golden, self.veth_native, self.veth_generic, self.vlan];
         self.is_whole && self.loaded && (load_only || scores.into_iter().all(Score::is_good))
     }
 }
@@ -86,9 +89,9 @@ impl Verdict {
 /// # Errors
 /// When qemu does not run or the machine neither ends nor speaks in time.
 pub fn verdict(kernel: &Kernel, probe: &[u8], load_only: bool) -> Result<Verdict> {
-    let module = fs::read(kernel.module()).context("read the driver of veth")?;
+    let archive = initramfs::archive(probe, &kernel.modules()?);
     let initramfs = kernel.folder.join("initramfs.cpio");
-    fs::write(&initramfs, initramfs::archive(probe, &module)).context("write the initramfs")?;
+    fs::write(&initramfs, archive).context("write the initramfs")?;
     let console = kernel.folder.join("console.log");
     let console_file =
         File::create(&console).with_context(|| format!("write {}", console.display()))?;
@@ -175,6 +178,7 @@ fn parse(console: &str) -> Verdict {
             ("veth-generic", score) => {
                 verdict.veth_generic = Score::parse(score).unwrap_or_default();
             }
+            ("vlan", score) => verdict.vlan = Score::parse(score).unwrap_or_default(),
             ("end", _) => verdict.is_whole = true,
             _ => {}
         }
@@ -190,7 +194,7 @@ mod tests {
         [    2.0] noise kernel-probe: loaded yes\r\nkernel-probe: instructions 1234\r\n\
         kernel-probe: jited 4321\r\nkernel-probe: golden 7/7\r\n\
         kernel-probe: veth-native 3/3\r\nkernel-probe: veth-generic 3/3\r\n\
-        kernel-probe: end of the probe\r\n";
+        kernel-probe: vlan 5/5\r\nkernel-probe: end of the probe\r\n";
 
     #[test]
     fn a_good_verdict_is_read_among_noise() {
@@ -212,6 +216,7 @@ mod tests {
             ("golden 7/7", "golden seven"),
             ("native 3/3", "native 2/3"),
             ("generic 3/3", "generic 0/3"),
+            ("vlan 5/5", "vlan 4/5"),
             // It died after it had tried everything.
             ("kernel-probe: end", "panic"),
         ] {

@@ -1,5 +1,5 @@
 //! Debian's kernels, downloaded and unpacked but not installed: of each the
-//! image, and the driver of veth, which is a module.
+//! image, and the modules that the probe loads.
 
 use std::{
     fs,
@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use super::modules::{self, Module};
 use crate::{
     command::{output, say},
     debian::Suite,
@@ -38,7 +39,7 @@ const FLAVOUR: &str = "-cloud-amd64";
 const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
 
 const IMAGE: &str = "vmlinuz";
-const MODULE: &str = "veth.ko";
+const MODULES: &str = "modules";
 
 /// The files of a kernel.
 pub struct Kernel {
@@ -52,13 +53,19 @@ impl Kernel {
         self.folder.join(IMAGE)
     }
 
-    /// The driver of veth.
-    pub fn module(&self) -> PathBuf {
-        self.folder.join(MODULE)
+    /// What the probe loads, in this order.
+    ///
+    /// # Errors
+    /// When a module cannot be read.
+    pub fn modules(&self) -> Result<Vec<Module>> {
+        modules::in_order(|name| {
+            let file = self.folder.join(MODULES).join(format!("{name}.ko"));
+            fs::read(&file).with_context(|| format!("read {}", file.display()))
+        })
     }
 
     fn is_kept(&self) -> bool {
-        self.image().is_file() && self.module().is_file()
+        self.image().is_file() && self.modules().is_ok()
     }
 }
 
@@ -115,8 +122,8 @@ fn newest_of_all() -> Result<Kernel> {
     fetch(suite, names, version)
 }
 
-/// Keeps the image and one module alone: the others are a hundred times their
-/// size.
+/// Keeps the image and a few modules alone: the others are a hundred times
+/// their size.
 fn fetch(suite: &Suite, names: &[String], version: &str) -> Result<Kernel> {
     let kernel = Kernel {
         folder: folder(version),
@@ -131,14 +138,28 @@ fn fetch(suite: &Suite, names: &[String], version: &str) -> Result<Kernel> {
             package.remove()?;
         }
     }
+    keep_modules(&kernel, &whole)?;
     let image = find(&whole, IMAGE)?.with_context(|| format!("{version} has no image"))?;
-    let module = find(&whole, MODULE)?.with_context(|| format!("{version} has no veth"))?;
-    let module = uncompressed(module)?;
-    fs::rename(module, kernel.module()).context("keep the driver of veth")?;
     fs::rename(image, kernel.image()).context("keep the image")?;
     fs::remove_dir_all(&whole).context("remove the rest of the packages")?;
     say(&format!("kept Linux {version}"));
     Ok(kernel)
+}
+
+/// Keeps what the probe loads of the modules below `whole`.
+fn keep_modules(kernel: &Kernel, whole: &Path) -> Result<()> {
+    let modules = modules::in_order(|name| {
+        let file = find(whole, &format!("{name}.ko"))?.context("the kernel has none")?;
+        let file = uncompressed(file)?;
+        fs::read(&file).with_context(|| format!("read {}", file.display()))
+    })?;
+    let folder = kernel.folder.join(MODULES);
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    for Module { name, octets } in modules {
+        let file = folder.join(format!("{name}.ko"));
+        fs::write(&file, octets).with_context(|| format!("write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Unpacks a module where it lies if it is compressed, which not every kernel

@@ -1,5 +1,7 @@
 //! The machine's only file system: a cpio archive of the "newc" form with one
-//! program and one module in it (the kernel's Documentation/driver-api/early-userspace).
+//! program and its modules in it (the kernel's Documentation/driver-api/early-userspace).
+
+use super::modules::Module;
 
 /// File types and permissions as in st_mode(7).
 const DIRECTORY: u32 = 0o040_755;
@@ -8,16 +10,20 @@ const FILE: u32 = 0o100_644;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
 /// The archive with `init` as the first process, an empty folder for each file
-/// system that it mounts, the console for its output, and the driver of veth.
-pub fn archive(init: &[u8], veth: &[u8]) -> Vec<u8> {
+/// system that it mounts, the console for its output, and modules, whose names
+/// there tell their order.
+pub fn archive(init: &[u8], modules: &[Module]) -> Vec<u8> {
     let mut archive = Archive::default();
-    for folder in ["dev", "proc", "sys"] {
+    for folder in ["dev", "modules", "proc", "sys"] {
         archive.push(folder, DIRECTORY, (0, 0), &[]);
     }
     // Without it the kernel starts init with no output at all.
     archive.push("dev/console", CHARACTER_DEVICE, (5, 1), &[]);
     archive.push("init", PROGRAM, (0, 0), init);
-    archive.push("veth.ko", FILE, (0, 0), veth);
+    for (number, Module { name, octets }) in modules.iter().enumerate() {
+        let file = format!("modules/{number:02}-{name}.ko");
+        archive.push(&file, FILE, (0, 0), octets);
+    }
     archive.finish()
 }
 
@@ -74,23 +80,30 @@ impl Archive {
 mod tests {
     use super::*;
 
+    fn modules() -> [Module; 2] {
+        [("llc", "123"), ("8021q", "1")].map(|(name, octets)| Module {
+            name: name.to_owned(),
+            octets: octets.into(),
+        })
+    }
+
     #[test]
     fn each_entry_begins_on_a_multiple_of_four() {
-        let archive = archive(b"12345", b"123");
+        let archive = archive(b"12345", &modules());
         let starts: Vec<_> = archive
             .windows(6)
             .enumerate()
             .filter(|(_, w)| *w == b"070701")
             .map(|(at, _)| at)
             .collect();
-        assert_eq!(starts.len(), 7);
+        assert_eq!(starts.len(), 9);
         assert!(starts.iter().all(|at| at % 4 == 0));
         assert_eq!(archive.len() % 4, 0);
     }
 
     #[test]
     fn the_program_is_in_it_whole() {
-        let archive = archive(b"12345", b"123");
+        let archive = archive(b"12345", &modules());
         let at = archive
             .windows(5)
             .position(|w| w == b"init\0")
@@ -99,5 +112,14 @@ mod tests {
         // content: 110 + 5 octets, padded by 1.
         assert_eq!(&archive[at - 110 + 6 + 48..at - 110 + 6 + 56], b"00000005");
         assert_eq!(&archive[at + 6..at + 11], b"12345");
+    }
+
+    #[test]
+    fn modules_are_in_it_by_number() {
+        let archive = archive(b"12345", &modules());
+        for name in ["modules/00-llc.ko\0", "modules/01-8021q.ko\0"] {
+            let is_there = archive.windows(name.len()).any(|w| w == name.as_bytes());
+            assert!(is_there, "{name}");
+        }
     }
 }

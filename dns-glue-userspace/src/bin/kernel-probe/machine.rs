@@ -5,7 +5,8 @@ use std::ffi::CStr;
 use std::fmt::Display;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::{io, process};
+use std::path::Path;
+use std::{fs, io, process};
 
 use anyhow::{Context as _, Result};
 
@@ -17,6 +18,9 @@ const FILE_SYSTEMS: [(&CStr, &CStr); 4] = [
     (c"sysfs", c"/sys"),
     (c"bpf", c"/sys/fs/bpf"),
 ];
+
+/// Where xtask puts modules.
+const MODULES: &str = "/modules";
 
 /// Says a thing that xtask reads.
 pub fn tell(what: &str, value: impl Display) {
@@ -49,13 +53,27 @@ pub fn mount_file_systems() -> Result<()> {
     Ok(())
 }
 
-/// Loads a module of the kernel from its file.
+/// Loads the modules of the kernel that xtask has put into the machine, in the
+/// order of their names.
 ///
 /// # Errors
 ///
-/// The file is not there, or the kernel refuses it.
-pub fn insert_module(path: &str) -> Result<()> {
-    let file = File::open(path).with_context(|| format!("open {path}"))?;
+/// There are none, or the kernel refuses one.
+pub fn insert_modules() -> Result<()> {
+    let entries = fs::read_dir(MODULES).and_then(|entries| {
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        paths.collect::<io::Result<Vec<_>>>()
+    });
+    let mut paths = entries.with_context(|| format!("list {MODULES}"))?;
+    paths.sort();
+    for path in paths {
+        insert_module(&path).with_context(|| format!("load {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn insert_module(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
     let (parameters, flags): (&CStr, libc::c_int) = (c"", 0);
     // SAFETY: finit_module(2) reads from a descriptor that is open, and a
     // string that ends in a zero.
@@ -68,7 +86,7 @@ pub fn insert_module(path: &str) -> Result<()> {
         )
     };
     if result != 0 {
-        return Err(io::Error::last_os_error()).with_context(|| format!("load {path}"));
+        return Err(io::Error::last_os_error());
     }
     Ok(())
 }

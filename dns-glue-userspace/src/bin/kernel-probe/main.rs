@@ -5,18 +5,22 @@
 //! ```text
 //! golden: every setup through the verifier, every case of tests/program.rs by BPF_PROG_TEST_RUN
 //! wire:   attached to a veth pair, native and generic; queries of the table cross it
+//! vlan:   the same with VLANs on the pair, which the program knows of as the daemon tells it
 //! ```
 //!
 //! In this order, and with programs that are attached nowhere for the first:
 //! before Linux 6.3 a test run can meet a packet on the way.
 //!
-//! It is linked statically, and nothing is beside it in the machine but the
-//! veth module. Its lines on the console begin with `kernel-probe: `, which is
+//! It is linked statically, and nothing is beside it in the machine but modules
+//! of the kernel. Its lines on the console begin with `kernel-probe: `, which is
 //! what xtask looks for.
 
 mod golden;
 mod machine;
+mod packet_socket;
+mod pair;
 mod score;
+mod vlan;
 mod wire;
 
 #[path = "../../../tests/program/cases.rs"]
@@ -30,6 +34,7 @@ use std::{env, fs, process};
 
 use anyhow::{Context as _, Result};
 use machine::tell;
+use pair::Pair;
 
 fn main() {
     // On a developer's machine it would switch that off.
@@ -53,6 +58,9 @@ fn probe(load_only: bool) -> Result<()> {
         golden::load()
     } else {
         golden::run()?;
-        wire::run()
+        machine::insert_modules()?;
+        let mut pair = Pair::lay()?;
+        wire::run(&mut pair)?;
+        vlan::run(&mut pair)
     }
 }
