@@ -102,7 +102,10 @@ impl Pieces {
             self.of_zones.resize(zone + 1, 0..0);
         }
         let of_zone = &mut self.of_zones[zone];
-        assert!(of_zone.is_empty(), "the pieces of a zone come one behind the other");
+        assert!(
+            of_zone.start == of_zone.end,
+            "the pieces of a zone come one behind the other"
+        );
         *of_zone = slabs;
     }
 
