@@ -82,8 +82,8 @@ pub struct Course {
     pub interval: u64,
     /// Slabs that hold messages.
     pub slabs: u32,
-    /// Zero.
-    pub padding: u32,
+    /// One query in two to the power of this is timed. Valid values: `0..64`.
+    pub timed_shift: u32,
 }
 const _: () = assert!(size_of::<Course>() == 160);
 
@@ -109,8 +109,6 @@ pub struct Progress {
 }
 const _: () = assert!(size_of::<Progress>() == 48);
 
-/// One in so many queries is timed.
-pub const TIMED_ONE_IN: u64 = 256;
 /// The source port of timed queries, and of no other.
 pub const TIMED_PORT: u16 = 1024;
 

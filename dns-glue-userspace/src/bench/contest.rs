@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
+use super::empty::EmptyProgram;
 use super::load::programs::Client;
 use super::load::queries::PreparedQueries;
 use super::measure::{self, Plan};
 use super::results::Measurement;
-use super::round::{Asker, Senders};
+use super::round::Asker;
 use super::site::{Serving, Site};
 use crate::testbed::network::Namespace;
 
@@ -16,28 +17,24 @@ pub struct Contest {
     // Dropped first: their wires begin in the namespace.
     sites: Vec<Site>,
     client: Namespace,
-    /// Who sends.
-    senders: Senders,
+    /// The processor that sends.
+    sender: usize,
 }
 
 impl Contest {
-    /// Starts all of them.
+    /// Starts all of them; the processor of that number will send to them.
     ///
     /// # Errors
     ///
     /// One does not start.
-    pub fn start(
-        contenders: &[Contender],
-        serving: &Serving<'_>,
-        senders: Senders,
-    ) -> Result<Self> {
+    pub fn start(contenders: &[Contender], serving: &Serving<'_>, sender: usize) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
         let start = |contender: &Contender| Site::start(*contender, serving, &client);
         let sites = contenders.iter().map(start).collect::<Result<_>>()?;
         Ok(Self {
             sites,
             client,
-            senders,
+            sender,
         })
     }
 
@@ -72,7 +69,8 @@ impl Contest {
         Ok(Asker {
             client,
             namespace: &self.client,
-            senders: self.senders,
+            sender: self.sender,
+            empty: EmptyProgram::load()?,
         })
     }
 

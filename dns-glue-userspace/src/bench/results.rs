@@ -18,6 +18,8 @@ pub mod contender {
     pub const DNS_GLUE: &str = "dns-glue";
     /// dns-glue with knotd behind it.
     pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue+knot";
+    /// A program that only passes, with knotd behind it.
+    pub const PASSING_BEFORE_KNOT: &str = "pass+knot";
     /// knotd over sockets.
     pub const KNOT: &str = "knot";
     /// knotd with its own XDP sockets.
@@ -62,6 +64,59 @@ pub struct Latency {
     pub p99_us: f64,
 }
 
+/// How much a contender was asked while its time was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// As fast as the client can: those in the kernel, which do best when there
+    /// is always another packet.
+    AsFastAsCanBe,
+    /// 0.95 of the highest rate without loss: those with a server.
+    NearLossless,
+}
+
+/// What becomes of replies when as much is asked as can be; medians of rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flood {
+    /// Queries a second.
+    pub queries_per_second: f64,
+    /// Replies a second.
+    pub replies_per_second: f64,
+}
+
+/// Queries of all rounds that count, and what became of those without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Queries made.
+    pub queries: u64,
+    /// Found no place on the way to the contender. Where as much is asked as can
+    /// be, this is what was too much.
+    pub before: u64,
+    /// Sent back by the contender's program, and found no place on that way.
+    pub behind: u64,
+    /// Arrived, and got no reply.
+    pub unanswered: u64,
+}
+
+impl Losses {
+    /// The share of the queries that did not come back.
+    pub fn share(&self) -> f64 {
+        let lost = self.before + self.behind + self.unanswered;
+        lost as f64 / self.queries as f64
+    }
+}
+
+/// Rounds that do not count, because too much got lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// How many.
+    pub rounds: u64,
+    /// The share of the queries that got lost, in the worst of them.
+    pub worst_loss: f64,
+    /// How often the rate was lowered by a tenth, and all rounds asked again.
+    pub slower: u64,
+}
+
 /// One contender under one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -69,31 +124,76 @@ pub struct Measurement {
     pub contender: String,
     /// What is asked: the name of a workload.
     pub workload: String,
-    /// Replies per second, as observed: at the highest rate at which the
-    /// contender loses nothing, or, in the kernel, as fast as it can.
+    /// How much it was asked for the numbers that follow.
+    pub asked: Asked,
+    /// Replies per second, as observed at that rate. The replies are counted on
+    /// the contender's core.
     pub replies_per_second: Spread,
+    /// The part of the time in which that core worked for the contender or
+    /// counted its replies: 1 if it is saturated.
+    pub core_utilisation: Spread,
+    /// The part of the time that the host of a virtual machine took from it.
+    pub core_stolen: f64,
     /// The highest rate of queries, per second, at which less than one in a
     /// thousand is lost.
     pub lossless_rate: Option<f64>,
-    /// Time of a core for each reply, everything counted that is not the
-    /// generator: driver, program, stack and server; nanoseconds.
-    pub core_ns_per_reply: Spread,
-    /// Time of the XDP program alone for each frame, as the kernel counts it;
+    /// Whether that is what the client can send at most, so that the contender
+    /// may bear more.
+    pub lossless_is_least: bool,
+    /// Time of a core for each reply, everything counted but the making of
+    /// queries and the counting of replies: driver, program, stack and server;
     /// nanoseconds.
+    pub core_ns_per_reply: Spread,
+    /// Time of the XDP program alone for each frame, as the kernel counts it,
+    /// without what it counts for a program that does nothing; nanoseconds.
     pub program_ns: Option<Spread>,
+    /// What it counts for that; nanoseconds.
+    pub empty_program_ns: Option<f64>,
     /// Replies by RCODE (`NOERROR`, `NXDOMAIN`).
     pub rcodes: BTreeMap<String, u64>,
     /// Replies with TC=1.
     pub truncated: u64,
     /// Mean octets of the frame of a reply.
     pub reply_octets_mean: f64,
-    /// How long replies take at a rate that the contender can answer.
+    /// How long replies take at 5000 queries a second and without moderation,
+    /// whoever is asked.
     pub latency: Option<Latency>,
-    /// Replies per second when far more is asked than can be answered.
-    pub flooded_replies_per_second: Option<f64>,
+    /// What becomes of it in a flood.
+    pub flood: Option<Flood>,
+    /// What got lost in the rounds that count.
+    pub losses: Losses,
+    /// What was measured in vain.
+    pub repeated: Repeated,
     /// Queries that arrived and were not answered, as a share of those that
     /// arrived, in the worst round.
     pub unanswered: f64,
+}
+
+/// A core that is used to this part is saturated.
+const SATURATED: f64 = 0.95;
+/// More than this part of the highest rate without loss is more than a contender
+/// can carry.
+const FLOODED: f64 = 1.1;
+
+impl Measurement {
+    /// Whether its core had no time to spare.
+    pub fn is_saturated(&self) -> bool {
+        self.core_utilisation.median >= SATURATED
+    }
+
+    /// Replies a second if a core did nothing else: what its time comes to.
+    pub fn replies_per_core_second(&self) -> f64 {
+        1e9 / self.core_ns_per_reply.median
+    }
+
+    /// Replies a second in a flood as a part of the highest rate without loss;
+    /// `None` if more than that could not be asked, or not be found.
+    pub fn withstands(&self) -> Option<f64> {
+        let (flood, lossless) = (self.flood?, self.lossless_rate?);
+        let is_flood = flood.queries_per_second >= lossless * FLOODED;
+        let is_known = is_flood && !self.lossless_is_least;
+        is_known.then(|| flood.replies_per_second / lossless)
+    }
 }
 
 /// What it takes to serve a zone: one program, one zone.
@@ -142,12 +242,13 @@ pub struct Phase {
 pub struct ProgramCase {
     /// Which query.
     pub name: String,
-    /// How long a run takes; nanoseconds.
+    /// How long a run takes, without what a program that does nothing takes;
+    /// nanoseconds.
     pub ns: f64,
-    /// Of the bare reflector's time.
-    pub over_bare: f64,
+    /// Of the bare reflector's time; `None` if that is nothing.
+    pub over_bare: Option<f64>,
     /// Of the growing reflector's time.
-    pub over_growing: f64,
+    pub over_growing: Option<f64>,
 }
 
 /// Where it was measured.
@@ -226,6 +327,10 @@ mod tests {
             (
                 Contender::DnsGlueBefore(Server::Knot),
                 contender::DNS_GLUE_BEFORE_KNOT,
+            ),
+            (
+                Contender::PassingBefore(Server::Knot),
+                contender::PASSING_BEFORE_KNOT,
             ),
             (Contender::Server(Server::Knot), contender::KNOT),
             (Contender::KnotXdp, contender::KNOT_XDP),

@@ -5,27 +5,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use dns_glue_common::traffic::Returned;
 
+use super::empty::EmptyProgram;
 use super::load::programs::{Client, Rate};
 use super::site::Site;
+use super::steal::Ticks;
 use super::wire::{self, WireCounts};
 use crate::testbed::network::Namespace;
 
 /// What is waited until nothing is under way.
 const SETTLING: Duration = Duration::from_millis(30);
-
-/// The processors that send queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Senders {
-    /// To contenders that are in the kernel only. Best is their own processor:
-    /// it makes a batch of queries, and then they have their turn, so that they
-    /// always have work and nothing is lost. From another processor every query
-    /// costs them the way from its cache, which on a virtual machine is short or
-    /// three times as long from one minute to the next.
-    pub to_kernel: usize,
-    /// To servers: another than theirs, because they do not take turns with the
-    /// sender.
-    pub to_servers: usize,
-}
 
 /// Who asks, and from where.
 pub struct Asker<'n> {
@@ -33,8 +21,10 @@ pub struct Asker<'n> {
     pub client: Client,
     /// Where the wires begin.
     pub namespace: &'n Namespace,
-    /// Who sends.
-    pub senders: Senders,
+    /// The processor that sends.
+    pub sender: usize,
+    /// What the kernel's clock takes of the programs that it times.
+    pub empty: EmptyProgram,
 }
 
 /// What one round came to.
@@ -50,6 +40,10 @@ pub struct Round {
     pub returned: Returned,
     /// Processor time of the contender.
     pub processor_time: Duration,
+    /// Time that counting the replies took of the same processor.
+    pub sink_time: Duration,
+    /// Ticks of that processor.
+    pub ticks: Ticks,
     /// Timed replies by the class of their latency.
     pub latencies: Vec<u64>,
 }
@@ -78,6 +72,22 @@ impl Round {
         self.queries.saturating_sub(known)
     }
 
+    /// Queries that did not come back, wherever they got lost.
+    pub fn lost(&self) -> u64 {
+        self.queries.saturating_sub(self.replies())
+    }
+
+    /// The part of the time in which the processor worked for the contender, or
+    /// counted its replies.
+    pub fn utilisation(&self) -> f64 {
+        (self.processor_time + self.sink_time).as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+
+    /// Queries a second.
+    pub fn queries_per_second(&self) -> f64 {
+        self.queries as f64 / self.elapsed.as_secs_f64()
+    }
+
     /// Replies a second.
     pub fn replies_per_second(&self) -> f64 {
         self.replies() as f64 / self.elapsed.as_secs_f64()
@@ -88,10 +98,14 @@ impl Round {
         self.unanswered() as f64 / self.wire.received.max(1) as f64
     }
 
-    /// Whether nearly all queries that arrived were answered: all but one in a
-    /// hundred, which is no loss that would change what a reply costs.
-    pub fn is_whole(&self) -> bool {
-        self.unanswered() * 100 <= self.wire.received
+    /// Whether nearly all queries were answered: all but one in a hundred, which
+    /// is no loss that would change what a reply costs. Of queries without a
+    /// pace those count that arrived; more are sent than find a place.
+    pub fn is_whole(&self, rate: Rate) -> bool {
+        match rate {
+            Rate::Unlimited => self.unanswered() * 100 <= self.wire.received,
+            Rate::Paced(_) | Rate::Timed(_) => self.lost() * 100 <= self.queries,
+        }
     }
 }
 
@@ -107,14 +121,13 @@ impl Asker<'_> {
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
         let time = site.processor_time()?;
-        let processor = match site.contender().is_in_kernel() {
-            true => self.senders.to_kernel,
-            false => self.senders.to_servers,
-        };
+        let sink_time = site.sink_time()?;
+        let ticks = Ticks::of(site.processor())?;
+        let sender = self.sender;
         let client = &mut self.client;
         let (queries, elapsed) = self.namespace.within(|| {
             let interface = index_of(wire.client_end())?;
-            client.send(interface, processor, &wire::ends(), rate, duration)
+            client.send(interface, sender, &wire::ends(), rate, duration)
         })??;
         std::thread::sleep(SETTLING);
         let since = self.client.latencies()?;
@@ -124,6 +137,8 @@ impl Asker<'_> {
             wire: wire.counts(self.namespace)?.since(&counts),
             returned: since_returned(&self.client.returned()?, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
+            sink_time: site.sink_time()?.saturating_sub(sink_time),
+            ticks: Ticks::of(site.processor())?.since(ticks),
             latencies: since
                 .iter()
                 .zip(&latencies)

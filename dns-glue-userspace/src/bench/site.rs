@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::contender::Contender;
 use super::load::programs::Reflectors;
 use super::threads::{self, Schedule};
-use super::wire::{Moderation, Wire};
+use super::wire::{Moderation, Pollers, Wire};
 use crate::compare::Server;
 use crate::testbed::daemon::Daemon;
 use crate::testbed::network::Namespace;
@@ -39,7 +39,7 @@ pub enum Load {
     /// server's processes, then other work of the machine.
     Bearable,
     /// More than it can bear: the kernel lets packets and processes take turns
-    /// then.
+    /// then, with all other work of the machine, whoever is asked.
     Flood,
 }
 
@@ -48,18 +48,20 @@ const POLLER: Schedule = Schedule::First(10);
 /// How the server's processes are.
 const PROCESSES: Schedule = Schedule::First(1);
 
-/// Packets gather before a server's processes get them. Where dns-glue answers
-/// most of them there are more, and they must not wait so long.
-fn moderation(contender: Contender) -> Option<Moderation> {
+/// Packets gather before a server's processes get them: a processor that is
+/// woken for every single one would do little else. Where dns-glue answers most
+/// of them there are more, and they must not wait so long. In the kernel there
+/// is always another one.
+fn moderation(contender: Contender) -> Moderation {
     let (server, client) = match contender {
-        Contender::Reflector(_) | Contender::DnsGlue => return None,
+        Contender::Reflector(_) | Contender::DnsGlue => return Moderation::NONE,
         Contender::DnsGlueBefore(_) => (50, 100),
         Contender::PassingBefore(_) | Contender::Server(_) | Contender::KnotXdp => (100, 250),
     };
-    Some(Moderation {
+    Moderation {
         server: Duration::from_micros(server),
         client: Duration::from_micros(client),
-    })
+    }
 }
 
 /// Everything that is started for a contender; dropped, it is gone, in this
@@ -70,8 +72,7 @@ pub struct Site {
     server: Option<Process>,
     _reflectors: Option<Reflectors>,
     wire: Wire,
-    /// The thread that polls the server's end.
-    poller: u32,
+    pollers: Pollers,
     /// Where all of it runs.
     processor: usize,
     /// The processes of the server.
@@ -97,19 +98,18 @@ impl Site {
             server: None,
             _reflectors: None,
             wire,
-            poller: 0,
+            pollers: Pollers::default(),
             processor: serving.processor,
             processes: Vec::new(),
         };
         site.start_contender(serving)
             .with_context(|| contender.to_string())?;
-        site.poller = site.wire.pin_pollers(serving.processor)?;
+        // Only now: the contender may have set the interface up anew.
+        site.pollers = site.wire.pin_pollers(serving.processor)?;
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
         }
-        if let Some(moderation) = moderation(contender) {
-            site.wire.moderate(namespace, moderation)?;
-        }
+        site.moderate(namespace)?;
         site.schedule(Load::Bearable)?;
         Ok(site)
     }
@@ -203,7 +203,7 @@ impl Site {
             Load::Bearable => (POLLER, PROCESSES),
             Load::Flood => (Schedule::Fair, Schedule::Fair),
         };
-        threads::set_schedule(self.poller, poller).context("schedule a poller")?;
+        threads::set_schedule(self.pollers.server, poller).context("schedule a poller")?;
         for process in &self.processes {
             for thread in threads::of_process(*process)? {
                 threads::set_schedule(thread, processes)
@@ -213,6 +213,15 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Lets packets gather as they must for a contender of its kind.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not.
+    pub fn moderate(&self, client: &Namespace) -> Result<()> {
+        self.wire.moderate(client, moderation(self.contender))
     }
 
     /// The XDP program on the contender's interface, if there is one.
@@ -234,10 +243,25 @@ impl Site {
     ///
     /// One has ended.
     pub fn processor_time(&self) -> Result<Duration> {
-        let mut sum = threads::processor_time(self.poller).context("no poller")?;
+        let mut sum = threads::processor_time(self.pollers.server).context("no poller")?;
         for process in &self.processes {
             sum += threads::processor_time(*process).context("a process has ended")?;
         }
         Ok(sum)
+    }
+
+    /// Processor time that counting the replies has taken so far, on the same
+    /// processor.
+    ///
+    /// # Errors
+    ///
+    /// The interface is gone.
+    pub fn sink_time(&self) -> Result<Duration> {
+        threads::processor_time(self.pollers.client).context("nobody polls the client's end")
+    }
+
+    /// Where all of it runs.
+    pub fn processor(&self) -> usize {
+        self.processor
     }
 }

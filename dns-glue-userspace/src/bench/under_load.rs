@@ -12,7 +12,6 @@ use super::contest::Contest;
 use super::load::queries::PreparedQueries;
 use super::measure::Plan;
 use super::results::Measurement;
-use super::round::Senders;
 use super::run::Measure;
 use super::site::Serving;
 use super::workload::Workload;
@@ -24,11 +23,9 @@ use crate::testbed::interrupt;
 const MAX_UDP: u16 = 1232;
 /// The processor that the contenders run on.
 const ANSWERER: usize = 1;
-/// Those that send to them.
-const SENDERS: Senders = Senders {
-    to_kernel: ANSWERER,
-    to_servers: 0,
-};
+/// The one that sends to all of them, so that queries reach each of them from
+/// another core's cache, and each of them can be asked more than it bears.
+const SENDER: usize = 0;
 /// How long a contender has its turn.
 const TURN: Duration = Duration::from_millis(300);
 /// Delegations beyond which the memory of a machine is not enough for all
@@ -104,13 +101,12 @@ impl UnderLoad {
         let plan = Plan {
             rounds: self.rounds,
             turn: TURN,
-            lossless: true,
         };
         let mut measurements = Vec::new();
         if workloads.is_empty() {
             return Ok(measurements);
         }
-        let mut contest = Contest::start(contenders, serving, SENDERS)?;
+        let mut contest = Contest::start(contenders, serving, SENDER)?;
         for workload in workloads {
             interrupt::check()?;
             eprintln!("{}", workload.name);

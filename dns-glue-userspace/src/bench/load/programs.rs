@@ -57,6 +57,27 @@ pub enum Rate {
     Unlimited,
     /// So many queries a second.
     Paced(f64),
+    /// So many queries a second, each of which is timed.
+    Timed(f64),
+}
+
+impl Rate {
+    /// Time from a query to the next, in 1/256 ns; 0: none.
+    fn interval(self) -> u64 {
+        match self {
+            Self::Unlimited => 0,
+            Self::Paced(rate) | Self::Timed(rate) => (256e9 / rate) as u64,
+        }
+    }
+
+    /// One query in two to the power of this is timed.
+    fn timed_shift(self) -> u32 {
+        match self {
+            // To read the clock takes time of the client.
+            Self::Unlimited | Self::Paced(_) => 8,
+            Self::Timed(_) => 0,
+        }
+    }
 }
 
 impl Client {
@@ -113,15 +134,11 @@ impl Client {
         rate: Rate,
         duration: Duration,
     ) -> Result<(u64, Duration)> {
-        let interval = match rate {
-            Rate::Unlimited => 0,
-            Rate::Paced(rate) => (256e9 / rate) as u64,
-        };
         self.set_course(&Course {
             fronts: ends.fronts(),
-            interval,
+            interval: rate.interval(),
             slabs: self.slabs,
-            padding: 0,
+            timed_shift: rate.timed_shift(),
         })?;
         // Both processors may be busy with threads that run before all others.
         threads::set_schedule(threads::own(), WATCH).context("schedule the watch")?;

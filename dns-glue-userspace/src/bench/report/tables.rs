@@ -3,7 +3,7 @@
 use super::number::{count, octets, three_digits};
 use super::table::Table;
 use crate::bench::results::{
-    Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict, ZoneWork, contender,
+    Asked, Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict, ZoneWork, contender,
 };
 
 /// All of them; those without a row are left out.
@@ -103,10 +103,13 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
         };
         vec![
             one.contender.clone(),
+            asked(one).to_owned(),
             spread(one.replies_per_second, count),
-            one.lossless_rate.map(count).unwrap_or_default(),
-            one.flooded_replies_per_second
-                .map(count)
+            format!("{:.0}", 100.0 * one.core_utilisation.median),
+            count(one.replies_per_core_second()),
+            lossless(one),
+            one.flood
+                .map(|flood| count(flood.replies_per_second))
                 .unwrap_or_default(),
             spread(one.core_ns_per_reply, count),
             bare,
@@ -117,6 +120,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
                 .unwrap_or_default(),
             latency(|latency| latency.p50_us),
             latency(|latency| latency.p99_us),
+            share(one.losses.share()),
             share(one.unanswered),
             format!("{:.0}", one.reply_octets_mean),
             rcodes(one),
@@ -126,7 +130,10 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
         title: format!("Load: {workload}"),
         heads: vec![
             "contender",
+            "asked",
             "replies/s",
+            "core %",
+            "/s of core",
             "lossless/s",
             "flooded/s",
             "core ns",
@@ -137,11 +144,30 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
             "p50 us",
             "p99 us",
             "lost",
+            "unanswered",
             "octets",
             "replies",
         ],
         rows: measurements.iter().map(row).collect(),
-        words: 1,
+        words: 2,
+    }
+}
+
+/// How much was asked while core time was taken, and whether that was enough.
+fn asked(measurement: &Measurement) -> &'static str {
+    match (measurement.asked, measurement.is_saturated()) {
+        (Asked::AsFastAsCanBe, true) => "saturated",
+        (Asked::AsFastAsCanBe, false) => "NOT saturated",
+        (Asked::NearLossless, _) => "0.95 lossless",
+    }
+}
+
+/// The highest rate without loss, or the highest that could be tried.
+fn lossless(measurement: &Measurement) -> String {
+    let rate = measurement.lossless_rate.map(count).unwrap_or_default();
+    match measurement.lossless_is_least {
+        true => format!("\u{2265} {rate}"),
+        false => rate,
     }
 }
 
@@ -268,8 +294,8 @@ fn phases(works: &[ZoneWork]) -> Table {
 
 fn cases(cases: &[ProgramCase]) -> Table {
     let row = |case: &ProgramCase| {
-        let ratios = [case.over_bare, case.over_growing].map(three_digits);
-        let [bare, growing] = ratios;
+        let ratios = [case.over_bare, case.over_growing];
+        let [bare, growing] = ratios.map(|ratio| ratio.map(three_digits).unwrap_or_default());
         vec![case.name.clone(), three_digits(case.ns), bare, growing]
     };
     Table {
@@ -299,8 +325,8 @@ mod tests {
         );
         assert_eq!(
             line_after("Load: root, referrals\n", "nsd  "),
-            "nsd 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 0.04 % \
-             400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
+            "nsd 0.95 lossless 160 k \u{b1}10 % 70 200 k 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 \
+             - 40.0 90.0 0.05 % 0.04 % 400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
         );
         let zone = "Zone: TLD 1 M, 1000000 delegations, a file of 100.0 MiB\n";
         assert!(text.contains(zone), "{text}");
