@@ -81,6 +81,8 @@ fn every_query_is_accounted_for() {
         Contender::Reflector(Reflector::Bare),
         Contender::Reflector(Reflector::Growing),
         Contender::DnsGlue,
+        Contender::Reflector(Reflector::Reading(1)),
+        Contender::Reflector(Reflector::Reading(3)),
     ];
     let senders = Senders {
         to_kernel: 0,

@@ -130,12 +130,7 @@ pub fn reflect_reading(ctx: XdpContext) -> u32 {
     let is_written = unsafe {
         let octets = bpf_xdp_get_buff_len(ctx.ctx) as u32;
         bpf_xdp_adjust_tail(ctx.ctx, LINE_OCTETS as i32) == 0
-            && bpf_xdp_store_bytes(
-                ctx.ctx,
-                octets,
-                line.cast_mut().cast(),
-                LINE_OCTETS as u32,
-            ) == 0
+            && bpf_xdp_store_bytes(ctx.ctx, octets, line.cast_mut().cast(), LINE_OCTETS as u32) == 0
     };
     if !is_written {
         return xdp_action::XDP_ABORTED;
@@ -163,7 +158,7 @@ fn read_lines(mut hash: u64) -> Option<*const Line> {
     Some(line)
 }
 
-/// A hash of the first octets of QNAME, with what is behind it if it is shorter.
+/// A hash of the first three words of QNAME, or of it and what is behind it.
 #[inline(always)]
 fn hash_of_name(ctx: &XdpContext) -> Option<u64> {
     const IPV4: u16 = 0x0800_u16.to_be();
@@ -175,12 +170,16 @@ fn hash_of_name(ctx: &XdpContext) -> Option<u64> {
     let ether_type = unsafe { ((start + 12) as *const u16).read_unaligned() };
     // Ethernet, IP, UDP, the header of the message.
     let name = start + 14 + if ether_type == IPV4 { 20 } else { 40 } + 8 + 12;
-    if name + size_of::<[u64; 3]>() > ctx.data_end() {
-        return None;
+    let mut hash = 0;
+    for word in 0..3 {
+        let word = name + 8 * word;
+        if word + 8 > ctx.data_end() {
+            break;
+        }
+        // SAFETY: eight octets of the packet, just checked.
+        hash = spread(hash ^ unsafe { (word as *const u64).read_unaligned() });
     }
-    // SAFETY: as many octets of the packet, just checked.
-    let [a, b, c] = unsafe { (name as *const [u64; 3]).read_unaligned() };
-    Some(spread(spread(spread(a) ^ b) ^ c))
+    Some(hash)
 }
 
 /// A number of which the upper half depends on all bits of another.

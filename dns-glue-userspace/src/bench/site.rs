@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
-use super::load::programs::{Reflector, Reflectors};
+use super::load::programs::{Attached, Reflector};
 use super::threads::{self, Schedule};
 use super::wire::{Moderation, Wire};
 use crate::compare::Server;
@@ -76,7 +76,7 @@ pub struct Site {
     contender: Contender,
     daemon: Option<Daemon>,
     server: Option<Process>,
-    _reflector: Option<Reflectors>,
+    _attached: Option<Attached>,
     wire: Wire,
     /// The thread that polls the server's end.
     poller: u32,
@@ -104,7 +104,7 @@ impl Site {
             contender,
             daemon: None,
             server: None,
-            _reflector: None,
+            _attached: None,
             wire,
             poller: 0,
             processor: serving.processor,
@@ -134,7 +134,7 @@ impl Site {
                     Reflector::Reading(_) => octets_of_maps(beside)?,
                     _ => 0,
                 };
-                self.attach(|| Reflectors::attach(reflector, octets, &end))?;
+                self.attach(|| Attached::reflector(reflector, octets, &end))?;
             }
             Contender::DnsGlue => self.start_dns_glue(serving, &folder)?,
             Contender::DnsGlueBefore(server) => {
@@ -143,7 +143,7 @@ impl Site {
             }
             Contender::PassingBefore(server) => {
                 self.start_server(server, None, serving, &folder)?;
-                self.attach(|| Reflectors::attach_passing(&end))?;
+                self.attach(|| Attached::passing(&end))?;
             }
             Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
             Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,
@@ -152,8 +152,8 @@ impl Site {
     }
 
     /// Puts one of the reflectors' programs on the contender's end.
-    fn attach(&mut self, attach: impl FnOnce() -> Result<Reflectors> + Send) -> Result<()> {
-        self._reflector = Some(self.wire.host().within(attach)??);
+    fn attach(&mut self, attach: impl FnOnce() -> Result<Attached> + Send) -> Result<()> {
+        self._attached = Some(self.wire.host().within(attach)??);
         Ok(())
     }
 

@@ -128,9 +128,7 @@ impl UnderLoad {
 fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
     let can = |one: &Contender| match one {
         // Smaller maps are in caches.
-        Contender::Reflector(Reflector::Reading(_)) => {
-            is_all_referrals && zone.delegations >= MANY
-        }
+        Contender::Reflector(Reflector::Reading(_)) => is_all_referrals && zone.delegations >= MANY,
         Contender::Reflector(_) => true,
         Contender::DnsGlue => is_all_referrals,
         Contender::DnsGlueBefore(server) | Contender::Server(server) => {

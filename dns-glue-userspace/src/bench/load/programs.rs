@@ -198,13 +198,11 @@ impl Client {
     }
 }
 
-/// What no responder can be faster than: programs that send every frame back,
-/// or pass it.
-pub struct Reflectors(
-    #[expect(dead_code, reason = "what is attached stays so as long as it lives")] Ebpf,
-);
+/// What no responder can be faster than: a program that sends every frame back,
+/// or passes it, on an interface as long as this lives.
+pub struct Attached(#[expect(dead_code, reason = "dropped, it takes the program off")] Ebpf);
 
-/// One of them.
+/// A program that sends every frame back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reflector {
     /// Swaps the MAC addresses.
@@ -222,14 +220,14 @@ pub enum Reflector {
 /// The program that passes every frame.
 const PASSING: &str = "pass";
 
-impl Reflectors {
-    /// Attaches one to an interface of this thread's network namespace, as long
-    /// as this lives. What it reads, if it does, is spread over so many octets.
+impl Attached {
+    /// A reflector on an interface of this thread's network namespace. What it
+    /// reads, if it does, is spread over so many octets.
     ///
     /// # Errors
     ///
     /// The kernel refuses it, or its array.
-    pub fn attach(reflector: Reflector, octets: u64, interface: &str) -> Result<Self> {
+    pub fn reflector(reflector: Reflector, octets: u64, interface: &str) -> Result<Self> {
         let reads = match reflector {
             Reflector::Reading(reads) => reads,
             _ => 0,
@@ -244,12 +242,12 @@ impl Reflectors {
         Ok(Self(ebpf))
     }
 
-    /// Attaches the program that passes every frame.
+    /// The program that passes every frame.
     ///
     /// # Errors
     ///
-    /// As [`attach`](Self::attach).
-    pub fn attach_passing(interface: &str) -> Result<Self> {
+    /// As [`reflector`](Self::reflector).
+    pub fn passing(interface: &str) -> Result<Self> {
         let mut ebpf = open_reflectors(&Reading::NONE)?;
         load_program(&mut ebpf, PASSING)?;
         attach(&mut ebpf, PASSING, interface)?;
@@ -268,8 +266,8 @@ impl Reflector {
     }
 }
 
-/// The object of the reflectors with its maps, and none of its programs in the
-/// kernel so far.
+/// The object of the reflectors with its maps, as large as `reading` says, and
+/// none of its programs in the kernel so far.
 ///
 /// # Errors
 ///
