@@ -81,6 +81,8 @@ fn every_query_is_accounted_for() {
         Contender::Reflector(Reflector::Bare),
         Contender::Reflector(Reflector::Growing),
         Contender::DnsGlue,
+        Contender::Reflector(Reflector::Reading(1)),
+        Contender::Reflector(Reflector::Reading(3)),
     ];
     // The same processor: no more is sent than can be answered.
     let contest = Contest::start(&contenders, &serving, 0).expect("all of them start");

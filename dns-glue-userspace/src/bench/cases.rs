@@ -14,6 +14,7 @@ use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
+use dns_glue_common::traffic::Reading;
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
@@ -213,7 +214,7 @@ struct Bench {
 
 impl Bench {
     fn load() -> Result<Self> {
-        let mut ebpf = programs::open_reflectors()?;
+        let mut ebpf = programs::open_reflectors(&Reading::NONE)?;
         for name in [EMPTY, "reflect", "reflect_longer", "pass", "again"] {
             programs::load_program(&mut ebpf, name)?;
         }

@@ -29,8 +29,10 @@ impl Contest {
     /// One does not start.
     pub fn start(contenders: &[Contender], serving: &Serving<'_>, sender: usize) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
-        let start = |contender: &Contender| Site::start(*contender, serving, &client);
-        let sites = contenders.iter().map(start).collect::<Result<_>>()?;
+        let mut sites = Vec::new();
+        for contender in contenders {
+            sites.push(Site::start(*contender, serving, &client, &sites)?);
+        }
         Ok(Self {
             sites,
             client,

@@ -94,16 +94,18 @@ impl<'s> Course<'s> {
     ///
     /// The contender is gone, or its program did not run.
     pub fn turn(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
-        let name = || self.site.contender().to_string();
-        let round = self.whole_round(asker, plan).with_context(name)?;
+        let site = self.site;
+        let turn = self.parts(asker, plan);
+        turn.with_context(|| site.contender().to_string())
+    }
+
+    fn parts(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
+        let round = self.whole_round(asker, plan)?;
         self.rounds.push(round);
         if let Some(program) = self.site.program()? {
-            self.time_program(asker, program, plan)
-                .with_context(|| self.site.contender().to_string())?;
+            self.time_program(asker, program, plan)?;
         }
-        let flood = self.flood(asker, plan);
-        self.floods
-            .push(flood.with_context(|| self.site.contender().to_string())?);
+        self.floods.push(self.flood(asker, plan)?);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use aya::Ebpf;
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
+use dns_glue_common::traffic::Reading;
 
 use super::load::programs;
 use crate::kernel::run_time::timed_runs;
@@ -23,7 +24,7 @@ impl EmptyProgram {
     ///
     /// The kernel refuses it.
     pub fn load() -> Result<Self> {
-        let mut ebpf = programs::open_reflectors()?;
+        let mut ebpf = programs::open_reflectors(&Reading::NONE)?;
         programs::load_program(&mut ebpf, NAME)?;
         Ok(Self(ebpf))
     }

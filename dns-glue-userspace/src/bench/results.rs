@@ -14,6 +14,13 @@ pub mod contender {
     /// Sends each frame back with as many octets behind it as a referral has,
     /// written by one call.
     pub const WRITING: &str = "writing-reflector";
+    /// Reads a cache line of an array as large as the maps of dns-glue, and
+    /// sends the frame back with that behind it.
+    pub const READING_ONE: &str = "reading-reflector-1";
+    /// The same with a second line, which the first leads to.
+    pub const READING_TWO: &str = "reading-reflector-2";
+    /// The same with a third.
+    pub const READING_THREE: &str = "reading-reflector-3";
     /// dns-glue, with nothing behind it that answers.
     pub const DNS_GLUE: &str = "dns-glue";
     /// dns-glue with knotd behind it.
@@ -323,6 +330,18 @@ mod tests {
             (Contender::Reflector(Reflector::Bare), contender::BARE),
             (Contender::Reflector(Reflector::Growing), contender::GROWING),
             (Contender::Reflector(Reflector::Writing), contender::WRITING),
+            (
+                Contender::Reflector(Reflector::Reading(1)),
+                contender::READING_ONE,
+            ),
+            (
+                Contender::Reflector(Reflector::Reading(2)),
+                contender::READING_TWO,
+            ),
+            (
+                Contender::Reflector(Reflector::Reading(3)),
+                contender::READING_THREE,
+            ),
             (Contender::DnsGlue, contender::DNS_GLUE),
             (
                 Contender::DnsGlueBefore(Server::Knot),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
-use super::load::programs::Reflectors;
+use super::load::programs::{Attached, Reflector};
 use super::threads::{self, Schedule};
 use super::wire::{Moderation, Pollers, Wire};
 use crate::compare::Server;
@@ -64,13 +64,21 @@ fn moderation(contender: Contender) -> Moderation {
     }
 }
 
+/// Octets of the maps of dns-glue, which has been started before.
+fn octets_of_maps(beside: &[Site]) -> Result<u64> {
+    let mut daemons = beside.iter().filter_map(Site::daemon);
+    let daemon = daemons.next();
+    let daemon = daemon.context("it reads as many octets as dns-glue: name that too")?;
+    daemon.map_octets()
+}
+
 /// Everything that is started for a contender; dropped, it is gone, in this
 /// order.
 pub struct Site {
     contender: Contender,
     daemon: Option<Daemon>,
     server: Option<Process>,
-    _reflectors: Option<Reflectors>,
+    _attached: Option<Attached>,
     wire: Wire,
     pollers: Pollers,
     /// Where all of it runs.
@@ -81,28 +89,29 @@ pub struct Site {
 
 impl Site {
     /// Starts a contender at the other end of a wire from the namespace of the
-    /// client.
+    /// client, when those in `beside` stand ready.
     ///
     /// # Errors
     ///
-    /// It does not start.
+    /// It does not start, or has to be as large as dns-glue, which is not there.
     pub fn start(
         contender: Contender,
         serving: &Serving<'_>,
         namespace: &Namespace,
+        beside: &[Self],
     ) -> Result<Self> {
         let wire = Wire::lay(namespace)?;
         let mut site = Self {
             contender,
             daemon: None,
             server: None,
-            _reflectors: None,
+            _attached: None,
             wire,
             pollers: Pollers::default(),
             processor: serving.processor,
             processes: Vec::new(),
         };
-        site.start_contender(serving)
+        site.start_contender(serving, beside)
             .with_context(|| contender.to_string())?;
         // Only now: the contender may have set the interface up anew.
         site.pollers = site.wire.pin_pollers(serving.processor)?;
@@ -114,14 +123,18 @@ impl Site {
         Ok(site)
     }
 
-    fn start_contender(&mut self, serving: &Serving<'_>) -> Result<()> {
+    fn start_contender(&mut self, serving: &Serving<'_>, beside: &[Self]) -> Result<()> {
         let end = self.wire.server_end().to_owned();
         let name = self.wire.host().name();
         let folder = serving.folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         match self.contender {
             Contender::Reflector(reflector) => {
-                self.attach(|reflectors| reflectors.attach(reflector, &end))?;
+                let octets = match reflector {
+                    Reflector::Reading(_) => octets_of_maps(beside)?,
+                    _ => 0,
+                };
+                self.attach(|| Attached::reflector(reflector, octets, &end))?;
             }
             Contender::DnsGlue => self.start_dns_glue(serving, &folder)?,
             Contender::DnsGlueBefore(server) => {
@@ -130,7 +143,7 @@ impl Site {
             }
             Contender::PassingBefore(server) => {
                 self.start_server(server, None, serving, &folder)?;
-                self.attach(|reflectors| reflectors.attach_passing(&end))?;
+                self.attach(|| Attached::passing(&end))?;
             }
             Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
             Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,
@@ -139,10 +152,8 @@ impl Site {
     }
 
     /// Puts one of the reflectors' programs on the contender's end.
-    fn attach(&mut self, attach: impl FnOnce(&mut Reflectors) -> Result<()> + Send) -> Result<()> {
-        let mut reflectors = Reflectors::load()?;
-        self.wire.host().within(|| attach(&mut reflectors))??;
-        self._reflectors = Some(reflectors);
+    fn attach(&mut self, attach: impl FnOnce() -> Result<Attached> + Send) -> Result<()> {
+        self._attached = Some(self.wire.host().within(attach)??);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::contender::Contender;
 use super::contest::Contest;
+use super::load::programs::Reflector;
 use super::load::queries::PreparedQueries;
 use super::measure::Plan;
 use super::results::Measurement;
@@ -28,8 +29,8 @@ const ANSWERER: usize = 1;
 const SENDER: usize = 0;
 /// How long a contender has its turn.
 const TURN: Duration = Duration::from_millis(300);
-/// Delegations beyond which the memory of a machine is not enough for all
-/// servers side by side.
+/// Delegations from which on maps are larger than caches, and beyond which the
+/// memory of a machine is not enough for all servers side by side.
 const MANY: u64 = 1_000_000;
 
 /// Puts contenders under load.
@@ -122,6 +123,8 @@ impl UnderLoad {
 /// in the kernel.
 fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
     let can = |one: &Contender| match one {
+        // Smaller maps are in caches.
+        Contender::Reflector(Reflector::Reading(_)) => is_all_referrals && zone.delegations >= MANY,
         Contender::Reflector(_) => true,
         Contender::DnsGlue => is_all_referrals,
         Contender::DnsGlueBefore(server) | Contender::Server(server) => {

@@ -10,8 +10,8 @@ use aya::sys::SyscallError;
 use aya::{Ebpf, EbpfLoader};
 use bytemuck::Zeroable as _;
 use dns_glue_common::traffic::{
-    COUNT_REPLY, COURSE, Course, LATENCIES, LATENCY_CLASSES, MESSAGES, PROGRESS, Progress,
-    RETURNED, Returned, SEND_QUERY,
+    COUNT_REPLY, COURSE, Course, LATENCIES, LATENCY_CLASSES, LINE_OCTETS, LINES, MESSAGES,
+    PROGRESS, Progress, READING, RETURNED, Reading, Returned, SEND_QUERY,
 };
 
 use super::interruption::end_after;
@@ -215,11 +215,11 @@ impl Client {
     }
 }
 
-/// What no responder can be faster than: programs that send every frame back,
-/// or pass it.
-pub struct Reflectors(Ebpf);
+/// What no responder can be faster than: a program that sends every frame back,
+/// or passes it, on an interface as long as this lives.
+pub struct Attached(#[expect(dead_code, reason = "dropped, it takes the program off")] Ebpf);
 
-/// One of them.
+/// A program that sends every frame back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reflector {
     /// Swaps the MAC addresses.
@@ -228,43 +228,47 @@ pub enum Reflector {
     Growing,
     /// It grows as much as a referral does, and fills that by one call.
     Writing,
+    /// Reads so many cache lines before, the first where QNAME leads to, each of
+    /// the others where the one before does, and grows by the last of them. Valid
+    /// values: `1..=MAX_READS`.
+    Reading(u32),
 }
 
 /// The program that passes every frame.
 const PASSING: &str = "pass";
 
-impl Reflectors {
-    /// Loads all.
+impl Attached {
+    /// A reflector on an interface of this thread's network namespace. What it
+    /// reads, if it does, is spread over so many octets.
     ///
     /// # Errors
     ///
-    /// The kernel refuses them.
-    pub fn load() -> Result<Self> {
-        let mut ebpf = open_reflectors()?;
-        for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
-            load_program(&mut ebpf, reflector.program())?;
-        }
-        load_program(&mut ebpf, PASSING)?;
+    /// The kernel refuses it, or its array.
+    pub fn reflector(reflector: Reflector, octets: u64, interface: &str) -> Result<Self> {
+        let reads = match reflector {
+            Reflector::Reading(reads) => reads,
+            _ => 0,
+        };
+        // An array has an entry at least.
+        let lines = (octets / LINE_OCTETS as u64).max(1);
+        let lines = u32::try_from(lines).context("more lines than an array can have")?;
+        let reading = Reading { lines, reads };
+        let mut ebpf = open_reflectors(&reading)?;
+        load_program(&mut ebpf, reflector.program())?;
+        attach(&mut ebpf, reflector.program(), interface)?;
         Ok(Self(ebpf))
     }
 
-    /// Attaches one to an interface of this thread's network namespace, as long
-    /// as this lives.
+    /// The program that passes every frame.
     ///
     /// # Errors
     ///
-    /// The kernel does not.
-    pub fn attach(&mut self, reflector: Reflector, interface: &str) -> Result<()> {
-        attach(&mut self.0, reflector.program(), interface)
-    }
-
-    /// Attaches the program that passes every frame.
-    ///
-    /// # Errors
-    ///
-    /// As [`attach`](Self::attach).
-    pub fn attach_passing(&mut self, interface: &str) -> Result<()> {
-        attach(&mut self.0, PASSING, interface)
+    /// As [`reflector`](Self::reflector).
+    pub fn passing(interface: &str) -> Result<Self> {
+        let mut ebpf = open_reflectors(&Reading::NONE)?;
+        load_program(&mut ebpf, PASSING)?;
+        attach(&mut ebpf, PASSING, interface)?;
+        Ok(Self(ebpf))
     }
 }
 
@@ -274,19 +278,22 @@ impl Reflector {
             Self::Bare => "reflect",
             Self::Growing => "reflect_longer",
             Self::Writing => "reflect_written",
+            Self::Reading(_) => "reflect_reading",
         }
     }
 }
 
-/// The object of the reflectors with its maps, and none of its programs in the
-/// kernel so far.
+/// The object of the reflectors with its maps, as large as `reading` says, and
+/// none of its programs in the kernel so far.
 ///
 /// # Errors
 ///
 /// The build left it out, or the kernel does not make its maps.
-pub(in crate::bench) fn open_reflectors() -> Result<Ebpf> {
+pub(in crate::bench) fn open_reflectors(reading: &Reading) -> Result<Ebpf> {
     ensure_built(REFLECTORS)?;
     EbpfLoader::new()
+        .map_max_entries(LINES, reading.lines)
+        .override_global(READING, bytemuck::bytes_of(reading), true)
         .load(REFLECTORS)
         .context("load the object")
 }

@@ -130,7 +130,12 @@ fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64)
     let ns = measurement.core_ns_per_reply.median;
     let colour = match measurement.contender.as_str() {
         contender::DNS_GLUE | contender::DNS_GLUE_BEFORE_KNOT => OURS,
-        contender::BARE | contender::GROWING | contender::WRITING => REFLECTOR,
+        contender::BARE
+        | contender::GROWING
+        | contender::WRITING
+        | contender::READING_ONE
+        | contender::READING_TWO
+        | contender::READING_THREE => REFLECTOR,
         _ => SERVER,
     };
     let weight = if colour == OURS { "bold" } else { "normal" };
