@@ -17,6 +17,8 @@ const LOSS: f64 = 0.001;
 /// So often a rate is tried before it counts as too high: the machine has
 /// other work, which must not be taken for the contender's limit.
 const TRIES: usize = 3;
+/// What the client sends is less than it should if it is below this part of it.
+const NEARLY: f64 = 0.95;
 /// A rate of which this part is lost is too high at once.
 const HOPELESS: f64 = 0.1;
 
@@ -42,7 +44,7 @@ pub fn search(asker: &mut Asker<'_>, site: &Site, start: f64, turn: Duration) ->
     // Doubled until it is too high, or more than the client can send.
     while let Some(sent) = carries(asker, site, high, turn)? {
         low = sent;
-        if sent < high * 0.95 {
+        if sent < high * NEARLY {
             let is_least = true;
             return Ok(Lossless {
                 rate: low,
@@ -68,17 +70,23 @@ pub fn search(asker: &mut Asker<'_>, site: &Site, start: f64, turn: Duration) ->
     })
 }
 
-/// Whether a rate loses nothing; then the rate that was really sent.
+/// Whether a rate loses nothing; then the rate that was really sent, the best of
+/// those tried if the client could not send as much.
 fn carries(asker: &mut Asker<'_>, site: &Site, rate: f64, turn: Duration) -> Result<Option<f64>> {
+    let mut best = None;
     for _ in 0..TRIES {
         let round = asker.ask(site, Rate::Paced(rate), turn)?;
         let lost = round.lost() as f64 / round.queries as f64;
         if lost < LOSS {
-            return Ok(Some(round.queries_per_second()));
+            let sent = round.queries_per_second();
+            best = Some(sent.max(best.unwrap_or(sent)));
+            if sent >= rate * NEARLY {
+                break;
+            }
         }
         if lost > HOPELESS {
             break;
         }
     }
-    Ok(None)
+    Ok(best)
 }

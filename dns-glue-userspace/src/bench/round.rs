@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use dns_glue_common::traffic::Returned;
 
 use super::empty::EmptyProgram;
@@ -12,8 +12,10 @@ use super::steal::Ticks;
 use super::wire::{self, WireCounts};
 use crate::testbed::network::Namespace;
 
-/// What is waited until nothing is under way.
+/// If no reply comes for so long, none is under way.
 const SETTLING: Duration = Duration::from_millis(30);
+/// So often that is waited for: a server that was flooded goes on answering.
+const SETTLINGS: usize = 100;
 
 /// Who asks, and from where.
 pub struct Asker<'n> {
@@ -129,13 +131,13 @@ impl Asker<'_> {
             let interface = index_of(wire.client_end())?;
             client.send(interface, sender, &wire::ends(), rate, duration)
         })??;
-        std::thread::sleep(SETTLING);
+        let settled = self.settle()?;
         let since = self.client.latencies()?;
         Ok(Round {
             queries,
             elapsed,
             wire: wire.counts(self.namespace)?.since(&counts),
-            returned: since_returned(&self.client.returned()?, &returned),
+            returned: since_returned(&settled, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
             sink_time: site.sink_time()?.saturating_sub(sink_time),
             ticks: Ticks::of(site.processor())?.since(ticks),
@@ -145,6 +147,23 @@ impl Asker<'_> {
                 .map(|(now, then)| now - then)
                 .collect(),
         })
+    }
+}
+
+impl Asker<'_> {
+    /// Waits until no replies come back any more, which would be taken for those
+    /// of who is asked next; what has come back until then.
+    fn settle(&self) -> Result<Returned> {
+        let mut returned = self.client.returned()?;
+        for _ in 0..SETTLINGS {
+            std::thread::sleep(SETTLING);
+            let now = self.client.returned()?;
+            if now.rcodes == returned.rcodes && now.reflected == returned.reflected {
+                return Ok(now);
+            }
+            returned = now;
+        }
+        bail!("replies go on coming back though nothing is sent")
     }
 }
 
