@@ -183,3 +183,59 @@ fn index_of(interface: &str) -> Result<u32> {
         index => Ok(index),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    /// 1000 queries of which so many found no place, and so many got no reply.
+    fn round(lost_before: u64, unanswered: u64) -> Round {
+        let mut returned = Returned::zeroed();
+        returned.rcodes[0] = 1000 - lost_before - unanswered;
+        Round {
+            queries: 1000,
+            elapsed: Duration::from_millis(100),
+            wire: WireCounts {
+                sent: 1000 - lost_before,
+                lost_before,
+                received: 1000 - lost_before,
+                ..WireCounts::default()
+            },
+            returned,
+            processor_time: Duration::from_millis(60),
+            sink_time: Duration::from_millis(30),
+            ticks: Ticks::default(),
+            latencies: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_finds_no_place_is_lost_unless_there_is_no_pace() {
+        let paced = Rate::Paced(10_000.0);
+        for (lost_before, unanswered, whole) in [
+            (0, 0, [true, true]),
+            (10, 0, [true, true]),
+            (11, 0, [true, false]),
+            (900, 0, [true, false]),
+            (900, 2, [false, false]),
+            (0, 11, [false, false]),
+        ] {
+            let round = round(lost_before, unanswered);
+            assert_eq!(round.lost(), lost_before + unanswered);
+            assert_eq!(round.unanswered(), unanswered);
+            let is_whole = [Rate::Unlimited, paced].map(|rate| round.is_whole(rate));
+            assert_eq!(is_whole, whole, "{lost_before} {unanswered}");
+        }
+    }
+
+    #[test]
+    fn a_core_is_used_by_the_contender_and_the_sink() {
+        let round = round(500, 0);
+        assert!((round.utilisation() - 0.9).abs() < 1e-9);
+        assert!((round.queries_per_second() - 10_000.0).abs() < 1e-6);
+        assert!((round.replies_per_second() - 5000.0).abs() < 1e-6);
+        assert!((round.core_ns() - 120_000.0).abs() < 1e-6);
+    }
+}
