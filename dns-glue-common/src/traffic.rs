@@ -82,8 +82,9 @@ pub struct Course {
     pub interval: u64,
     /// Slabs that hold messages.
     pub slabs: u32,
-    /// Zero.
-    pub padding: u32,
+    /// The index of the interface at which replies count; what still comes to
+    /// others was asked for before.
+    pub interface: u32,
 }
 const _: () = assert!(size_of::<Course>() == 160);
 

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
+use super::failures::Failures;
 use super::load::programs::Client;
 use super::load::queries::PreparedQueries;
 use super::measure::{self, Plan};
@@ -21,19 +22,24 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// Starts all of them.
+    /// Starts all of them, but for those that do not start, for the reason that
+    /// is then noted.
     ///
     /// # Errors
     ///
-    /// One does not start.
+    /// There can be no namespace, or a signal has come.
     pub fn start(
         contenders: &[Contender],
         serving: &Serving<'_>,
         senders: Senders,
+        failures: &mut Failures,
     ) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
-        let start = |contender: &Contender| Site::start(*contender, serving, &client);
-        let sites = contenders.iter().map(start).collect::<Result<_>>()?;
+        let mut sites = Vec::new();
+        for contender in contenders {
+            let site = Site::start(*contender, serving, &client);
+            sites.extend(failures.or_note(&contender.to_string(), "at its start", site)?);
+        }
         Ok(Self {
             sites,
             client,
@@ -51,9 +57,10 @@ impl Contest {
         workload: &str,
         queries: &PreparedQueries,
         plan: &Plan,
+        failures: &mut Failures,
     ) -> Result<Vec<Measurement>> {
         let mut asker = self.asker(queries)?;
-        measure::measure(&mut asker, &self.sites, workload, plan)
+        measure::measure(&mut asker, &self.sites, workload, plan, failures)
     }
 
     /// A client with these queries, which listens to all of them. There can be

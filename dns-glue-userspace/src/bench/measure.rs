@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use dns_glue_common::traffic::latency_of;
 
+use super::failures::Failures;
 use super::load::programs::Rate;
 use super::lossless;
 use super::results::{Latency, Measurement, Spread};
@@ -31,30 +32,41 @@ pub struct Plan {
 }
 
 /// Asks all sites in turns, so that what the machine does beside it meets all
-/// alike.
+/// alike. A contender that is gone or does not do what it should ([`Round`]) is
+/// noted and left out from then on.
 ///
 /// # Errors
 ///
-/// A contender is gone or does not do what it should; see [`Round`].
+/// A signal has come.
 pub fn measure(
     asker: &mut Asker<'_>,
     sites: &[Site],
     workload: &str,
     plan: &Plan,
+    failures: &mut Failures,
 ) -> Result<Vec<Measurement>> {
     let mut courses = Vec::new();
     for site in sites {
         let course = Course::prepare(asker, site, plan);
-        courses.push(course.with_context(|| site.contender().to_string())?);
+        courses.extend(failures.or_note(&site.contender().to_string(), workload, course)?);
     }
-    for _ in 0..plan.rounds {
-        for course in &mut courses {
-            let round = course.turn(asker, plan);
-            round.with_context(|| course.site.contender().to_string())?;
+    for round in 0..plan.rounds {
+        asker.client.begin_round(round, plan.rounds);
+        let mut left = Vec::new();
+        for mut course in courses {
+            let contender = course.site.contender().to_string();
+            let turn = course.turn(asker, plan).map(|()| course);
+            left.extend(failures.or_note(&contender, workload, turn)?);
         }
+        courses = left;
     }
-    let finish = |course: Course<'_>| course.finish(workload);
-    courses.into_iter().map(finish).collect()
+    let mut measurements = Vec::new();
+    for course in courses {
+        let contender = course.site.contender().to_string();
+        let finished = course.finish(workload);
+        measurements.extend(failures.or_note(&contender, workload, finished)?);
+    }
+    Ok(measurements)
 }
 
 /// A contender's rounds.
@@ -214,6 +226,8 @@ impl<'s> Course<'s> {
             latency: self.latency,
             flooded_replies_per_second: flooded.map(|spread| spread.median),
             unanswered: unanswered.fold(0.0, f64::max),
+            socket_drops: self.rounds.iter().map(|round| round.socket_drops).sum(),
+            copies_frames: self.site.copies_frames(),
         };
         for round in &self.rounds {
             for (rcode, count) in (0_u8..).zip(round.returned.rcodes) {

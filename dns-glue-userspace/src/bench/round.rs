@@ -8,6 +8,7 @@ use dns_glue_common::traffic::Returned;
 use super::load::programs::{Client, Rate};
 use super::site::Site;
 use super::wire::{self, WireCounts};
+use crate::testbed::interrupt;
 use crate::testbed::network::Namespace;
 
 /// What is waited until nothing is under way.
@@ -46,6 +47,8 @@ pub struct Round {
     pub elapsed: Duration,
     /// What the drivers counted.
     pub wire: WireCounts,
+    /// Queries for which a socket of the contender had no room.
+    pub socket_drops: u64,
     /// What came back.
     pub returned: Returned,
     /// Processor time of the contender.
@@ -100,9 +103,11 @@ impl Asker<'_> {
     ///
     /// # Errors
     ///
-    /// The client's program fails, or the contender is gone.
+    /// The client's program fails, the contender is gone, or a signal has come.
     pub fn ask(&mut self, site: &Site, rate: Rate, duration: Duration) -> Result<Round> {
+        interrupt::check()?;
         let wire = site.wire();
+        let socket_drops = wire.socket_drops()?;
         let counts = wire.counts(self.namespace)?;
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
@@ -122,6 +127,7 @@ impl Asker<'_> {
             queries,
             elapsed,
             wire: wire.counts(self.namespace)?.since(&counts),
+            socket_drops: wire.socket_drops()?.saturating_sub(socket_drops),
             returned: since_returned(&self.client.returned()?, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
             latencies: since

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::af_xdp;
 use super::contender::Contender;
 use super::load::programs::Reflectors;
 use super::threads::{self, Schedule};
@@ -76,6 +77,8 @@ pub struct Site {
     processor: usize,
     /// The processes of the server.
     processes: Vec<u32>,
+    /// Whether `AF_XDP` sockets get copies of frames, if it has some.
+    copies_frames: Option<bool>,
 }
 
 impl Site {
@@ -100,12 +103,16 @@ impl Site {
             poller: 0,
             processor: serving.processor,
             processes: Vec::new(),
+            copies_frames: None,
         };
         site.start_contender(serving)
             .with_context(|| contender.to_string())?;
         site.poller = site.wire.pin_pollers(serving.processor)?;
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
+        }
+        if contender == Contender::KnotXdp {
+            site.copies_frames = af_xdp::copies_frames(site.wire.host())?;
         }
         if let Some(moderation) = moderation(contender) {
             site.wire.moderate(namespace, moderation)?;
@@ -181,6 +188,12 @@ impl Site {
     /// Who answers.
     pub fn contender(&self) -> Contender {
         self.contender
+    }
+
+    /// Whether its `AF_XDP` sockets get copies of frames; `None` without such
+    /// sockets, or if the kernel does not tell.
+    pub fn copies_frames(&self) -> Option<bool> {
+        self.copies_frames
     }
 
     /// The way there.

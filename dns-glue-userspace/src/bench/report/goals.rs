@@ -4,11 +4,15 @@
 use crate::bench::names;
 use crate::bench::results::{Goal, Measurement, ProgramCase, Verdict, ZoneWork, contender};
 use crate::bench::workload::tld::UNIFORM;
-use crate::bench::workload::zone::{MISSES, REFERRALS, REFERRALS_DO};
+use crate::bench::workload::zone::{
+    MISSES, RANDOM_NAMES, RANDOM_NAMES_DO, REFERRALS, REFERRALS_DO,
+};
 use crate::compare::Server;
 
 /// Sizes of TLDs that goals are about, in delegations.
 const LARGE: [u64; 2] = [1_000_000, 10_000_000];
+/// What goals call a referral that no body kept for another helps.
+const RANDOM_REFERRAL: &str = "a referral for a random name";
 /// What a flood may take from the rate, for the noise of the measurement.
 const FULL_RATE: f64 = 0.95;
 
@@ -128,21 +132,27 @@ fn against_reflectors(evidence: Evidence<'_>) -> Vec<Goal> {
             .find_map(|name| evidence.program_ns(name, &misses)),
         evidence.program_ns(contender::BARE, &misses),
     );
-    let rate = ratio(
-        evidence.rate(contender::DNS_GLUE, &root(REFERRALS)),
-        evidence.rate(contender::GROWING, &root(REFERRALS)),
-    );
-    vec![
-        goal(
-            "core time of a referral of the root zone, to the growing reflector's",
+    let rate = |what: &str| {
+        let of = |contender| evidence.rate(contender, &root(what));
+        ratio(of(contender::DNS_GLUE), of(contender::GROWING))
+    };
+    let mut goals = Vec::new();
+    for (plain, dnssec, of) in [
+        (REFERRALS, REFERRALS_DO, "a referral of the root zone"),
+        (RANDOM_NAMES, RANDOM_NAMES_DO, RANDOM_REFERRAL),
+    ] {
+        goals.push(goal(
+            format!("core time of {of}, to the growing reflector's"),
             Bound::AtMost(2.5),
-            over_growing(&root(REFERRALS)),
-        ),
-        goal(
-            "core time of a referral of the root zone with DO, to the growing reflector's",
+            over_growing(&root(plain)),
+        ));
+        goals.push(goal(
+            format!("core time of {of} with DO, to the growing reflector's"),
             Bound::AtMost(3.0),
-            over_growing(&root(REFERRALS_DO)),
-        ),
+            over_growing(&root(dnssec)),
+        ));
+    }
+    goals.extend([
         goal(
             "time of the program for a miss, to the bare reflector's",
             Bound::AtMost(1.5),
@@ -151,9 +161,15 @@ fn against_reflectors(evidence: Evidence<'_>) -> Vec<Goal> {
         goal(
             "referrals per second, to the growing reflector's replies",
             Bound::AtLeast(0.65),
-            rate,
+            rate(REFERRALS),
         ),
-    ]
+        goal(
+            "referrals per second for random names, to the growing reflector's replies",
+            Bound::AtLeast(0.65),
+            rate(RANDOM_NAMES),
+        ),
+    ]);
+    goals
 }
 
 /// The same of the program alone, if there is no load.
@@ -163,23 +179,24 @@ fn miss_of_cases(cases: &[ProgramCase]) -> Option<f64> {
 }
 
 fn against_servers(evidence: Evidence<'_>) -> Vec<Goal> {
-    let workload = names::workload(names::ROOT, REFERRALS);
-    let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
     let servers = [
         (contender::NSD, 20.0),
         (contender::KNOT, 20.0),
         (contender::KNOT_XDP, 12.0),
     ];
-    let mut goals: Vec<Goal> = servers
-        .into_iter()
-        .map(|(server, bound)| {
+    let mut goals = Vec::new();
+    for (workload, of) in [(REFERRALS, "a referral"), (RANDOM_NAMES, RANDOM_REFERRAL)] {
+        let workload = names::workload(names::ROOT, workload);
+        let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
+        goals.extend(servers.map(|(server, bound)| {
             goal(
-                format!("core time of a referral by {server}, to that by dns-glue"),
+                format!("core time of {of} by {server}, to that by dns-glue"),
                 Bound::AtLeast(bound),
                 ratio(evidence.core_ns(server, &workload), ours),
             )
-        })
-        .collect();
+        }));
+    }
+    let workload = names::workload(names::ROOT, REFERRALS);
     goals.push(goal(
         "referrals per second when flooded, to the highest rate without loss",
         Bound::AtLeast(FULL_RATE),
@@ -308,6 +325,21 @@ mod tests {
                 "core time of a referral by knot-xdp, to",
                 None,
                 Verdict::NotMeasured,
+            ),
+            (
+                "core time of a referral for a random name, ",
+                Some(4.0),
+                Verdict::NotMet,
+            ),
+            (
+                "core time of a referral for a random name by nsd",
+                Some(6.25),
+                Verdict::NotMet,
+            ),
+            (
+                "referrals per second for random names",
+                Some(0.25),
+                Verdict::NotMet,
             ),
             ("map memory, TLD 1 M, to", Some(0.1), Verdict::Met),
             ("time to compile and load, TLD 1 M", Some(0.5), Verdict::Met),

@@ -30,7 +30,9 @@ pub fn markdown(run: &Run) -> String {
 fn write(run: &Run, form: impl Fn(&Table) -> String) -> String {
     let tables = tables::all(run);
     let tables: Vec<String> = tables.iter().map(form).collect();
-    format!("{}\n\n{}", tables::machine(&run.machine), tables.join("\n"))
+    let machine = tables::machine(&run.machine);
+    let circumstances = tables::circumstances(&run.circumstances);
+    format!("{machine}\n{circumstances}\n\n{}", tables.join("\n"))
 }
 
 #[cfg(test)]
