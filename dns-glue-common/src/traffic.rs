@@ -84,8 +84,13 @@ pub struct Course {
     pub slabs: u32,
     /// One query in two to the power of this is timed. Valid values: `0..64`.
     pub timed_shift: u32,
+    /// The index of the interface at which replies count; what still comes to
+    /// others was asked for before.
+    pub interface: u32,
+    /// Zero.
+    pub padding: u32,
 }
-const _: () = assert!(size_of::<Course>() == 160);
+const _: () = assert!(size_of::<Course>() == 168);
 
 /// How far sending has come. Only one processor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

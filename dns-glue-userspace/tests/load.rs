@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dns_glue::bench::contender::Contender;
 use dns_glue::bench::contest::Contest;
+use dns_glue::bench::failures::Failures;
 use dns_glue::bench::load::messages;
 use dns_glue::bench::load::programs::{Rate, Reflector};
 use dns_glue::bench::load::queries::PreparedQueries;
@@ -85,7 +86,10 @@ fn every_query_is_accounted_for() {
         Contender::Reflector(Reflector::Reading(3)),
     ];
     // The same processor: no more is sent than can be answered.
-    let contest = Contest::start(&contenders, &serving, 0).expect("all of them start");
+    let mut failures = Failures::default();
+    let contest = Contest::start(&contenders, &serving, 0, &mut failures);
+    let contest = contest.expect("there can be a client");
+    assert!(failures.all().is_empty(), "{failures:?}");
     let mut asker = contest.asker(&queries).expect("the client's programs load");
     for site in contest.sites() {
         for rate in [Rate::Paced(20_000.0), Rate::Unlimited] {

@@ -286,12 +286,18 @@ fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Counts a reply, and drops it.
+/// Counts a reply, and drops it. One that comes late, to an interface that is
+/// no longer asked at, does not count.
 #[xdp(frags)]
 pub fn count_reply(mut ctx: XdpContext) -> u32 {
-    let Some(returned) = RETURNED.get_ptr_mut(0) else {
+    let (Some(course), Some(returned)) = (COURSE.get_ptr(0), RETURNED.get_ptr_mut(0)) else {
         return xdp_action::XDP_ABORTED;
     };
+    // SAFETY: a map value, and the context is the one that the kernel gave the
+    // program.
+    if unsafe { (*course).interface != (*ctx.ctx).ingress_ifindex } {
+        return xdp_action::XDP_DROP;
+    }
     // SAFETY: this processor's own value; it is read when nothing arrives.
     let returned = unsafe { &mut *returned };
     if count(&mut ctx, returned).is_none() {

@@ -42,6 +42,17 @@ impl Contender {
         Self::Server(Server::Bind),
     ];
 
+    /// The server that it is, or that is behind it.
+    pub fn server(self) -> Option<Server> {
+        match self {
+            Self::DnsGlueBefore(server) | Self::PassingBefore(server) | Self::Server(server) => {
+                Some(server)
+            }
+            Self::KnotXdp => Some(Server::Knot),
+            Self::Reflector(_) | Self::DnsGlue => None,
+        }
+    }
+
     /// Whether all its work is done where packets arrive, so that it is at its
     /// best when there is always another packet.
     pub fn is_in_kernel(self) -> bool {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
 use super::empty::EmptyProgram;
+use super::failures::Failures;
 use super::load::programs::Client;
 use super::load::queries::PreparedQueries;
 use super::measure::{self, Plan};
@@ -22,16 +23,23 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// Starts all of them; the processor of that number will send to them.
+    /// Starts all of them, but for those that do not start, for the reason that
+    /// is then noted; the processor of that number will send to them.
     ///
     /// # Errors
     ///
-    /// One does not start.
-    pub fn start(contenders: &[Contender], serving: &Serving<'_>, sender: usize) -> Result<Self> {
+    /// There can be no namespace, or a signal has come.
+    pub fn start(
+        contenders: &[Contender],
+        serving: &Serving<'_>,
+        sender: usize,
+        failures: &mut Failures,
+    ) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
         let mut sites = Vec::new();
         for contender in contenders {
-            sites.push(Site::start(*contender, serving, &client, &sites)?);
+            let site = Site::start(*contender, serving, &client, &sites);
+            sites.extend(failures.or_note(&contender.to_string(), "at its start", site)?);
         }
         Ok(Self {
             sites,
@@ -50,9 +58,10 @@ impl Contest {
         workload: &str,
         queries: &PreparedQueries,
         plan: &Plan,
+        failures: &mut Failures,
     ) -> Result<Vec<Measurement>> {
         let mut asker = self.asker(queries)?;
-        measure::measure(&mut asker, &self.sites, workload, plan)
+        measure::measure(&mut asker, &self.sites, workload, plan, failures)
     }
 
     /// A client with these queries, which listens to all of them. There can be

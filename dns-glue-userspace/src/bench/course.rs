@@ -83,6 +83,11 @@ impl<'s> Course<'s> {
         })
     }
 
+    /// Who is asked.
+    pub fn contender(&self) -> String {
+        self.site.contender().to_string()
+    }
+
     /// Rounds so far, all at the same rate.
     pub fn rounds(&self) -> usize {
         self.rounds.len()
@@ -94,12 +99,6 @@ impl<'s> Course<'s> {
     ///
     /// The contender is gone, or its program did not run.
     pub fn turn(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
-        let site = self.site;
-        let turn = self.parts(asker, plan);
-        turn.with_context(|| site.contender().to_string())
-    }
-
-    fn parts(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
         let round = self.whole_round(asker, plan)?;
         self.rounds.push(round);
         if let Some(program) = self.site.program()? {
@@ -249,6 +248,8 @@ impl<'s> Course<'s> {
                 unanswered: sum(Round::unanswered),
             },
             unanswered: spread(Round::share_unanswered)?.max,
+            socket_drops: sum(|round| round.socket_drops),
+            copies_frames: self.site.copies_frames(),
             repeated: self.repeated,
             program_ns: Spread::of(&mut self.program_ns),
             empty_program_ns: Spread::of(&mut self.empty_ns).map(|spread| spread.median),

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::course::Course;
+use super::failures::Failures;
 use super::results::Measurement;
 use super::round::Asker;
 use super::site::Site;
@@ -19,34 +20,45 @@ pub struct Plan {
 }
 
 /// Asks all sites in turns, so that what the machine does beside it meets all
-/// alike.
+/// alike. A contender that is gone or does not do what it should
+/// ([`Course::turn`]) is noted and left out from then on.
 ///
 /// # Errors
 ///
-/// A contender is gone or does not do what it should; see [`Course::turn`].
+/// A signal has come.
 pub fn measure(
     asker: &mut Asker<'_>,
     sites: &[Site],
     workload: &str,
     plan: &Plan,
+    failures: &mut Failures,
 ) -> Result<Vec<Measurement>> {
     let mut courses = Vec::new();
     for site in sites {
         let course = Course::prepare(asker, site, plan);
-        courses.push(course.with_context(|| site.contender().to_string())?);
+        courses.extend(failures.or_note(&site.contender().to_string(), workload, course)?);
     }
-    for _ in 0..plan.rounds {
-        for course in &mut courses {
-            course.turn(asker, plan)?;
+    // One whose rate was lowered has lost the rounds before, and has more turns
+    // than the others, until it has as many rounds.
+    while courses.iter().any(|course| course.rounds() < plan.rounds) {
+        let mut left = Vec::new();
+        for mut course in courses {
+            if course.rounds() < plan.rounds {
+                asker.client.begin_round(course.rounds(), plan.rounds);
+                let contender = course.contender();
+                let turn = course.turn(asker, plan).map(|()| course);
+                left.extend(failures.or_note(&contender, workload, turn)?);
+            } else {
+                left.push(course);
+            }
         }
+        courses = left;
     }
-    // Who turned out to be slower has as many rounds at that rate as all others
-    // have at theirs.
-    for course in &mut courses {
-        while course.rounds() < plan.rounds {
-            course.turn(asker, plan)?;
-        }
+    let mut measurements = Vec::new();
+    for course in courses {
+        let contender = course.contender();
+        let finished = course.finish(workload);
+        measurements.extend(failures.or_note(&contender, workload, finished)?);
     }
-    let finish = |course: Course<'_>| course.finish(workload);
-    courses.into_iter().map(finish).collect()
+    Ok(measurements)
 }

@@ -10,7 +10,9 @@
 //!     -> wire (a veth pair, polled by threads of its own) -> site (a contender at its other end)
 //!   round (one contender asked for a while) -> lossless (the highest rate it bears)
 //!                                           -> course (its rounds) -> measure (all in turns)
-//! results -> report (goals, tables, a plot);  run (all of it, in order)
+//! results -> report (goals, tables, a plot)
+//! readiness (what must be there; leftovers go) -> run (all of it, in order)
+//! failures (who is left out), circumstances (of what a run is) -> results
 //! ```
 //!
 //! A contender's time is the processor time of the thread that polls its
@@ -19,21 +21,29 @@
 //! counted, has the contender's, and is told apart. Nothing of this is part of
 //! dns-glue.
 
+pub mod af_xdp;
 pub mod cases;
+pub mod choices;
+pub mod circumstances;
 pub mod contender;
 pub mod contest;
 pub mod course;
 pub mod empty;
+pub mod failures;
+pub mod leftovers;
 pub mod load;
 pub mod lossless;
 pub mod machine;
 pub mod measure;
 pub mod names;
+pub mod readiness;
+pub mod receive_buffers;
 pub mod report;
 pub mod results;
 pub mod round;
 pub mod run;
 pub mod site;
+pub mod socket_drops;
 pub mod steal;
 pub mod threads;
 pub mod under_load;

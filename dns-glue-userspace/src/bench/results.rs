@@ -174,6 +174,12 @@ pub struct Measurement {
     /// Queries that arrived and were not answered, as a share of those that
     /// arrived, in the worst round.
     pub unanswered: f64,
+    /// Queries of these rounds that found no room in the buffer of a socket
+    /// (`RcvbufErrors`).
+    pub socket_drops: u64,
+    /// Whether the frames of `AF_XDP` sockets are copied; `None` of those that
+    /// have no such sockets.
+    pub copies_frames: Option<bool>,
 }
 
 /// A core that is used to this part is saturated.
@@ -230,6 +236,11 @@ pub struct ZoneWork {
     pub map_octets: Option<u64>,
     /// Seconds of the parts of the work, if the program tells.
     pub phases: Vec<Phase>,
+    /// Seconds from the command that tells a process of a changed file until a
+    /// delegation that is new in it is answered.
+    pub reload_seconds: Option<Spread>,
+    /// Octets of memory at the peak when that is done, as `peak_octets`.
+    pub reload_peak_octets: Option<u64>,
     /// Seconds from a changed file until a delegation that is new in it is
     /// answered, the process ended and started again in between.
     pub restart_seconds: Option<Spread>,
@@ -277,6 +288,47 @@ pub struct Machine {
     pub bind: Option<String>,
 }
 
+/// Of what a run is, and what the machine was like meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// The commit of the sources; with `-dirty` if they differ from it.
+    pub commit: Option<String>,
+    /// When it began (RFC 3339).
+    pub date: String,
+    /// The options that it was started with, without folders.
+    pub options: Vec<String>,
+    /// What the choice of queries depends on.
+    pub seed: u64,
+    /// Rounds in which each contender has its turn under load.
+    pub rounds: u64,
+    /// Who takes part under load.
+    pub contenders: Vec<String>,
+    /// `net.core.bpf_jit_enable`, if the kernel tells.
+    pub jit: Option<u64>,
+    /// `net.core.bpf_jit_harden`, if the kernel tells.
+    pub jit_harden: Option<u64>,
+    /// The weaknesses of the processor, and what the kernel does about each.
+    pub mitigations: Vec<String>,
+    /// The load of the minute before it began.
+    pub load_before: f64,
+    /// The load of the minute before this was written.
+    pub load_after: f64,
+    /// Processor time that the host of a virtual machine took away, as a share
+    /// of all of it.
+    pub stolen_share: f64,
+}
+
+/// A contender that could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who.
+    pub contender: String,
+    /// Under which workload, or for which zone.
+    pub what: String,
+    /// Why.
+    pub error: String,
+}
+
 /// What dns-glue sets out to reach, and whether it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
@@ -307,6 +359,8 @@ pub enum Verdict {
 pub struct Run {
     /// Where.
     pub machine: Machine,
+    /// Of what, and how the machine was.
+    pub circumstances: Circumstances,
     /// Contenders under load.
     pub measurements: Vec<Measurement>,
     /// What zones take.
@@ -315,6 +369,8 @@ pub struct Run {
     pub cases: Vec<ProgramCase>,
     /// What was to be reached.
     pub goals: Vec<Goal>,
+    /// Who was left out, and why.
+    pub failures: Vec<Failure>,
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::load::programs::{Client, Rate};
 use super::site::Site;
 use super::steal::Ticks;
 use super::wire::{self, WireCounts};
+use crate::testbed::interrupt;
 use crate::testbed::network::Namespace;
 
 /// If no reply comes for so long, none is under way.
@@ -38,6 +39,8 @@ pub struct Round {
     pub elapsed: Duration,
     /// What the drivers counted.
     pub wire: WireCounts,
+    /// Queries for which a socket of the contender had no room.
+    pub socket_drops: u64,
     /// What came back.
     pub returned: Returned,
     /// Processor time of the contender.
@@ -116,9 +119,11 @@ impl Asker<'_> {
     ///
     /// # Errors
     ///
-    /// The client's program fails, or the contender is gone.
+    /// The client's program fails, the contender is gone, or a signal has come.
     pub fn ask(&mut self, site: &Site, rate: Rate, duration: Duration) -> Result<Round> {
+        interrupt::check()?;
         let wire = site.wire();
+        let socket_drops = wire.socket_drops()?;
         let counts = wire.counts(self.namespace)?;
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
@@ -137,6 +142,7 @@ impl Asker<'_> {
             queries,
             elapsed,
             wire: wire.counts(self.namespace)?.since(&counts),
+            socket_drops: wire.socket_drops()?.saturating_sub(socket_drops),
             returned: since_returned(&settled, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
             sink_time: site.sink_time()?.saturating_sub(sink_time),
@@ -207,6 +213,7 @@ mod tests {
             processor_time: Duration::from_millis(60),
             sink_time: Duration::from_millis(30),
             ticks: Ticks::default(),
+            socket_drops: 0,
             latencies: Vec::new(),
         }
     }

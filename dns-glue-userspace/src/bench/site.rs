@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::af_xdp;
 use super::contender::Contender;
 use super::load::programs::{Attached, Reflector};
 use super::threads::{self, Schedule};
@@ -85,6 +86,8 @@ pub struct Site {
     processor: usize,
     /// The processes of the server.
     processes: Vec<u32>,
+    /// Whether `AF_XDP` sockets get copies of frames, if it has some.
+    copies_frames: Option<bool>,
 }
 
 impl Site {
@@ -110,6 +113,7 @@ impl Site {
             pollers: Pollers::default(),
             processor: serving.processor,
             processes: Vec::new(),
+            copies_frames: None,
         };
         site.start_contender(serving, beside)
             .with_context(|| contender.to_string())?;
@@ -117,6 +121,9 @@ impl Site {
         site.pollers = site.wire.pin_pollers(serving.processor)?;
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
+        }
+        if contender == Contender::KnotXdp {
+            site.copies_frames = af_xdp::copies_frames(site.wire.host())?;
         }
         site.moderate(namespace)?;
         site.schedule(Load::Bearable)?;
@@ -192,6 +199,12 @@ impl Site {
     /// Who answers.
     pub fn contender(&self) -> Contender {
         self.contender
+    }
+
+    /// Whether its `AF_XDP` sockets get copies of frames; `None` without such
+    /// sockets, or if the kernel does not tell.
+    pub fn copies_frames(&self) -> Option<bool> {
+        self.copies_frames
     }
 
     /// The way there.

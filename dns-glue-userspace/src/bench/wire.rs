@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::load::queries::Ends;
+use super::socket_drops;
 use super::threads::{self, Schedule};
 use crate::conform::frame::{CLIENT_MAC, SERVER_MAC, SERVER_V4, SERVER_V6};
 use crate::ethtool;
@@ -191,6 +192,15 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// Queries so far for which a socket of the contender had no room.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub fn socket_drops(&self) -> Result<u64> {
+        socket_drops::in_namespace(&self.host)
     }
 
     /// The counts so far.

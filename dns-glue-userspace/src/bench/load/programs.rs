@@ -48,6 +48,8 @@ const SENDER: Schedule = Schedule::First(1);
 pub struct Client {
     ebpf: Ebpf,
     slabs: u32,
+    /// The slab with which sending begins.
+    first_slab: u32,
 }
 
 /// How fast to send.
@@ -101,12 +103,24 @@ impl Client {
         for name in [SEND_QUERY, COUNT_REPLY] {
             load_program(&mut ebpf, name)?;
         }
-        let mut client = Self { ebpf, slabs };
+        let mut client = Self {
+            ebpf,
+            slabs,
+            first_slab: 0,
+        };
         client.set_progress(&Progress {
             random: 0x9e37_79b9_7f4a_7c15,
             ..Progress::zeroed()
         })?;
         Ok(client)
+    }
+
+    /// Lets sending begin with another part of the queries in each of so many
+    /// rounds, numbered from 0, and with the same for whoever is asked in one.
+    pub fn begin_round(&mut self, round: usize, rounds: usize) {
+        let place = self.slabs as usize * round / rounds.max(1);
+        // Below the number of slabs, whatever the round.
+        self.first_slab = (place % self.slabs.max(1) as usize) as u32;
     }
 
     /// Counts replies on an interface of this thread's network namespace, as
@@ -119,7 +133,8 @@ impl Client {
         attach(&mut self.ebpf, COUNT_REPLY, interface)
     }
 
-    /// Sends for a while, by one processor, on the interface of that index, which
+    /// Sends for a while, from the beginning of the round
+    /// ([`begin_round`](Self::begin_round)), by one processor, on the interface of that index, which
     /// must be in this thread's network namespace; returns how many queries that
     /// were, and the time that it took.
     ///
@@ -139,12 +154,16 @@ impl Client {
             interval: rate.interval(),
             slabs: self.slabs,
             timed_shift: rate.timed_shift(),
+            interface,
+            padding: 0,
         })?;
         // Both processors may be busy with threads that run before all others.
         threads::set_schedule(threads::own(), WATCH).context("schedule the watch")?;
         let before = self.progress()?;
         self.set_progress(&Progress {
             started: 0,
+            slab: self.first_slab,
+            offset: 0,
             ..before
         })?;
         let program: &Xdp = self

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::goals::{Evidence, judge};
 use crate::bench::results::{
-    Asked, Flood, Latency, Losses, Machine, Measurement, Phase, ProgramCase, Repeated, Run, Spread,
-    ZoneWork, contender,
+    Asked, Circumstances, Failure, Flood, Latency, Losses, Machine, Measurement, Phase,
+    ProgramCase, Repeated, Run, Spread, ZoneWork, contender,
 };
 
 const MEBIOCTET: u64 = 1 << 20;
@@ -66,6 +66,8 @@ pub fn measurement(name: &str, workload: &str, core_ns: f64) -> Measurement {
             slower: 0,
         },
         unanswered: if is_server { 0.0004 } else { 0.0 },
+        socket_drops: if is_server { 7 } else { 0 },
+        copies_frames: None,
     }
 }
 
@@ -81,6 +83,8 @@ fn work(name: &str, ready: f64, served: u64, maps: Option<u64>) -> ZoneWork {
         served_octets: Some(served * MEBIOCTET),
         map_octets: maps.map(|maps| maps * MEBIOCTET),
         phases: Vec::new(),
+        reload_seconds: Some(spread(5.0, 0.0)),
+        reload_peak_octets: Some((served + 300) * MEBIOCTET),
         restart_seconds: Some(spread(6.0, 0.0)),
     }
 }
@@ -94,7 +98,15 @@ pub fn run() -> Run {
         (contender::NSD, 5000.0),
         (contender::KNOT, 10_000.0),
     ];
-    let measurements = measurements.map(|(name, ns)| measurement(name, "root, referrals", ns));
+    let mut measurements: Vec<Measurement> = measurements
+        .iter()
+        .map(|(name, ns)| measurement(name, "root, referrals", *ns))
+        .collect();
+    measurements.extend([
+        measurement(contender::GROWING, "root, random names", 200.0),
+        measurement(contender::DNS_GLUE, "root, random names", 800.0),
+        measurement(contender::NSD, "root, random names", 5000.0),
+    ]);
     let mut ours = work(contender::DNS_GLUE, 2.0, 250, Some(80));
     ours.phases = vec![Phase {
         name: "compiling".into(),
@@ -122,9 +134,28 @@ pub fn run() -> Run {
             nsd: Some("4.6.1".into()),
             bind: None,
         },
-        measurements: measurements.to_vec(),
+        circumstances: Circumstances {
+            commit: Some("0123abcd".into()),
+            date: "2026-01-02T03:04:05Z".into(),
+            options: vec!["--quick".into()],
+            seed: 1,
+            rounds: 3,
+            contenders: vec![contender::DNS_GLUE.into()],
+            jit: Some(1),
+            jit_harden: Some(0),
+            mitigations: vec!["spectre_v2: Mitigation: IBRS".into()],
+            load_before: 0.25,
+            load_after: 1.5,
+            stolen_share: 0.02,
+        },
+        measurements,
         zone_work,
         cases,
         goals,
+        failures: vec![Failure {
+            contender: contender::KNOT_XDP.into(),
+            what: "root, referrals".into(),
+            error: "it does not start".into(),
+        }],
     }
 }

@@ -4,11 +4,15 @@
 use crate::bench::names;
 use crate::bench::results::{Goal, Measurement, ProgramCase, Verdict, ZoneWork, contender};
 use crate::bench::workload::tld::UNIFORM;
-use crate::bench::workload::zone::{MISSES, REFERRALS, REFERRALS_DO};
+use crate::bench::workload::zone::{
+    MISSES, RANDOM_NAMES, RANDOM_NAMES_DO, REFERRALS, REFERRALS_DO,
+};
 use crate::compare::Server;
 
 /// Sizes of TLDs that goals are about, in delegations.
 const LARGE: [u64; 2] = [1_000_000, 10_000_000];
+/// What goals call a referral that no body kept for another helps.
+const RANDOM_REFERRAL: &str = "a referral for a random name";
 /// What a flood may take from the rate, for the noise of the measurement.
 const FULL_RATE: f64 = 0.95;
 
@@ -125,18 +129,23 @@ fn against_reflectors(evidence: Evidence<'_>) -> Vec<Goal> {
         let growing = evidence.core_ns(contender::GROWING, workload);
         ratio(evidence.core_ns(contender::DNS_GLUE, workload), growing)
     };
-    vec![
-        goal(
-            "core time of a referral of the root zone, to the growing reflector's",
+    let mut goals = Vec::new();
+    for (plain, dnssec, of) in [
+        (REFERRALS, REFERRALS_DO, "a referral of the root zone"),
+        (RANDOM_NAMES, RANDOM_NAMES_DO, RANDOM_REFERRAL),
+    ] {
+        goals.push(goal(
+            format!("core time of {of}, to the growing reflector's"),
             Bound::AtMost(2.5),
-            over_growing(&root(REFERRALS)),
-        ),
-        goal(
-            "core time of a referral of the root zone with DO, to the growing reflector's",
+            over_growing(&root(plain)),
+        ));
+        goals.push(goal(
+            format!("core time of {of} with DO, to the growing reflector's"),
             Bound::AtMost(3.0),
-            over_growing(&root(REFERRALS_DO)),
-        ),
-    ]
+            over_growing(&root(dnssec)),
+        ));
+    }
+    goals
 }
 
 /// A miss beside a server, whose caches are the server's, is held against a
@@ -166,43 +175,51 @@ fn of_misses(evidence: Evidence<'_>) -> [Goal; 2] {
 
 /// Replies a second, which the counting of replies has a part in, and the same
 /// without it.
-fn of_rates(evidence: Evidence<'_>) -> [Goal; 2] {
-    let referrals = names::workload(names::ROOT, REFERRALS);
-    let observed = |contender| evidence.saturated_rate(contender, &referrals);
-    let core_ns = |contender| evidence.core_ns(contender, &referrals);
-    [
-        goal(
-            "referrals per second, observed with both cores saturated, to the growing reflector's \
-             replies",
+fn of_rates(evidence: Evidence<'_>) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    for (workload, of) in [
+        (REFERRALS, "referrals"),
+        (RANDOM_NAMES, "referrals for random names"),
+    ] {
+        let workload = names::workload(names::ROOT, workload);
+        let observed = |contender| evidence.saturated_rate(contender, &workload);
+        let core_ns = |contender| evidence.core_ns(contender, &workload);
+        goals.push(goal(
+            format!(
+                "{of} per second, observed with both cores saturated, to the growing reflector's \
+                 replies"
+            ),
             Bound::AtLeast(0.65),
             ratio(observed(contender::DNS_GLUE), observed(contender::GROWING)),
-        ),
-        goal(
-            "referrals per second of core time, to the growing reflector's replies",
+        ));
+        goals.push(goal(
+            format!("{of} per second of core time, to the growing reflector's replies"),
             Bound::AtLeast(0.65),
             ratio(core_ns(contender::GROWING), core_ns(contender::DNS_GLUE)),
-        ),
-    ]
+        ));
+    }
+    goals
 }
 
 fn against_servers(evidence: Evidence<'_>) -> Vec<Goal> {
-    let workload = names::workload(names::ROOT, REFERRALS);
-    let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
     let servers = [
         (contender::NSD, 20.0),
         (contender::KNOT, 20.0),
         (contender::KNOT_XDP, 12.0),
     ];
-    servers
-        .into_iter()
-        .map(|(server, bound)| {
+    let mut goals = Vec::new();
+    for (workload, of) in [(REFERRALS, "a referral"), (RANDOM_NAMES, RANDOM_REFERRAL)] {
+        let workload = names::workload(names::ROOT, workload);
+        let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
+        goals.extend(servers.map(|(server, bound)| {
             goal(
-                format!("core time of a referral by {server}, to that by dns-glue"),
+                format!("core time of {of} by {server}, to that by dns-glue"),
                 Bound::AtLeast(bound),
                 ratio(evidence.core_ns(server, &workload), ours),
             )
-        })
-        .collect()
+        }));
+    }
+    goals
 }
 
 /// dns-glue with nobody and with Knot behind it.
@@ -346,6 +363,21 @@ mod tests {
                 "core time of a referral by knot-xdp, to",
                 None,
                 Verdict::NotMeasured,
+            ),
+            (
+                "core time of a referral for a random name, ",
+                Some(4.0),
+                Verdict::NotMet,
+            ),
+            (
+                "core time of a referral for a random name by nsd",
+                Some(6.25),
+                Verdict::NotMet,
+            ),
+            (
+                "referrals for random names per second, ",
+                Some(0.25),
+                Verdict::NotMet,
             ),
             ("map memory, TLD 1 M, to", Some(0.1), Verdict::Met),
             ("time to compile and load, TLD 1 M", Some(0.5), Verdict::Met),

@@ -35,7 +35,11 @@ fn write(run: &Run, form: impl Fn(&Table) -> String) -> String {
     let lines = legend::lines(run).into_iter();
     let lines: String = lines.map(|line| format!("\n- {line}")).collect();
     let machine = tables::machine(&run.machine);
-    format!("{machine}\n\n{}{lines}\n", tables.join("\n"))
+    let circumstances = tables::circumstances(&run.circumstances);
+    format!(
+        "{machine}\n{circumstances}\n\n{}{lines}\n",
+        tables.join("\n")
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::number::{count, octets, three_digits};
 use super::table::Table;
 use crate::bench::results::{
-    Asked, Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict, ZoneWork, contender,
+    Asked, Circumstances, Failure, Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict,
+    ZoneWork, contender,
 };
 
 /// All of them; those without a row are left out.
@@ -23,6 +24,7 @@ pub fn all(run: &Run) -> Vec<Table> {
     }
     tables.push(phases(&run.zone_work));
     tables.push(cases(&run.cases));
+    tables.push(failures(&run.failures));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -48,6 +50,40 @@ pub fn machine(machine: &Machine) -> String {
     let noun = if *cores == 1 { "core" } else { "cores" };
     let memory = octets(*memory_octets);
     format!("{cpu}, {cores} {noun}, {memory}, Linux {kernel}{servers}")
+}
+
+/// Of what a run is, in one line.
+#[must_use]
+pub fn circumstances(circumstances: &Circumstances) -> String {
+    let Circumstances {
+        commit,
+        date,
+        options,
+        rounds,
+        jit,
+        load_before,
+        load_after,
+        stolen_share,
+        // These are long, and in the JSON.
+        seed: _,
+        contenders: _,
+        jit_harden: _,
+        mitigations: _,
+    } = circumstances;
+    let commit = commit.as_deref().unwrap_or("unknown");
+    let options = match options.is_empty() {
+        true => String::new(),
+        false => format!(", {}", options.join(" ")),
+    };
+    let jit = match jit {
+        Some(0) => ", no JIT",
+        _ => "",
+    };
+    let stolen = 100.0 * stolen_share;
+    format!(
+        "{date}, commit {commit}{options}, {rounds} rounds{jit}; load before {load_before}, \
+         after {load_after}; stolen {stolen:.1} %"
+    )
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
@@ -102,7 +138,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
                 .unwrap_or_default()
         };
         vec![
-            one.contender.clone(),
+            contender_cell(one),
             asked(one).to_owned(),
             spread(one.replies_per_second, count),
             format!("{:.0}", 100.0 * one.core_utilisation.median),
@@ -122,6 +158,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
             latency(|latency| latency.p99_us),
             share(one.losses.share()),
             share(one.unanswered),
+            one.socket_drops.to_string(),
             format!("{:.0}", one.reply_octets_mean),
             rcodes(one),
         ]
@@ -145,6 +182,7 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
             "p99 us",
             "lost",
             "unanswered",
+            "drops",
             "octets",
             "replies",
         ],
@@ -169,6 +207,16 @@ fn lossless(measurement: &Measurement) -> String {
         true => format!("\u{2265} {rate}"),
         false => rate,
     }
+}
+
+/// Its name, and how frames come to its `AF_XDP` sockets.
+fn contender_cell(measurement: &Measurement) -> String {
+    let how = match measurement.copies_frames {
+        Some(true) => " (copies)",
+        Some(false) => " (zero copy)",
+        None => "",
+    };
+    format!("{}{how}", measurement.contender)
 }
 
 /// The median, and how far the rounds lie from it: `1.24 M ±3 %`. One round
@@ -235,6 +283,10 @@ fn zone_work(works: &[&ZoneWork]) -> Table {
             one.map_octets.map(octets).unwrap_or_default(),
             per_delegation(one.map_octets, one.delegations),
             per_delegation(total, one.delegations),
+            one.reload_seconds
+                .map(|seconds| spread(seconds, three_digits))
+                .unwrap_or_default(),
+            one.reload_peak_octets.map(octets).unwrap_or_default(),
             one.restart_seconds
                 .map(|seconds| spread(seconds, three_digits))
                 .unwrap_or_default(),
@@ -256,6 +308,8 @@ fn zone_work(works: &[&ZoneWork]) -> Table {
             "maps",
             "maps each",
             "all each",
+            "reload s",
+            "reload peak",
             "restart s",
         ],
         rows: works.iter().map(row).collect(),
@@ -288,6 +342,20 @@ fn phases(works: &[ZoneWork]) -> Table {
         title: "Parts of the work on a zone".into(),
         heads: vec!["server", "zone", "part", "seconds"],
         rows: works.iter().flat_map(of_work).collect(),
+        words: 3,
+    }
+}
+
+fn failures(failures: &[Failure]) -> Table {
+    let row = |one: &Failure| {
+        // A log of several lines would end the row.
+        let error = one.error.split_whitespace().collect::<Vec<_>>().join(" ");
+        vec![one.contender.clone(), one.what.clone(), error]
+    };
+    Table {
+        title: "Left out".into(),
+        heads: vec!["contender", "where", "why"],
+        rows: failures.iter().map(row).collect(),
         words: 3,
     }
 }
@@ -326,17 +394,26 @@ mod tests {
         assert_eq!(
             line_after("Load: root, referrals\n", "nsd  "),
             "nsd 0.95 lossless 160 k \u{b1}10 % 70 200 k 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 \
-             - 40.0 90.0 0.05 % 0.04 % 400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
+             - 40.0 90.0 0.05 % 0.04 % 7 400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
         );
         let zone = "Zone: TLD 1 M, 1000000 delegations, a file of 100.0 MiB\n";
         assert!(text.contains(zone), "{text}");
         assert_eq!(
             line_after("Zone: ", "Knot  "),
-            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 6.00"
+            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 5.00 1.1 GiB 6.00"
         );
         assert_eq!(
             line_after("Parts", "dns-glue  TLD 1 M  compiling"),
             "dns-glue TLD 1 M compiling 1.50"
+        );
+        assert_eq!(
+            line_after("", "2026"),
+            "2026-01-02T03:04:05Z, commit 0123abcd, --quick, 3 rounds; load before 0.25, after 1.5; \
+             stolen 2.0 %"
+        );
+        assert_eq!(
+            line_after("Left out", "knot-xdp"),
+            "knot-xdp root, referrals it does not start"
         );
         assert_eq!(
             line_after("The program", "miss"),
