@@ -217,7 +217,8 @@ impl<'s> Course<'s> {
             let mut values: Vec<f64> = self.floods.iter().map(of).collect();
             Spread::of(&mut values).map(|spread| spread.median)
         };
-        let stolen = sum(|round| round.ticks.stolen) as f64 / sum(|round| round.ticks.all) as f64;
+        let stolen =
+            sum(|round| round.ticks.stolen) as f64 / sum(|round| round.ticks.all).max(1) as f64;
         let flood = median(Round::queries_per_second).zip(median(Round::replies_per_second));
         Ok(Measurement {
             contender: self.site.contender().to_string(),
