@@ -400,7 +400,7 @@ mod tests {
         assert!(text.contains(zone), "{text}");
         assert_eq!(
             line_after("Zone: ", "Knot  "),
-            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 5.00 1.1 GiB 6.00"
+            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 5.00 1.0 GiB 6.00"
         );
         assert_eq!(
             line_after("Parts", "dns-glue  TLD 1 M  compiling"),
