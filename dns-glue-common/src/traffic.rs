@@ -82,10 +82,15 @@ pub struct Course {
     pub interval: u64,
     /// Slabs that hold messages.
     pub slabs: u32,
+    /// One query in two to the power of this is timed. Valid values: `0..64`.
+    pub timed_shift: u32,
+    /// The index of the interface at which replies count; what still comes to
+    /// others was asked for before.
+    pub interface: u32,
     /// Zero.
     pub padding: u32,
 }
-const _: () = assert!(size_of::<Course>() == 160);
+const _: () = assert!(size_of::<Course>() == 168);
 
 /// How far sending has come. Only one processor sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -109,8 +114,32 @@ pub struct Progress {
 }
 const _: () = assert!(size_of::<Progress>() == 48);
 
-/// One in so many queries is timed.
-pub const TIMED_ONE_IN: u64 = 256;
+/// Global: [`Reading`].
+pub const READING: &str = "READING";
+/// Array of cache lines of zeros, [`LINE_OCTETS`] each.
+pub const LINES: &str = "LINES";
+/// Octets of a cache line.
+pub const LINE_OCTETS: usize = 64;
+/// The most that [`Reading::reads`] can be.
+pub const MAX_READS: u32 = 3;
+
+/// What the reflector that reads has to do for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Reading {
+    /// Cache lines in the array.
+    pub lines: u32,
+    /// How many of them it reads, each where the one before says. Valid values:
+    /// `0..=MAX_READS`.
+    pub reads: u32,
+}
+const _: () = assert!(size_of::<Reading>() == 8);
+
+impl Reading {
+    /// Nothing.
+    pub const NONE: Self = Self { lines: 1, reads: 0 };
+}
+
 /// The source port of timed queries, and of no other.
 pub const TIMED_PORT: u16 = 1024;
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use dns_glue::bench::contender::Contender;
 use dns_glue::bench::contest::Contest;
+use dns_glue::bench::failures::Failures;
 use dns_glue::bench::load::messages;
 use dns_glue::bench::load::programs::{Rate, Reflector};
 use dns_glue::bench::load::queries::PreparedQueries;
-use dns_glue::bench::round::{Round, Senders};
+use dns_glue::bench::round::Round;
 use dns_glue::bench::site::Serving;
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::source::{self, ZoneSource};
@@ -81,12 +82,14 @@ fn every_query_is_accounted_for() {
         Contender::Reflector(Reflector::Bare),
         Contender::Reflector(Reflector::Growing),
         Contender::DnsGlue,
+        Contender::Reflector(Reflector::Reading(1)),
+        Contender::Reflector(Reflector::Reading(3)),
     ];
-    let senders = Senders {
-        to_kernel: 0,
-        to_servers: 0,
-    };
-    let contest = Contest::start(&contenders, &serving, senders).expect("all of them start");
+    // The same processor: no more is sent than can be answered.
+    let mut failures = Failures::default();
+    let contest = Contest::start(&contenders, &serving, 0, &mut failures);
+    let contest = contest.expect("there can be a client");
+    assert!(failures.all().is_empty(), "{failures:?}");
     let mut asker = contest.asker(&queries).expect("the client's programs load");
     for site in contest.sites() {
         for rate in [Rate::Paced(20_000.0), Rate::Unlimited] {

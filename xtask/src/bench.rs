@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::{build, command, packages, workspace};
+use crate::{build, command, interrupt, packages, workspace};
 
 /// The measurement, and what it starts, which lies beside it.
 const BINARY: &str = "dns-glue-bench";
@@ -25,11 +25,16 @@ pub struct Arguments {
     /// Small zones and few rounds, for a first look
     #[arg(long, conflicts_with = "full")]
     quick: bool,
+    /// Unsigned synthetic zones of so many delegations, instead of the usual
+    /// ones
+    #[arg(long = "tld", value_name = "NUMBER", num_args = 1..)]
+    tlds: Vec<u64>,
     /// One part only: load, zone or cases
     #[arg(long, value_name = "PART")]
     only: Option<String>,
     /// Who takes part under load: reflector, growing-reflector,
-    /// writing-reflector, dns-glue, dns-glue+knot, knot-xdp, nsd, knot, bind [default: all]
+    /// writing-reflector, dns-glue, dns-glue+knot, pass+knot, knot-xdp, nsd, knot,
+    /// bind [default: all]
     #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
     contenders: Vec<String>,
     /// The zone beside the synthetic ones [default: the root zone if it is at
@@ -48,8 +53,12 @@ pub struct Arguments {
 /// Builds and starts the measurement, which needs root; installs the servers.
 ///
 /// # Errors
-/// When the build, apt or the measurement fails.
+/// When this is not root, or the build, apt or the measurement fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    ensure!(
+        packages::is_root()?,
+        "it makes network namespaces and loads programs into the kernel: only root may"
+    );
     packages::ensure(&packages::FOR_BENCH)?;
     let folder = build::release(&[BINARY, STARTED[0], STARTED[1]])?;
     let mut bench = Command::new(folder.join(BINARY));
@@ -85,5 +94,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for contender in &arguments.contenders {
         bench.args(["--contender", contender]);
     }
-    command::run(&mut bench)
+    for delegations in &arguments.tlds {
+        bench.args(["--tld", &delegations.to_string()]);
+    }
+    if let Some(commit) = commit() {
+        bench.args(["--commit", &commit]);
+    }
+    // The measurement takes down its namespaces itself.
+    interrupt::catch()?;
+    command::run_to_its_end(&mut bench)
+}
+
+/// The commit of these sources, if they are a clone of git.
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .current_dir(workspace::root());
+    let told = command::output(&mut git).ok()?;
+    Some(told.trim().to_owned())
 }

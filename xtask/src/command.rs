@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::interrupt;
+
 /// Says what the task is about to do.
 pub fn say(what: &str) {
     eprintln!("xtask: {what}");
@@ -25,6 +27,37 @@ pub fn run(command: &mut Command) -> Result<()> {
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("start {}", name(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", line(command));
+    }
+    Ok(())
+}
+
+/// As [`run`], for a command that has something to take down before it ends: a
+/// signal that comes to this process is handed on, and the end waited for.
+/// [`interrupt::catch`] must have been called.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_to_its_end(command: &mut Command) -> Result<()> {
+    say(&line(command));
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("start {}", name(command)))?;
+    let mut is_told = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().context("ask after a child")? {
+            break status;
+        }
+        if interrupt::seen() && !is_told {
+            is_told = true;
+            // Of a Ctrl-C it knows already, and a second signal does no harm.
+            // SAFETY: our own child, which has not been waited for.
+            unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
     if !status.success() {
         bail!("{} ended with {status}", line(command));
     }

@@ -16,7 +16,6 @@ mod cases;
 mod client;
 mod counters;
 mod dig_form;
-mod interrupt;
 mod judge;
 mod load;
 mod namespace;
@@ -37,7 +36,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     build,
     command::{output, say},
-    packages, workspace,
+    interrupt, packages, workspace,
 };
 use cases::{CASES, Case, PLAIN, SIGNED};
 use client::{Query, Transport};

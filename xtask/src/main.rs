@@ -13,6 +13,7 @@ mod conform;
 mod debian;
 mod faults;
 mod fuzz;
+mod interrupt;
 mod kernels;
 mod lab;
 mod packages;

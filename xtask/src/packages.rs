@@ -33,10 +33,12 @@ pub const FOR_TESTS: [&str; 13] = [
 pub const FOR_LAB: [&str; 3] = ["bind9-dnsutils", "dnsperf", "iproute2"];
 
 /// What `cargo xtask bench` runs: name servers to measure beside dns-glue, a
-/// signer for their zones, namespaces, and xz for the data.
-pub const FOR_BENCH: [&str; 6] = [
+/// signer for their zones, namespaces, ethtool for their interfaces, and xz for
+/// the data.
+pub const FOR_BENCH: [&str; 7] = [
     "bind9",
     "bind9-utils",
+    "ethtool",
     "iproute2",
     "knot",
     "nsd",

@@ -24,7 +24,7 @@ use dns_glue_common::frame::checksum::Sum;
 use dns_glue_common::traffic::{
     Course, Front, IPV4_FRONT_OCTETS, IPV6_FRONT_OCTETS, LATENCY_CLASSES, MAX_MESSAGE_OCTETS,
     MESSAGE_ALIGNMENT, MESSAGE_HEAD_OCTETS, MessageHead, MessageSlab, Progress, Returned,
-    SLAB_OCTETS, TIMED_ONE_IN, TIMED_PORT, latency_class,
+    SLAB_OCTETS, TIMED_PORT, latency_class,
 };
 use dns_glue_ebpf::opaque;
 
@@ -110,7 +110,7 @@ fn send(ctx: &mut XdpContext, course: &Course, progress: &mut Progress) -> Optio
     if stored != 0 {
         return None;
     }
-    let (port, id) = identity(progress);
+    let (port, id) = identity(course, progress);
     let udp_octets = octets as u16 + 8;
     let query = Query {
         sum: head.sum,
@@ -157,12 +157,14 @@ fn entry(progress: &Progress) -> Option<(MessageHead, *const u8)> {
     }
 }
 
-/// Source port and ID of the next query, in memory order; one in
-/// [`TIMED_ONE_IN`] has the port of those whose time is taken.
+/// Source port and ID of the next query, in memory order; one in as many as the
+/// course says has the port of those whose time is taken.
 #[inline(always)]
-fn identity(progress: &mut Progress) -> (u16, u16) {
-    if progress.sent.is_multiple_of(TIMED_ONE_IN) {
-        let slot = (progress.sent / TIMED_ONE_IN) as u16;
+fn identity(course: &Course, progress: &mut Progress) -> (u16, u16) {
+    let shift = course.timed_shift & 63;
+    let number = progress.sent >> shift;
+    if number << shift == progress.sent {
+        let slot = number as u16;
         progress.latest = now();
         if let Some(time) = SEND_TIMES.get_ptr_mut(slot.into()) {
             // SAFETY: a map value; the other program may read it at any time.
@@ -284,12 +286,18 @@ fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Counts a reply, and drops it.
+/// Counts a reply, and drops it. One that comes late, to an interface that is
+/// no longer asked at, does not count.
 #[xdp(frags)]
 pub fn count_reply(mut ctx: XdpContext) -> u32 {
-    let Some(returned) = RETURNED.get_ptr_mut(0) else {
+    let (Some(course), Some(returned)) = (COURSE.get_ptr(0), RETURNED.get_ptr_mut(0)) else {
         return xdp_action::XDP_ABORTED;
     };
+    // SAFETY: a map value, and the context is the one that the kernel gave the
+    // program.
+    if unsafe { (*course).interface != (*ctx.ctx).ingress_ifindex } {
+        return xdp_action::XDP_DROP;
+    }
     // SAFETY: this processor's own value; it is read when nothing arrives.
     let returned = unsafe { &mut *returned };
     if count(&mut ctx, returned).is_none() {

@@ -1,9 +1,11 @@
-//! Nanoseconds of the program alone by case, against two bare reflectors.
+//! Nanoseconds of the program alone by case, against two bare reflectors and a
+//! program that passes.
 //!
 //! The kernel runs the programs on a frame in memory (`BPF_PROG_TEST_RUN`), a
-//! million times each case, with the query put back before every run; what
-//! putting it back takes is measured too and taken off. Times are of this
-//! machine at this moment: the ratios are what can be compared.
+//! million times each case, with the query put back before every run. What that
+//! takes, and what the kernel takes to run any program, is measured with a
+//! program that does nothing and taken off. Times are of this machine at this
+//! moment: the ratios are what can be compared.
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use aya::Ebpf;
@@ -12,11 +14,13 @@ use aya::programs::{ProgramFd, TestRun as _, TestRunOptions, Xdp};
 use dns_glue_common::maps::Interface;
 use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{Action, Reason};
+use dns_glue_common::traffic::Reading;
 use domain::base::Name;
 use domain::base::iana::Rtype;
 
 use super::load::programs;
-use super::results::ProgramCase;
+use super::results::{ProgramCase, Spread};
+use super::threads;
 use super::workload::{Edns, Messages};
 use crate::compile;
 use crate::host::{self, SERVER};
@@ -29,6 +33,8 @@ use crate::zone::source::{self, ZoneSource};
 const REPEAT: u32 = 200_000;
 /// Measurements of a case; the median counts.
 const ROUNDS: usize = 9;
+/// The program that does nothing.
+const EMPTY: &str = "nothing";
 /// `enum xdp_action`.
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
@@ -42,7 +48,8 @@ struct Case {
     reason: Reason,
 }
 
-/// The cases for a zone and one of its delegations; the reflectors come first.
+/// The cases for a zone and one of its delegations; what they are compared with
+/// comes first.
 ///
 /// # Errors
 ///
@@ -54,19 +61,25 @@ pub fn measure(source: &ZoneSource, delegation: &Name<Vec<u8>>) -> Result<Vec<Pr
     let mut bench = Bench::load()?;
     let cases = cases(&source.apex, delegation, &policy)?;
     let first = cases.first().context("there are cases")?;
-    bench.bare = bench.measure_bare(&first.frame)?;
-    let bare = bench.bare;
-    let longer = bench.program("reflect_longer")?;
-    let grown = bench.measure(&longer, &first.frame, XDP_TX)?;
+    let mut base = |name: &str, action| {
+        let program = bench.program(name)?;
+        bench.measure(&program, &first.frame, action)
+    };
+    let bare = base("reflect", XDP_TX)?;
+    let grown = base("reflect_longer", XDP_TX)?;
+    let passing = base("pass", XDP_PASS)?;
+    // What takes nothing that can be measured is nothing to compare with.
+    let over = |ns: f64, base: f64| (base > 0.0).then(|| ns / base);
     let of = |name: &str, ns: f64| ProgramCase {
         name: name.to_owned(),
         ns,
-        over_bare: ns / bare,
-        over_growing: ns / grown,
+        over_bare: over(ns, bare),
+        over_growing: over(ns, grown),
     };
     let mut measured = vec![
         of("reflector", bare),
         of("reflector that grows the tail by 64 octets", grown),
+        of("program that only passes", passing),
     ];
     for case in &cases {
         interrupt::check()?;
@@ -197,17 +210,15 @@ fn cases(apex: &Name<Vec<u8>>, delegation: &Name<Vec<u8>>, policy: &Policy) -> R
 /// The programs beside the one that is measured.
 struct Bench {
     ebpf: Ebpf,
-    /// Nanoseconds of the bare reflector.
-    bare: f64,
 }
 
 impl Bench {
     fn load() -> Result<Self> {
-        let mut ebpf = programs::open_reflectors()?;
-        for name in ["reflect", "reflect_longer", "again"] {
+        let mut ebpf = programs::open_reflectors(&Reading::NONE)?;
+        for name in [EMPTY, "reflect", "reflect_longer", "pass", "again"] {
             programs::load_program(&mut ebpf, name)?;
         }
-        Ok(Self { ebpf, bare: 0.0 })
+        Ok(Self { ebpf })
     }
 
     fn program(&self, name: &str) -> Result<ProgramFd> {
@@ -222,34 +233,20 @@ impl Bench {
     /// Nanoseconds of one run of `program` on `frame`, whose result has to be
     /// `action`.
     ///
-    /// Each round measures the program and, right after it, the bare reflector,
-    /// both with the query put back before each run; what they differ by is
-    /// added to what the reflector takes by itself. The median round counts.
+    /// Each round measures the program and, right after it, one that does
+    /// nothing, both with the query put back before each run: they differ by
+    /// what the program itself takes. The median round counts.
     fn measure(&mut self, program: &ProgramFd, frame: &[u8], action: u32) -> Result<f64> {
         self.set_query(frame)?;
-        let reflect = self.program("reflect")?;
+        let empty = self.program(EMPTY)?;
         let mut times = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
             let with = self.again(program, frame, action)?;
-            let around = self.again(&reflect, frame, XDP_TX)?;
+            let around = self.again(&empty, frame, XDP_PASS)?;
             times.push(with - around);
         }
-        times.sort_by(f64::total_cmp);
-        let difference = times.get(ROUNDS / 2).context("there are rounds")?;
-        Ok(difference + self.bare)
-    }
-
-    /// Nanoseconds of the bare reflector, which leaves the frame as long as it
-    /// is and so can be repeated as it is.
-    fn measure_bare(&self, frame: &[u8]) -> Result<f64> {
-        let mut times = Vec::with_capacity(ROUNDS);
-        for _ in 0..ROUNDS {
-            times.push(self.run("reflect", frame, XDP_TX)?);
-        }
-        times.sort_by(f64::total_cmp);
-        let time = times.get(ROUNDS / 2).context("there are rounds")?;
-        // The kernel tells whole nanoseconds, and the reflector takes few.
-        Ok(time.max(1.0))
+        let spread = Spread::of(&mut times).context("there are rounds")?;
+        Ok(spread.median)
     }
 
     fn set_query(&mut self, frame: &[u8]) -> Result<()> {
@@ -270,23 +267,22 @@ impl Bench {
         let measured = self.ebpf.map_mut("MEASURED").context("MEASURED")?;
         let mut measured: ProgramArray<_> = measured.try_into()?;
         measured.set(0, program, 0)?;
-        self.run("again", frame, action)
-    }
-
-    /// Nanoseconds of one run of a program of ours.
-    fn run(&self, name: &str, frame: &[u8], action: u32) -> Result<f64> {
-        let program = self.ebpf.program(name).context("no such program")?;
+        let program = self.ebpf.program("again").context("no such program")?;
         let program: &Xdp = program.try_into()?;
+        // The kernel tells whole nanoseconds of a run, which is as much as some
+        // programs take.
+        let before = threads::own_processor_time()?;
         let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             repeat: REPEAT,
             ..TestRunOptions::default()
         })?;
+        let time = threads::own_processor_time()?.saturating_sub(before);
         let returned = result.return_value;
         ensure!(
             returned == action,
             "the program returned {returned} and not {action}"
         );
-        Ok(result.duration.as_nanos() as f64)
+        Ok(time.as_nanos() as f64 / f64::from(REPEAT))
     }
 }

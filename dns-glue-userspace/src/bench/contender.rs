@@ -25,11 +25,15 @@ pub enum Contender {
 
 impl Contender {
     /// All, the fastest first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Reflector(Reflector::Bare),
         Self::Reflector(Reflector::Growing),
         Self::Reflector(Reflector::Writing),
         Self::DnsGlue,
+        // Behind dns-glue, because their arrays are as large as its maps.
+        Self::Reflector(Reflector::Reading(1)),
+        Self::Reflector(Reflector::Reading(2)),
+        Self::Reflector(Reflector::Reading(3)),
         Self::DnsGlueBefore(Server::Knot),
         Self::PassingBefore(Server::Knot),
         Self::KnotXdp,
@@ -37,6 +41,17 @@ impl Contender {
         Self::Server(Server::Knot),
         Self::Server(Server::Bind),
     ];
+
+    /// The server that it is, or that is behind it.
+    pub fn server(self) -> Option<Server> {
+        match self {
+            Self::DnsGlueBefore(server) | Self::PassingBefore(server) | Self::Server(server) => {
+                Some(server)
+            }
+            Self::KnotXdp => Some(Server::Knot),
+            Self::Reflector(_) | Self::DnsGlue => None,
+        }
+    }
 
     /// Whether all its work is done where packets arrive, so that it is at its
     /// best when there is always another packet.
@@ -51,6 +66,7 @@ impl fmt::Display for Contender {
             Self::Reflector(Reflector::Bare) => f.write_str("reflector"),
             Self::Reflector(Reflector::Growing) => f.write_str("growing-reflector"),
             Self::Reflector(Reflector::Writing) => f.write_str("writing-reflector"),
+            Self::Reflector(Reflector::Reading(reads)) => write!(f, "reading-reflector-{reads}"),
             Self::DnsGlue => f.write_str("dns-glue"),
             Self::DnsGlueBefore(server) => {
                 write!(f, "dns-glue+{}", server.to_string().to_lowercase())

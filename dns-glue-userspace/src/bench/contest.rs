@@ -3,11 +3,13 @@
 use anyhow::{Context as _, Result};
 
 use super::contender::Contender;
+use super::empty::EmptyProgram;
+use super::failures::Failures;
 use super::load::programs::Client;
 use super::load::queries::PreparedQueries;
 use super::measure::{self, Plan};
 use super::results::Measurement;
-use super::round::{Asker, Senders};
+use super::round::Asker;
 use super::site::{Serving, Site};
 use crate::testbed::network::Namespace;
 
@@ -16,28 +18,33 @@ pub struct Contest {
     // Dropped first: their wires begin in the namespace.
     sites: Vec<Site>,
     client: Namespace,
-    /// Who sends.
-    senders: Senders,
+    /// The processor that sends.
+    sender: usize,
 }
 
 impl Contest {
-    /// Starts all of them.
+    /// Starts all of them, but for those that do not start, for the reason that
+    /// is then noted; the processor of that number will send to them.
     ///
     /// # Errors
     ///
-    /// One does not start.
+    /// There can be no namespace, or a signal has come.
     pub fn start(
         contenders: &[Contender],
         serving: &Serving<'_>,
-        senders: Senders,
+        sender: usize,
+        failures: &mut Failures,
     ) -> Result<Self> {
         let client = Namespace::new(format!("dgb{}-client", std::process::id()))?;
-        let start = |contender: &Contender| Site::start(*contender, serving, &client);
-        let sites = contenders.iter().map(start).collect::<Result<_>>()?;
+        let mut sites = Vec::new();
+        for contender in contenders {
+            let site = Site::start(*contender, serving, &client, &sites);
+            sites.extend(failures.or_note(&contender.to_string(), "at its start", site)?);
+        }
         Ok(Self {
             sites,
             client,
-            senders,
+            sender,
         })
     }
 
@@ -51,9 +58,10 @@ impl Contest {
         workload: &str,
         queries: &PreparedQueries,
         plan: &Plan,
+        failures: &mut Failures,
     ) -> Result<Vec<Measurement>> {
         let mut asker = self.asker(queries)?;
-        measure::measure(&mut asker, &self.sites, workload, plan)
+        measure::measure(&mut asker, &self.sites, workload, plan, failures)
     }
 
     /// A client with these queries, which listens to all of them. There can be
@@ -72,7 +80,8 @@ impl Contest {
         Ok(Asker {
             client,
             namespace: &self.client,
-            senders: self.senders,
+            sender: self.sender,
+            empty: EmptyProgram::load()?,
         })
     }
 

@@ -8,8 +8,6 @@ use super::load::programs::Rate;
 use super::round::Asker;
 use super::site::Site;
 
-/// Queries a second with which the search starts.
-const START: f64 = 20_000.0;
 /// Queries a second that everybody answers.
 const LEAST: f64 = 200.0;
 /// The search ends when it knows the rate to this part.
@@ -19,21 +17,39 @@ const LOSS: f64 = 0.001;
 /// So often a rate is tried before it counts as too high: the machine has
 /// other work, which must not be taken for the contender's limit.
 const TRIES: usize = 3;
+/// What the client sends is less than it should if it is below this part of it.
+const NEARLY: f64 = 0.95;
+/// A rate of which this part is lost is too high at once.
+const HOPELESS: f64 = 0.1;
+
+/// A rate at which a contender loses next to nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lossless {
+    /// Queries a second.
+    pub rate: f64,
+    /// The client cannot send more, so that the contender may bear more.
+    pub is_least: bool,
+}
 
 /// Finds the highest rate, queries a second, at which fewer than one query in a
-/// thousand is lost; no more than the client can send.
+/// thousand is lost, on the wire or by the contender. `start` is where the
+/// search begins, queries a second.
 ///
 /// # Errors
 ///
 /// The client's program fails, or the contender is gone.
-pub fn search(asker: &mut Asker<'_>, site: &Site, turn: Duration) -> Result<f64> {
+pub fn search(asker: &mut Asker<'_>, site: &Site, start: f64, turn: Duration) -> Result<Lossless> {
     let mut low = 0.0;
-    let mut high = START;
+    let mut high = start;
     // Doubled until it is too high, or more than the client can send.
     while let Some(sent) = carries(asker, site, high, turn)? {
         low = sent;
-        if sent < high * 0.95 {
-            return Ok(low);
+        if sent < high * NEARLY {
+            let is_least = true;
+            return Ok(Lossless {
+                rate: low,
+                is_least,
+            });
         }
         high *= 2.0;
     }
@@ -48,17 +64,29 @@ pub fn search(asker: &mut Asker<'_>, site: &Site, turn: Duration) -> Result<f64>
             None => high = middle,
         }
     }
-    Ok(low)
+    Ok(Lossless {
+        rate: low,
+        is_least: false,
+    })
 }
 
-/// Whether a rate loses nothing; then the rate that was really sent.
+/// Whether a rate loses nothing; then the rate that was really sent, the best of
+/// those tried if the client could not send as much.
 fn carries(asker: &mut Asker<'_>, site: &Site, rate: f64, turn: Duration) -> Result<Option<f64>> {
+    let mut best = None;
     for _ in 0..TRIES {
         let round = asker.ask(site, Rate::Paced(rate), turn)?;
-        let lost = round.queries.saturating_sub(round.replies());
-        if (lost as f64) < round.queries as f64 * LOSS {
-            return Ok(Some(round.queries as f64 / round.elapsed.as_secs_f64()));
+        let lost = round.lost() as f64 / round.queries as f64;
+        if lost < LOSS {
+            let sent = round.queries_per_second();
+            best = Some(sent.max(best.unwrap_or(sent)));
+            if sent >= rate * NEARLY {
+                break;
+            }
+        }
+        if lost > HOPELESS {
+            break;
         }
     }
-    Ok(None)
+    Ok(best)
 }

@@ -14,10 +14,19 @@ pub mod contender {
     /// Sends each frame back with as many octets behind it as a referral has,
     /// written by one call.
     pub const WRITING: &str = "writing-reflector";
+    /// Reads a cache line of an array as large as the maps of dns-glue, and
+    /// sends the frame back with that behind it.
+    pub const READING_ONE: &str = "reading-reflector-1";
+    /// The same with a second line, which the first leads to.
+    pub const READING_TWO: &str = "reading-reflector-2";
+    /// The same with a third.
+    pub const READING_THREE: &str = "reading-reflector-3";
     /// dns-glue, with nothing behind it that answers.
     pub const DNS_GLUE: &str = "dns-glue";
     /// dns-glue with knotd behind it.
     pub const DNS_GLUE_BEFORE_KNOT: &str = "dns-glue+knot";
+    /// A program that only passes, with knotd behind it.
+    pub const PASSING_BEFORE_KNOT: &str = "pass+knot";
     /// knotd over sockets.
     pub const KNOT: &str = "knot";
     /// knotd with its own XDP sockets.
@@ -62,6 +71,59 @@ pub struct Latency {
     pub p99_us: f64,
 }
 
+/// How much a contender was asked while its time was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// As fast as the client can: those in the kernel, which do best when there
+    /// is always another packet.
+    AsFastAsCanBe,
+    /// 0.95 of the highest rate without loss: those with a server.
+    NearLossless,
+}
+
+/// What becomes of replies when as much is asked as can be; medians of rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flood {
+    /// Queries a second.
+    pub queries_per_second: f64,
+    /// Replies a second.
+    pub replies_per_second: f64,
+}
+
+/// Queries of all rounds that count, and what became of those without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Queries made.
+    pub queries: u64,
+    /// Found no place on the way to the contender. Where as much is asked as can
+    /// be, this is what was too much.
+    pub before: u64,
+    /// Sent back by the contender's program, and found no place on that way.
+    pub behind: u64,
+    /// Arrived, and got no reply.
+    pub unanswered: u64,
+}
+
+impl Losses {
+    /// The share of the queries that did not come back.
+    pub fn share(&self) -> f64 {
+        let lost = self.before + self.behind + self.unanswered;
+        lost as f64 / self.queries as f64
+    }
+}
+
+/// Rounds that do not count, because too much got lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// How many.
+    pub rounds: u64,
+    /// The share of the queries that got lost, in the worst of them.
+    pub worst_loss: f64,
+    /// How often the rate was lowered by a tenth, and all rounds asked again.
+    pub slower: u64,
+}
+
 /// One contender under one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -69,31 +131,82 @@ pub struct Measurement {
     pub contender: String,
     /// What is asked: the name of a workload.
     pub workload: String,
-    /// Replies per second, as observed: at the highest rate at which the
-    /// contender loses nothing, or, in the kernel, as fast as it can.
+    /// How much it was asked for the numbers that follow.
+    pub asked: Asked,
+    /// Replies per second, as observed at that rate. The replies are counted on
+    /// the contender's core.
     pub replies_per_second: Spread,
+    /// The part of the time in which that core worked for the contender or
+    /// counted its replies: 1 if it is saturated.
+    pub core_utilisation: Spread,
+    /// The part of the time that the host of a virtual machine took from it.
+    pub core_stolen: f64,
     /// The highest rate of queries, per second, at which less than one in a
     /// thousand is lost.
     pub lossless_rate: Option<f64>,
-    /// Time of a core for each reply, everything counted that is not the
-    /// generator: driver, program, stack and server; nanoseconds.
-    pub core_ns_per_reply: Spread,
-    /// Time of the XDP program alone for each frame, as the kernel counts it;
+    /// Whether that is what the client can send at most, so that the contender
+    /// may bear more.
+    pub lossless_is_least: bool,
+    /// Time of a core for each reply, everything counted but the making of
+    /// queries and the counting of replies: driver, program, stack and server;
     /// nanoseconds.
+    pub core_ns_per_reply: Spread,
+    /// Time of the XDP program alone for each frame, as the kernel counts it,
+    /// without what it counts for a program that does nothing; nanoseconds.
     pub program_ns: Option<Spread>,
+    /// What it counts for that; nanoseconds.
+    pub empty_program_ns: Option<f64>,
     /// Replies by RCODE (`NOERROR`, `NXDOMAIN`).
     pub rcodes: BTreeMap<String, u64>,
     /// Replies with TC=1.
     pub truncated: u64,
     /// Mean octets of the frame of a reply.
     pub reply_octets_mean: f64,
-    /// How long replies take at a rate that the contender can answer.
+    /// How long replies take at 5000 queries a second and without moderation,
+    /// whoever is asked.
     pub latency: Option<Latency>,
-    /// Replies per second when far more is asked than can be answered.
-    pub flooded_replies_per_second: Option<f64>,
+    /// What becomes of it in a flood.
+    pub flood: Option<Flood>,
+    /// What got lost in the rounds that count.
+    pub losses: Losses,
+    /// What was measured in vain.
+    pub repeated: Repeated,
     /// Queries that arrived and were not answered, as a share of those that
     /// arrived, in the worst round.
     pub unanswered: f64,
+    /// Queries of these rounds that found no room in the buffer of a socket
+    /// (`RcvbufErrors`).
+    pub socket_drops: u64,
+    /// Whether the frames of `AF_XDP` sockets are copied; `None` of those that
+    /// have no such sockets.
+    pub copies_frames: Option<bool>,
+}
+
+/// A core that is used to this part is saturated.
+const SATURATED: f64 = 0.95;
+/// More than this part of the highest rate without loss is more than a contender
+/// can carry.
+const FLOODED: f64 = 1.1;
+
+impl Measurement {
+    /// Whether its core had no time to spare.
+    pub fn is_saturated(&self) -> bool {
+        self.core_utilisation.median >= SATURATED
+    }
+
+    /// Replies a second if a core did nothing else: what its time comes to.
+    pub fn replies_per_core_second(&self) -> f64 {
+        1e9 / self.core_ns_per_reply.median
+    }
+
+    /// Replies a second in a flood as a part of the highest rate without loss;
+    /// `None` if more than that could not be asked, or not be found.
+    pub fn withstands(&self) -> Option<f64> {
+        let (flood, lossless) = (self.flood?, self.lossless_rate?);
+        let is_flood = flood.queries_per_second >= lossless * FLOODED;
+        let is_known = is_flood && !self.lossless_is_least;
+        is_known.then(|| flood.replies_per_second / lossless)
+    }
 }
 
 /// What it takes to serve a zone: one program, one zone.
@@ -123,6 +236,11 @@ pub struct ZoneWork {
     pub map_octets: Option<u64>,
     /// Seconds of the parts of the work, if the program tells.
     pub phases: Vec<Phase>,
+    /// Seconds from the command that tells a process of a changed file until a
+    /// delegation that is new in it is answered.
+    pub reload_seconds: Option<Spread>,
+    /// Octets of memory at the peak when that is done, as `peak_octets`.
+    pub reload_peak_octets: Option<u64>,
     /// Seconds from a changed file until a delegation that is new in it is
     /// answered, the process ended and started again in between.
     pub restart_seconds: Option<Spread>,
@@ -142,12 +260,13 @@ pub struct Phase {
 pub struct ProgramCase {
     /// Which query.
     pub name: String,
-    /// How long a run takes; nanoseconds.
+    /// How long a run takes, without what a program that does nothing takes;
+    /// nanoseconds.
     pub ns: f64,
-    /// Of the bare reflector's time.
-    pub over_bare: f64,
+    /// Of the bare reflector's time; `None` if that is nothing.
+    pub over_bare: Option<f64>,
     /// Of the growing reflector's time.
-    pub over_growing: f64,
+    pub over_growing: Option<f64>,
 }
 
 /// Where it was measured.
@@ -167,6 +286,47 @@ pub struct Machine {
     pub nsd: Option<String>,
     /// The version of BIND, if it is there.
     pub bind: Option<String>,
+}
+
+/// Of what a run is, and what the machine was like meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// The commit of the sources; with `-dirty` if they differ from it.
+    pub commit: Option<String>,
+    /// When it began (RFC 3339).
+    pub date: String,
+    /// The options that it was started with, without folders.
+    pub options: Vec<String>,
+    /// What the choice of queries depends on.
+    pub seed: u64,
+    /// Rounds in which each contender has its turn under load.
+    pub rounds: u64,
+    /// Who takes part under load.
+    pub contenders: Vec<String>,
+    /// `net.core.bpf_jit_enable`, if the kernel tells.
+    pub jit: Option<u64>,
+    /// `net.core.bpf_jit_harden`, if the kernel tells.
+    pub jit_harden: Option<u64>,
+    /// The weaknesses of the processor, and what the kernel does about each.
+    pub mitigations: Vec<String>,
+    /// The load of the minute before it began.
+    pub load_before: f64,
+    /// The load of the minute before this was written.
+    pub load_after: f64,
+    /// Processor time that the host of a virtual machine took away, as a share
+    /// of all of it.
+    pub stolen_share: f64,
+}
+
+/// A contender that could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who.
+    pub contender: String,
+    /// Under which workload, or for which zone.
+    pub what: String,
+    /// Why.
+    pub error: String,
 }
 
 /// What dns-glue sets out to reach, and whether it does.
@@ -199,6 +359,8 @@ pub enum Verdict {
 pub struct Run {
     /// Where.
     pub machine: Machine,
+    /// Of what, and how the machine was.
+    pub circumstances: Circumstances,
     /// Contenders under load.
     pub measurements: Vec<Measurement>,
     /// What zones take.
@@ -207,6 +369,8 @@ pub struct Run {
     pub cases: Vec<ProgramCase>,
     /// What was to be reached.
     pub goals: Vec<Goal>,
+    /// Who was left out, and why.
+    pub failures: Vec<Failure>,
 }
 
 #[cfg(test)]
@@ -222,10 +386,26 @@ mod tests {
             (Contender::Reflector(Reflector::Bare), contender::BARE),
             (Contender::Reflector(Reflector::Growing), contender::GROWING),
             (Contender::Reflector(Reflector::Writing), contender::WRITING),
+            (
+                Contender::Reflector(Reflector::Reading(1)),
+                contender::READING_ONE,
+            ),
+            (
+                Contender::Reflector(Reflector::Reading(2)),
+                contender::READING_TWO,
+            ),
+            (
+                Contender::Reflector(Reflector::Reading(3)),
+                contender::READING_THREE,
+            ),
             (Contender::DnsGlue, contender::DNS_GLUE),
             (
                 Contender::DnsGlueBefore(Server::Knot),
                 contender::DNS_GLUE_BEFORE_KNOT,
+            ),
+            (
+                Contender::PassingBefore(Server::Knot),
+                contender::PASSING_BEFORE_KNOT,
             ),
             (Contender::Server(Server::Knot), contender::KNOT),
             (Contender::KnotXdp, contender::KNOT_XDP),

@@ -2,30 +2,21 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use dns_glue_common::traffic::Returned;
 
+use super::empty::EmptyProgram;
 use super::load::programs::{Client, Rate};
 use super::site::Site;
+use super::steal::Ticks;
 use super::wire::{self, WireCounts};
+use crate::testbed::interrupt;
 use crate::testbed::network::Namespace;
 
-/// What is waited until nothing is under way.
+/// If no reply comes for so long, none is under way.
 const SETTLING: Duration = Duration::from_millis(30);
-
-/// The processors that send queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Senders {
-    /// To contenders that are in the kernel only. Best is their own processor:
-    /// it makes a batch of queries, and then they have their turn, so that they
-    /// always have work and nothing is lost. From another processor every query
-    /// costs them the way from its cache, which on a virtual machine is short or
-    /// three times as long from one minute to the next.
-    pub to_kernel: usize,
-    /// To servers: another than theirs, because they do not take turns with the
-    /// sender.
-    pub to_servers: usize,
-}
+/// So often that is waited for: a server that was flooded goes on answering.
+const SETTLINGS: usize = 100;
 
 /// Who asks, and from where.
 pub struct Asker<'n> {
@@ -33,8 +24,10 @@ pub struct Asker<'n> {
     pub client: Client,
     /// Where the wires begin.
     pub namespace: &'n Namespace,
-    /// Who sends.
-    pub senders: Senders,
+    /// The processor that sends.
+    pub sender: usize,
+    /// What the kernel's clock takes of the programs that it times.
+    pub empty: EmptyProgram,
 }
 
 /// What one round came to.
@@ -46,10 +39,16 @@ pub struct Round {
     pub elapsed: Duration,
     /// What the drivers counted.
     pub wire: WireCounts,
+    /// Queries for which a socket of the contender had no room.
+    pub socket_drops: u64,
     /// What came back.
     pub returned: Returned,
     /// Processor time of the contender.
     pub processor_time: Duration,
+    /// Time that counting the replies took of the same processor.
+    pub sink_time: Duration,
+    /// Ticks of that processor.
+    pub ticks: Ticks,
     /// Timed replies by the class of their latency.
     pub latencies: Vec<u64>,
 }
@@ -78,6 +77,22 @@ impl Round {
         self.queries.saturating_sub(known)
     }
 
+    /// Queries that did not come back, wherever they got lost.
+    pub fn lost(&self) -> u64 {
+        self.queries.saturating_sub(self.replies())
+    }
+
+    /// The part of the time in which the processor worked for the contender, or
+    /// counted its replies.
+    pub fn utilisation(&self) -> f64 {
+        (self.processor_time + self.sink_time).as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+
+    /// Queries a second.
+    pub fn queries_per_second(&self) -> f64 {
+        self.queries as f64 / self.elapsed.as_secs_f64()
+    }
+
     /// Replies a second.
     pub fn replies_per_second(&self) -> f64 {
         self.replies() as f64 / self.elapsed.as_secs_f64()
@@ -88,10 +103,14 @@ impl Round {
         self.unanswered() as f64 / self.wire.received.max(1) as f64
     }
 
-    /// Whether nearly all queries that arrived were answered: all but one in a
-    /// hundred, which is no loss that would change what a reply costs.
-    pub fn is_whole(&self) -> bool {
-        self.unanswered() * 100 <= self.wire.received
+    /// Whether nearly all queries were answered: all but one in a hundred, which
+    /// is no loss that would change what a reply costs. Of queries without a
+    /// pace those count that arrived; more are sent than find a place.
+    pub fn is_whole(&self, rate: Rate) -> bool {
+        match rate {
+            Rate::Unlimited => self.unanswered() * 100 <= self.wire.received,
+            Rate::Paced(_) | Rate::Timed(_) => self.lost() * 100 <= self.queries,
+        }
     }
 }
 
@@ -100,36 +119,57 @@ impl Asker<'_> {
     ///
     /// # Errors
     ///
-    /// The client's program fails, or the contender is gone.
+    /// The client's program fails, the contender is gone, or a signal has come.
     pub fn ask(&mut self, site: &Site, rate: Rate, duration: Duration) -> Result<Round> {
+        interrupt::check()?;
         let wire = site.wire();
+        let socket_drops = wire.socket_drops()?;
         let counts = wire.counts(self.namespace)?;
         let returned = self.client.returned()?;
         let latencies = self.client.latencies()?;
         let time = site.processor_time()?;
-        let processor = match site.contender().is_in_kernel() {
-            true => self.senders.to_kernel,
-            false => self.senders.to_servers,
-        };
+        let sink_time = site.sink_time()?;
+        let ticks = Ticks::of(site.processor())?;
+        let sender = self.sender;
         let client = &mut self.client;
         let (queries, elapsed) = self.namespace.within(|| {
             let interface = index_of(wire.client_end())?;
-            client.send(interface, processor, &wire::ends(), rate, duration)
+            client.send(interface, sender, &wire::ends(), rate, duration)
         })??;
-        std::thread::sleep(SETTLING);
+        let settled = self.settle()?;
         let since = self.client.latencies()?;
         Ok(Round {
             queries,
             elapsed,
             wire: wire.counts(self.namespace)?.since(&counts),
-            returned: since_returned(&self.client.returned()?, &returned),
+            socket_drops: wire.socket_drops()?.saturating_sub(socket_drops),
+            returned: since_returned(&settled, &returned),
             processor_time: site.processor_time()?.saturating_sub(time),
+            sink_time: site.sink_time()?.saturating_sub(sink_time),
+            ticks: Ticks::of(site.processor())?.since(ticks),
             latencies: since
                 .iter()
                 .zip(&latencies)
                 .map(|(now, then)| now - then)
                 .collect(),
         })
+    }
+}
+
+impl Asker<'_> {
+    /// Waits until no replies come back any more, which would be taken for those
+    /// of who is asked next; what has come back until then.
+    fn settle(&self) -> Result<Returned> {
+        let mut returned = self.client.returned()?;
+        for _ in 0..SETTLINGS {
+            std::thread::sleep(SETTLING);
+            let now = self.client.returned()?;
+            if now.rcodes == returned.rcodes && now.reflected == returned.reflected {
+                return Ok(now);
+            }
+            returned = now;
+        }
+        bail!("replies go on coming back though nothing is sent")
     }
 }
 
@@ -147,5 +187,62 @@ fn index_of(interface: &str) -> Result<u32> {
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {
         0 => Err(std::io::Error::last_os_error()).context(interface.to_owned()),
         index => Ok(index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    /// 1000 queries of which so many found no place, and so many got no reply.
+    fn round(lost_before: u64, unanswered: u64) -> Round {
+        let mut returned = Returned::zeroed();
+        returned.rcodes[0] = 1000 - lost_before - unanswered;
+        Round {
+            queries: 1000,
+            elapsed: Duration::from_millis(100),
+            wire: WireCounts {
+                sent: 1000 - lost_before,
+                lost_before,
+                received: 1000 - lost_before,
+                ..WireCounts::default()
+            },
+            returned,
+            processor_time: Duration::from_millis(60),
+            sink_time: Duration::from_millis(30),
+            ticks: Ticks::default(),
+            socket_drops: 0,
+            latencies: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_finds_no_place_is_lost_unless_there_is_no_pace() {
+        let paced = Rate::Paced(10_000.0);
+        for (lost_before, unanswered, whole) in [
+            (0, 0, [true, true]),
+            (10, 0, [true, true]),
+            (11, 0, [true, false]),
+            (900, 0, [true, false]),
+            (900, 2, [false, false]),
+            (0, 11, [false, false]),
+        ] {
+            let round = round(lost_before, unanswered);
+            assert_eq!(round.lost(), lost_before + unanswered);
+            assert_eq!(round.unanswered(), unanswered);
+            let is_whole = [Rate::Unlimited, paced].map(|rate| round.is_whole(rate));
+            assert_eq!(is_whole, whole, "{lost_before} {unanswered}");
+        }
+    }
+
+    #[test]
+    fn a_core_is_used_by_the_contender_and_the_sink() {
+        let round = round(500, 0);
+        assert!((round.utilisation() - 0.9).abs() < 1e-9);
+        assert!((round.queries_per_second() - 10_000.0).abs() < 1e-6);
+        assert!((round.replies_per_second() - 5000.0).abs() < 1e-6);
+        assert!((round.core_ns() - 120_000.0).abs() < 1e-6);
     }
 }

@@ -6,30 +6,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::contender::Contender;
+use super::choices::{Choices, Part};
+use super::circumstances::Watch;
+use super::failures::Failures;
 use super::report::{self, goals, plot};
 use super::results::{Measurement, Run, contender};
 use super::workload::zone::Names;
-use super::workload::{Edns, Extent, Popularity, Tld, Workload, zone};
+use super::workload::{Edns, Popularity, Tld, Workload, zone};
 use super::zone_work::server::Program;
 use super::zone_work::{self, ServedZone, check, phases};
 use super::zones::Stock;
 use super::{cases, machine, names};
 use crate::synthetic::Signing;
 use crate::testbed::interrupt;
-use crate::zone::source::ZoneSource;
 
-/// What the choice of queries depends on.
-const SEED: u64 = 1;
-/// Queries of a workload that is drawn.
-const QUERIES: usize = 1_000_000;
-const QUICK_QUERIES: usize = 100_000;
-/// Delegations of synthetic zones.
-const SMALL: u64 = 10_000;
-const LARGE: u64 = 1_000_000;
-const LARGEST: u64 = 10_000_000;
-/// How often processes are started for a zone, unless it is the largest.
-const ROUNDS: usize = 3;
 /// Shares of absent names, in percent. None at all is Zipf's law alone.
 const MISS_PERCENTS: [u64; 3] = [10, 50, 100];
 
@@ -37,198 +27,189 @@ const MISS_PERCENTS: [u64; 3] = [10, 50, 100];
 pub trait Measure {
     /// Measures all contenders, each serving the zone, under each of the
     /// workloads. What is compared should be measured close together in time.
+    /// A contender that fails is noted and left out.
     ///
     /// # Errors
     ///
-    /// A contender cannot be started or asked.
-    fn measure(&mut self, zone: &ServedZone, workloads: &[Workload]) -> Result<Vec<Measurement>>;
+    /// Nobody can be asked, or a signal has come.
+    fn measure(
+        &mut self,
+        zone: &ServedZone,
+        workloads: &[Workload],
+        failures: &mut Failures,
+    ) -> Result<Vec<Measurement>>;
 }
 
-/// A part of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
-    /// Contenders under load
-    Load,
-    /// What it takes to serve a zone
-    Zone,
-    /// The program alone, on frames in memory
-    Cases,
-}
-
-/// What to measure, and where things are.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Choices {
-    /// The largest synthetic zone too, of 10 million delegations
-    #[arg(long)]
-    pub full: bool,
-    /// The largest synthetic zone signed too, which takes long to sign
-    #[arg(long, requires = "full")]
-    pub sign_largest: bool,
-    /// Small zones and few rounds, for a first look
-    #[arg(long, conflicts_with = "full")]
-    pub quick: bool,
-    /// Unsigned synthetic zones of so many delegations, instead of the usual
-    /// ones
-    #[arg(long = "tld", value_name = "NUMBER", num_args = 1..)]
-    pub tlds: Vec<u64>,
-    /// One part only
-    #[arg(long, value_enum)]
-    pub only: Option<Part>,
-    /// Who takes part under load; all who are installed if nobody is named
-    #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
-    pub contenders: Vec<Contender>,
-    /// The zone beside the synthetic ones; without it the root zone if it is
-    /// at hand
-    #[arg(long, value_name = "ORIGIN=FILE")]
-    pub zone: Option<ZoneSource>,
-    /// What that zone is asked for: lines of `QNAME QTYPE`, as for dnsperf
-    #[arg(long, value_name = "FILE")]
-    pub queries: Option<PathBuf>,
-    /// Where bench.json, bench.svg and bench.md are written
-    #[arg(long, value_name = "FOLDER")]
-    pub out: PathBuf,
-    /// The folder of real zones and names
-    #[arg(long, value_name = "FOLDER")]
-    pub data: PathBuf,
-    /// Where zones are unpacked and made, once
-    #[arg(long, value_name = "FOLDER")]
-    pub cache: PathBuf,
-    /// The folder of the programs that are started
-    #[arg(long, value_name = "FOLDER")]
-    pub binaries: PathBuf,
-}
-
-impl Choices {
-    fn wants(&self, part: Part) -> bool {
-        self.only.is_none_or(|only| only == part)
-    }
-
-    fn extent(&self) -> Extent {
-        Extent {
-            queries: if self.quick { QUICK_QUERIES } else { QUERIES },
-            seed: SEED,
-        }
-    }
-
-    /// The synthetic zones: delegations and how they are signed.
-    fn synthetic(&self) -> Vec<(u64, Signing)> {
-        if !self.tlds.is_empty() {
-            let plain = |delegations: &u64| (*delegations, Signing::None);
-            return self.tlds.iter().map(plain).collect();
-        }
-        let mut zones = vec![(SMALL, Signing::None)];
-        if !self.quick {
-            zones.push((LARGE, Signing::None));
-            zones.push((LARGE, Signing::OptOut));
-        }
-        if self.full {
-            zones.push((LARGEST, Signing::None));
-        }
-        if self.sign_largest {
-            zones.push((LARGEST, Signing::OptOut));
-        }
-        zones
-    }
-
-    /// The size at which mixes and floods are asked for.
-    fn size_of_mixes(&self) -> u64 {
-        if self.quick { SMALL } else { LARGE }
-    }
-
-    fn rounds(&self, zone: &ServedZone) -> usize {
-        match self.quick || zone.delegations > LARGE {
-            true => 1,
-            false => ROUNDS,
-        }
-    }
+/// A run that has come to its end, or to an error.
+#[derive(Debug)]
+pub struct Ended {
+    /// What was measured until then.
+    pub run: Run,
+    /// Why it ended early, or was not written.
+    pub error: Option<anyhow::Error>,
 }
 
 /// Measures what is chosen. The files are written anew after each zone, so
-/// that a run which is ended leaves what it has; the tables come at its end.
+/// that a run which is ended leaves what it has.
 ///
 /// # Errors
 ///
-/// A zone, a query file or a folder is not what it must be, or a measurement
-/// fails.
-pub fn run(choices: &Choices, measure: &mut dyn Measure) -> Result<Run> {
-    let stock = Stock::open(&choices.data, &choices.cache)?;
-    fs::create_dir_all(&choices.out)
-        .with_context(|| format!("create {}", choices.out.display()))?;
-    let mut run = Run {
+/// The machine does not tell what it is. Other errors come with what was
+/// measured before them.
+pub fn run(choices: &Choices, measure: &mut dyn Measure) -> Result<Ended> {
+    let watch = Watch::begin(choices.chosen())?;
+    let run = Run {
         machine: machine::describe()?,
+        circumstances: watch.so_far()?,
         measurements: Vec::new(),
         zone_work: Vec::new(),
         cases: Vec::new(),
         goals: Vec::new(),
+        failures: Vec::new(),
     };
-    let (real, real_names) = stock.real(choices.zone.as_ref())?;
-    if choices.wants(Part::Cases) {
-        tell("the program alone", &real);
-        run.cases = cases::measure(&real.source, &real.delegation)?;
+    let mut course = Course {
+        choices,
+        watch,
+        failures: Failures::default(),
+        run,
+        unwritten: None,
+    };
+    let measured = course.measure(measure);
+    let measured = measured.and_then(|()| course.note_who_was_not_measured());
+    let closed = course.close();
+    Ok(Ended {
+        run: course.run,
+        error: measured.and(closed).err().or(course.unwritten),
+    })
+}
+
+/// A run under way.
+struct Course<'c> {
+    choices: &'c Choices,
+    watch: Watch,
+    failures: Failures,
+    run: Run,
+    /// The first error of writing: the measurement goes on, for the tables.
+    unwritten: Option<anyhow::Error>,
+}
+
+impl Course<'_> {
+    fn measure(&mut self, measure: &mut dyn Measure) -> Result<()> {
+        let choices = self.choices;
+        let stock = Stock::open(&choices.data, &choices.cache)?;
+        fs::create_dir_all(&choices.out)
+            .with_context(|| format!("create {}", choices.out.display()))?;
+        let (real, real_names) = stock.real(choices.zone.as_ref())?;
+        if choices.wants(Part::Cases) {
+            tell("the program alone", &real);
+            let cases = cases::measure(&real.source, &real.delegation);
+            let cases = self
+                .failures
+                .or_note(contender::DNS_GLUE, "the program alone", cases)?;
+            self.run.cases = cases.unwrap_or_default();
+        }
+        let names = choices.queries.as_ref().or(real_names.as_ref());
+        let workloads = || real_workloads(choices, &real, names.map(PathBuf::as_path));
+        self.zone(&real, workloads, measure)?;
+        for (delegations, signing) in choices.synthetic() {
+            interrupt::check()?;
+            eprintln!("{}: made unless it is there", names::tld(delegations));
+            let tld = stock.tld(delegations, signing)?;
+            let workloads = || tld_workloads(choices, &stock, &tld, signing);
+            self.zone(&tld, workloads, measure)?;
+        }
+        Ok(())
     }
-    let names = choices.queries.as_ref().or(real_names.as_ref());
-    let workloads = || real_workloads(choices, &real, names.map(PathBuf::as_path));
-    zone(choices, &real, workloads, measure, &mut run)?;
-    for (delegations, signing) in choices.synthetic() {
-        interrupt::check()?;
-        eprintln!("{}: made unless it is there", names::tld(delegations));
-        let tld = stock.tld(delegations, signing)?;
-        let workloads = || tld_workloads(choices, &stock, &tld, signing);
-        zone(choices, &tld, workloads, measure, &mut run)?;
+
+    /// All that is chosen of one zone.
+    fn zone(
+        &mut self,
+        zone: &ServedZone,
+        workloads: impl FnOnce() -> Result<Vec<Workload>>,
+        measure: &mut dyn Measure,
+    ) -> Result<()> {
+        if self.choices.wants(Part::Load) {
+            tell("load", zone);
+            let measured = measure.measure(zone, &workloads()?, &mut self.failures)?;
+            self.run.measurements.extend(measured);
+        }
+        if self.choices.wants(Part::Zone) {
+            self.zone_parts(zone)?;
+        }
+        self.close()
     }
-    Ok(run)
+
+    fn zone_parts(&mut self, zone: &ServedZone) -> Result<()> {
+        let folder = fs::canonicalize(&self.choices.out)?.join("zone-work");
+        let setting = zone_work::Setting {
+            rounds: self.choices.rounds(zone),
+            folder: &folder,
+            binaries: &self.choices.binaries,
+        };
+        let (programs, missing): (Vec<_>, Vec<_>) = Program::ALL
+            .into_iter()
+            .partition(|program| program.is_installed());
+        for program in missing {
+            eprintln!("{} is not installed: it is left out", program.name());
+        }
+        let failures = &mut self.failures;
+        let mut works = zone_work::measure(&programs, zone, setting, failures)?;
+        tell("the parts of the work", zone);
+        let parts = failures.or_note(
+            contender::DNS_GLUE,
+            &format!("{}, the parts of the work", zone.name),
+            phases::measure(zone),
+        )?;
+        let ours = works
+            .iter_mut()
+            .find(|one| one.contender == contender::DNS_GLUE);
+        if let (Some(ours), Some(parts)) = (ours, parts) {
+            ours.phases = parts;
+        }
+        self.run.zone_work.extend(works);
+        tell("checked", zone);
+        let checked = check::measure(zone, setting);
+        let checked = self.failures.or_note(check::NAME, &zone.name, checked)?;
+        self.run.zone_work.extend(checked);
+        Ok(())
+    }
+
+    /// Whoever was named must be in the results, or with the failures.
+    fn note_who_was_not_measured(&mut self) -> Result<()> {
+        if !self.choices.wants(Part::Load) {
+            return Ok(());
+        }
+        for contender in &self.choices.contenders {
+            let name = contender.to_string();
+            let is_measured = self
+                .run
+                .measurements
+                .iter()
+                .any(|one| one.contender == name);
+            if !is_measured && self.failures.all().iter().all(|one| one.contender != name) {
+                let error = anyhow::anyhow!("it takes part in no workload of this run");
+                self.failures.note(&name, "under load", &error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what there is so far, and writes it; that it cannot be written is
+    /// kept for the end.
+    fn close(&mut self) -> Result<()> {
+        self.run.circumstances = self.watch.so_far()?;
+        self.run.failures = self.failures.all().to_vec();
+        judge(&mut self.run);
+        if let Err(error) = write(&self.run, &self.choices.out) {
+            eprintln!("{error:#}");
+            self.unwritten.get_or_insert(error);
+        }
+        Ok(())
+    }
 }
 
 fn tell(what: &str, zone: &ServedZone) {
     eprintln!("{}: {what}", zone.name);
-}
-
-/// All that is chosen of one zone.
-fn zone(
-    choices: &Choices,
-    zone: &ServedZone,
-    workloads: impl FnOnce() -> Result<Vec<Workload>>,
-    measure: &mut dyn Measure,
-    run: &mut Run,
-) -> Result<()> {
-    if choices.wants(Part::Load) {
-        tell("load", zone);
-        run.measurements
-            .extend(measure.measure(zone, &workloads()?)?);
-    }
-    if choices.wants(Part::Zone) {
-        zone_parts(choices, zone, run)?;
-    }
-    judge(run);
-    write(run, &choices.out)
-}
-
-fn zone_parts(choices: &Choices, zone: &ServedZone, run: &mut Run) -> Result<()> {
-    let folder = fs::canonicalize(&choices.out)?.join("zone-work");
-    let setting = zone_work::Setting {
-        rounds: choices.rounds(zone),
-        folder: &folder,
-        binaries: &choices.binaries,
-    };
-    let (programs, missing): (Vec<_>, Vec<_>) = Program::ALL
-        .into_iter()
-        .partition(|program| program.is_installed());
-    for program in missing {
-        eprintln!("{} is not installed: it is left out", program.name());
-    }
-    let mut works = zone_work::measure(&programs, zone, setting)?;
-    tell("the parts of the work", zone);
-    let parts = phases::measure(zone)?;
-    if let Some(ours) = works
-        .iter_mut()
-        .find(|one| one.contender == contender::DNS_GLUE)
-    {
-        ours.phases = parts;
-    }
-    run.zone_work.extend(works);
-    tell("checked", zone);
-    run.zone_work.push(check::measure(zone, setting)?);
-    Ok(())
 }
 
 /// The queries of the real zone.
@@ -239,9 +220,10 @@ fn real_workloads(
 ) -> Result<Vec<Workload>> {
     let names = match names {
         Some(path) => Names::Of(path),
-        None => Names::Drawn(choices.extent()),
+        None => Names::Drawn(choices.extent(real.delegations)),
     };
-    zone::workloads(&real.name, &real.source, names)
+    let extent = choices.extent(real.delegations);
+    zone::workloads(&real.name, &real.source, names, extent)
 }
 
 /// The queries of a synthetic zone.
@@ -256,7 +238,7 @@ fn tld_workloads(
         _ => Edns::DNSSEC,
     };
     let parameters = stock.parameters(zone.delegations, signing)?;
-    let extent = choices.extent();
+    let extent = choices.extent(zone.delegations);
     let tld = Tld::new(&zone.name, &parameters, stock.labels(), extent, edns);
     let mut workloads = vec![tld.referrals(Popularity::Uniform)];
     if signing == Signing::None {
@@ -294,6 +276,7 @@ fn write(run: &Run, folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::choices::tests::choices;
     use crate::bench::report::example;
 
     /// Says of every workload the same.
@@ -304,6 +287,7 @@ mod tests {
             &mut self,
             zone: &ServedZone,
             workloads: &[Workload],
+            failures: &mut Failures,
         ) -> Result<Vec<Measurement>> {
             assert!(zone.source.path.is_absolute());
             let mut measurements = Vec::new();
@@ -313,24 +297,8 @@ mod tests {
                 let measurement = example::measurement("dns-glue", &workload.name, 400.0);
                 measurements.push(measurement);
             }
+            failures.note("nsd", &zone.name, &anyhow::anyhow!("gone"))?;
             Ok(measurements)
-        }
-    }
-
-    fn choices(folder: &Path) -> Choices {
-        Choices {
-            full: false,
-            sign_largest: false,
-            quick: true,
-            tlds: Vec::new(),
-            only: Some(Part::Load),
-            contenders: Vec::new(),
-            zone: None,
-            queries: None,
-            out: folder.join("out"),
-            data: folder.join("nothing"),
-            cache: folder.join("zones"),
-            binaries: folder.join("nothing"),
         }
     }
 
@@ -343,7 +311,11 @@ mod tests {
         let read = |name: &str| fs::read_to_string(choices.out.join(name)).unwrap();
         let files = ["bench.json", "bench.md", "bench.svg"].map(read);
         fs::remove_dir_all(&folder).unwrap();
-        let run = run.unwrap();
+        let Ended { run, error } = run.unwrap();
+        assert!(error.is_none(), "{error:?}");
+        let failures = run.failures.iter();
+        let left_out: Vec<&str> = failures.map(|one| one.what.as_str()).collect();
+        assert_eq!(left_out, ["signed.example.", "TLD 10 k"]);
         assert_eq!(
             same.0,
             [
@@ -351,6 +323,8 @@ mod tests {
                 "signed.example., all names, DO",
                 "signed.example., referrals",
                 "signed.example., referrals, DO",
+                "signed.example., random names",
+                "signed.example., random names, DO",
                 "signed.example., misses",
                 "TLD 10 k, uniform",
                 "TLD 10 k, Zipf",
@@ -368,31 +342,19 @@ mod tests {
     }
 
     #[test]
-    fn sizes_follow_the_choices() {
-        let choices = choices(Path::new("/nowhere"));
-        let sizes = |choices: &Choices| choices.synthetic();
-        assert_eq!(sizes(&choices), [(SMALL, Signing::None)]);
-        let usual = Choices {
-            quick: false,
-            ..choices
-        };
-        let (plain, opt_out) = (Signing::None, Signing::OptOut);
-        let expected = [(SMALL, plain), (LARGE, plain), (LARGE, opt_out)];
-        assert_eq!(sizes(&usual), expected);
-        let full = Choices {
-            full: true,
-            ..usual
-        };
-        assert_eq!(sizes(&full).last(), Some(&(LARGEST, plain)));
-        let signed = Choices {
-            sign_largest: true,
-            ..full
-        };
-        assert_eq!(sizes(&signed).last(), Some(&(LARGEST, opt_out)));
-        let chosen = Choices {
-            tlds: vec![5000, LARGEST],
-            ..signed
-        };
-        assert_eq!(sizes(&chosen), [(5000, plain), (LARGEST, plain)]);
+    fn a_run_that_cannot_be_written_has_its_results() {
+        let folder = std::env::temp_dir().join(format!("dns-glue-kept-{}", std::process::id()));
+        let mut choices = choices(&folder);
+        choices.contenders = vec!["knot-xdp".parse().unwrap()];
+        // No file can be written where a folder is.
+        fs::create_dir_all(choices.out.join("bench.json")).unwrap();
+        let ended = run(&choices, &mut Same(Vec::new()));
+        fs::remove_dir_all(&folder).unwrap();
+        let Ended { run, error } = ended.unwrap();
+        let error = format!("{:#}", error.unwrap());
+        assert!(error.contains("bench.json"), "{error}");
+        assert!(!run.measurements.is_empty());
+        // Named, and not measured.
+        assert!(run.failures.iter().any(|one| one.contender == "knot-xdp"));
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::af_xdp;
 use super::contender::Contender;
-use super::load::programs::Reflectors;
+use super::load::programs::{Attached, Reflector};
 use super::threads::{self, Schedule};
-use super::wire::{Moderation, Wire};
+use super::wire::{Moderation, Pollers, Wire};
 use crate::compare::Server;
 use crate::testbed::daemon::Daemon;
 use crate::testbed::network::Namespace;
@@ -39,7 +40,7 @@ pub enum Load {
     /// server's processes, then other work of the machine.
     Bearable,
     /// More than it can bear: the kernel lets packets and processes take turns
-    /// then.
+    /// then, with all other work of the machine, whoever is asked.
     Flood,
 }
 
@@ -48,18 +49,28 @@ const POLLER: Schedule = Schedule::First(10);
 /// How the server's processes are.
 const PROCESSES: Schedule = Schedule::First(1);
 
-/// Packets gather before a server's processes get them. Where dns-glue answers
-/// most of them there are more, and they must not wait so long.
-fn moderation(contender: Contender) -> Option<Moderation> {
+/// Packets gather before a server's processes get them: a processor that is
+/// woken for every single one would do little else. Where dns-glue answers most
+/// of them there are more, and they must not wait so long. In the kernel there
+/// is always another one.
+fn moderation(contender: Contender) -> Moderation {
     let (server, client) = match contender {
-        Contender::Reflector(_) | Contender::DnsGlue => return None,
+        Contender::Reflector(_) | Contender::DnsGlue => return Moderation::NONE,
         Contender::DnsGlueBefore(_) => (50, 100),
         Contender::PassingBefore(_) | Contender::Server(_) | Contender::KnotXdp => (100, 250),
     };
-    Some(Moderation {
+    Moderation {
         server: Duration::from_micros(server),
         client: Duration::from_micros(client),
-    })
+    }
+}
+
+/// Octets of the maps of dns-glue, which has been started before.
+fn octets_of_maps(beside: &[Site]) -> Result<u64> {
+    let mut daemons = beside.iter().filter_map(Site::daemon);
+    let daemon = daemons.next();
+    let daemon = daemon.context("it reads as many octets as dns-glue: name that too")?;
+    daemon.map_octets()
 }
 
 /// Everything that is started for a contender; dropped, it is gone, in this
@@ -68,60 +79,69 @@ pub struct Site {
     contender: Contender,
     daemon: Option<Daemon>,
     server: Option<Process>,
-    _reflectors: Option<Reflectors>,
+    _attached: Option<Attached>,
     wire: Wire,
-    /// The thread that polls the server's end.
-    poller: u32,
+    pollers: Pollers,
     /// Where all of it runs.
     processor: usize,
     /// The processes of the server.
     processes: Vec<u32>,
+    /// Whether `AF_XDP` sockets get copies of frames, if it has some.
+    copies_frames: Option<bool>,
 }
 
 impl Site {
     /// Starts a contender at the other end of a wire from the namespace of the
-    /// client.
+    /// client, when those in `beside` stand ready.
     ///
     /// # Errors
     ///
-    /// It does not start.
+    /// It does not start, or has to be as large as dns-glue, which is not there.
     pub fn start(
         contender: Contender,
         serving: &Serving<'_>,
         namespace: &Namespace,
+        beside: &[Self],
     ) -> Result<Self> {
         let wire = Wire::lay(namespace)?;
         let mut site = Self {
             contender,
             daemon: None,
             server: None,
-            _reflectors: None,
+            _attached: None,
             wire,
-            poller: 0,
+            pollers: Pollers::default(),
             processor: serving.processor,
             processes: Vec::new(),
+            copies_frames: None,
         };
-        site.start_contender(serving)
+        site.start_contender(serving, beside)
             .with_context(|| contender.to_string())?;
-        site.poller = site.wire.pin_pollers(serving.processor)?;
+        // Only now: the contender may have set the interface up anew.
+        site.pollers = site.wire.pin_pollers(serving.processor)?;
         if let Some(server) = &mut site.server {
             site.processes = threads::family(server.child().id())?;
         }
-        if let Some(moderation) = moderation(contender) {
-            site.wire.moderate(namespace, moderation)?;
+        if contender == Contender::KnotXdp {
+            site.copies_frames = af_xdp::copies_frames(site.wire.host())?;
         }
+        site.moderate(namespace)?;
         site.schedule(Load::Bearable)?;
         Ok(site)
     }
 
-    fn start_contender(&mut self, serving: &Serving<'_>) -> Result<()> {
+    fn start_contender(&mut self, serving: &Serving<'_>, beside: &[Self]) -> Result<()> {
         let end = self.wire.server_end().to_owned();
         let name = self.wire.host().name();
         let folder = serving.folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         match self.contender {
             Contender::Reflector(reflector) => {
-                self.attach(|reflectors| reflectors.attach(reflector, &end))?;
+                let octets = match reflector {
+                    Reflector::Reading(_) => octets_of_maps(beside)?,
+                    _ => 0,
+                };
+                self.attach(|| Attached::reflector(reflector, octets, &end))?;
             }
             Contender::DnsGlue => self.start_dns_glue(serving, &folder)?,
             Contender::DnsGlueBefore(server) => {
@@ -130,7 +150,7 @@ impl Site {
             }
             Contender::PassingBefore(server) => {
                 self.start_server(server, None, serving, &folder)?;
-                self.attach(|reflectors| reflectors.attach_passing(&end))?;
+                self.attach(|| Attached::passing(&end))?;
             }
             Contender::Server(server) => self.start_server(server, None, serving, &folder)?,
             Contender::KnotXdp => self.start_server(Server::Knot, Some(&end), serving, &folder)?,
@@ -139,10 +159,8 @@ impl Site {
     }
 
     /// Puts one of the reflectors' programs on the contender's end.
-    fn attach(&mut self, attach: impl FnOnce(&mut Reflectors) -> Result<()> + Send) -> Result<()> {
-        let mut reflectors = Reflectors::load()?;
-        self.wire.host().within(|| attach(&mut reflectors))??;
-        self._reflectors = Some(reflectors);
+    fn attach(&mut self, attach: impl FnOnce() -> Result<Attached> + Send) -> Result<()> {
+        self._attached = Some(self.wire.host().within(attach)??);
         Ok(())
     }
 
@@ -183,6 +201,12 @@ impl Site {
         self.contender
     }
 
+    /// Whether its `AF_XDP` sockets get copies of frames; `None` without such
+    /// sockets, or if the kernel does not tell.
+    pub fn copies_frames(&self) -> Option<bool> {
+        self.copies_frames
+    }
+
     /// The way there.
     pub fn wire(&self) -> &Wire {
         &self.wire
@@ -203,7 +227,7 @@ impl Site {
             Load::Bearable => (POLLER, PROCESSES),
             Load::Flood => (Schedule::Fair, Schedule::Fair),
         };
-        threads::set_schedule(self.poller, poller).context("schedule a poller")?;
+        threads::set_schedule(self.pollers.server, poller).context("schedule a poller")?;
         for process in &self.processes {
             for thread in threads::of_process(*process)? {
                 threads::set_schedule(thread, processes)
@@ -213,6 +237,15 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Lets packets gather as they must for a contender of its kind.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not.
+    pub fn moderate(&self, client: &Namespace) -> Result<()> {
+        self.wire.moderate(client, moderation(self.contender))
     }
 
     /// The XDP program on the contender's interface, if there is one.
@@ -234,10 +267,25 @@ impl Site {
     ///
     /// One has ended.
     pub fn processor_time(&self) -> Result<Duration> {
-        let mut sum = threads::processor_time(self.poller).context("no poller")?;
+        let mut sum = threads::processor_time(self.pollers.server).context("no poller")?;
         for process in &self.processes {
             sum += threads::processor_time(*process).context("a process has ended")?;
         }
         Ok(sum)
+    }
+
+    /// Processor time that counting the replies has taken so far, on the same
+    /// processor.
+    ///
+    /// # Errors
+    ///
+    /// The interface is gone.
+    pub fn sink_time(&self) -> Result<Duration> {
+        threads::processor_time(self.pollers.client).context("nobody polls the client's end")
+    }
+
+    /// Where all of it runs.
+    pub fn processor(&self) -> usize {
+        self.processor
     }
 }

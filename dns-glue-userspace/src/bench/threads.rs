@@ -75,6 +75,19 @@ pub fn processor_time(id: u32) -> io::Result<Duration> {
     if error != 0 {
         return Err(io::Error::from_raw_os_error(error));
     }
+    clock_time(clock)
+}
+
+/// Processor time that the calling thread has taken so far.
+///
+/// # Errors
+///
+/// The kernel has no such clock.
+pub fn own_processor_time() -> io::Result<Duration> {
+    clock_time(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock_time(clock: libc::clockid_t) -> io::Result<Duration> {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

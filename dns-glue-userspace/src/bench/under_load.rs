@@ -9,10 +9,12 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::contender::Contender;
 use super::contest::Contest;
+use super::failures::Failures;
+use super::load::programs::Reflector;
 use super::load::queries::PreparedQueries;
 use super::measure::Plan;
+use super::receive_buffers::ReceiveBuffers;
 use super::results::Measurement;
-use super::round::Senders;
 use super::run::Measure;
 use super::site::Serving;
 use super::workload::Workload;
@@ -24,15 +26,13 @@ use crate::testbed::interrupt;
 const MAX_UDP: u16 = 1232;
 /// The processor that the contenders run on.
 const ANSWERER: usize = 1;
-/// Those that send to them.
-const SENDERS: Senders = Senders {
-    to_kernel: ANSWERER,
-    to_servers: 0,
-};
+/// The one that sends to all of them, so that queries reach each of them from
+/// another core's cache, and each of them can be asked more than it bears.
+const SENDER: usize = 0;
 /// How long a contender has its turn.
 const TURN: Duration = Duration::from_millis(300);
-/// Delegations beyond which the memory of a machine is not enough for all
-/// servers side by side.
+/// Delegations from which on maps are larger than caches, and beyond which the
+/// memory of a machine is not enough for all servers side by side.
 const MANY: u64 = 1_000_000;
 
 /// Puts contenders under load.
@@ -47,24 +47,32 @@ pub struct UnderLoad {
 }
 
 impl UnderLoad {
-    /// `binaries` is the folder of `dns-glue`; a quick one takes fewer rounds.
+    /// `binaries` is the folder of `dns-glue`; everybody is asked in so many
+    /// rounds.
     #[must_use]
-    pub fn new(binaries: &Path, is_quick: bool, chosen: &[Contender]) -> Self {
+    pub fn new(binaries: &Path, rounds: usize, chosen: &[Contender]) -> Self {
         Self {
             binaries: binaries.to_owned(),
-            rounds: if is_quick { 3 } else { 5 },
+            rounds,
             chosen: chosen.to_owned(),
         }
     }
 }
 
 impl Measure for UnderLoad {
-    fn measure(&mut self, zone: &ServedZone, workloads: &[Workload]) -> Result<Vec<Measurement>> {
+    fn measure(
+        &mut self,
+        zone: &ServedZone,
+        workloads: &[Workload],
+        failures: &mut Failures,
+    ) -> Result<Vec<Measurement>> {
         let processors = std::thread::available_parallelism()?.get();
         ensure!(
             processors > ANSWERER,
             "load needs two processors: one asks, one answers"
         );
+        self.tell_who_is_left_out(zone);
+        let _buffers = ReceiveBuffers::raise();
         let folder = Folder::new()?;
         let serving = Serving {
             zones: std::slice::from_ref(&zone.source),
@@ -82,7 +90,7 @@ impl Measure for UnderLoad {
             let of_set: Vec<&Workload> = of_set.collect();
             let mut contenders = contenders(zone, is_all_referrals);
             contenders.retain(|one| self.chosen.is_empty() || self.chosen.contains(one));
-            measurements.extend(self.set(&serving, &contenders, &of_set)?);
+            measurements.extend(self.set(&serving, &contenders, &of_set, failures)?);
         }
         let place = |one: &Measurement| {
             let mut names = workloads.iter().map(|workload| &workload.name);
@@ -94,28 +102,46 @@ impl Measure for UnderLoad {
 }
 
 impl UnderLoad {
+    /// Says why somebody who might take part does not.
+    fn tell_who_is_left_out(&self, zone: &ServedZone) {
+        let is_chosen = |one: &Contender| self.chosen.is_empty() || self.chosen.contains(one);
+        for contender in Contender::ALL.into_iter().filter(is_chosen) {
+            let Some(server) = contender.server() else {
+                continue;
+            };
+            if !Program::Server(server).is_installed() {
+                eprintln!("{contender} is left out: {server} is not installed");
+            } else if zone.delegations > MANY {
+                eprintln!(
+                    "{contender} is left out: {} is too large to be served by all side by side",
+                    zone.name
+                );
+            }
+        }
+    }
+
     /// Some contenders under some workloads.
     fn set(
         &self,
         serving: &Serving<'_>,
         contenders: &[Contender],
         workloads: &[&Workload],
+        failures: &mut Failures,
     ) -> Result<Vec<Measurement>> {
         let plan = Plan {
             rounds: self.rounds,
             turn: TURN,
-            lossless: true,
         };
         let mut measurements = Vec::new();
-        if workloads.is_empty() {
+        if workloads.is_empty() || contenders.is_empty() {
             return Ok(measurements);
         }
-        let mut contest = Contest::start(contenders, serving, SENDERS)?;
+        let mut contest = Contest::start(contenders, serving, SENDER, failures)?;
         for workload in workloads {
             interrupt::check()?;
             eprintln!("{}", workload.name);
             let queries = PreparedQueries::new(workload.messages.iter())?;
-            let measured = contest.hold(&workload.name, &queries, &plan);
+            let measured = contest.hold(&workload.name, &queries, &plan, failures);
             measurements.extend(measured.with_context(|| workload.name.clone())?);
         }
         Ok(measurements)
@@ -126,6 +152,8 @@ impl UnderLoad {
 /// in the kernel.
 fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
     let can = |one: &Contender| match one {
+        // Smaller maps are in caches.
+        Contender::Reflector(Reflector::Reading(_)) => is_all_referrals && zone.delegations >= MANY,
         Contender::Reflector(_) => true,
         Contender::DnsGlue => is_all_referrals,
         Contender::DnsGlueBefore(server) | Contender::Server(server) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::load::queries::Ends;
+use super::socket_drops;
 use super::threads::{self, Schedule};
 use crate::conform::frame::{CLIENT_MAC, SERVER_MAC, SERVER_V4, SERVER_V6};
 use crate::ethtool;
@@ -61,6 +62,23 @@ pub struct Moderation {
     pub server: Duration,
     /// At the client's end.
     pub client: Duration,
+}
+
+impl Moderation {
+    /// Every packet is looked at when it comes.
+    pub const NONE: Self = Self {
+        server: Duration::ZERO,
+        client: Duration::ZERO,
+    };
+}
+
+/// The threads that poll the two ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pollers {
+    /// The contender's end: its number.
+    pub server: u32,
+    /// The client's end, where replies are counted: its number.
+    pub client: u32,
 }
 
 impl WireCounts {
@@ -136,25 +154,23 @@ impl Wire {
         &self.client_end
     }
 
-    /// Lets both ends be polled on one processor; the number of the thread that
-    /// polls the server's.
+    /// Lets both ends be polled on one processor.
     ///
     /// # Errors
     ///
     /// They are not polled by threads.
-    pub fn pin_pollers(&self, processor: usize) -> Result<u32> {
+    pub fn pin_pollers(&self, processor: usize) -> Result<Pollers> {
         let client = threads::poller(&self.client_end)?;
         threads::set_schedule(client, CLIENT_POLLER).context("schedule a poller")?;
         let server = threads::poller(&self.server_end)?;
         for poller in [client, server] {
             threads::pin(poller, processor).context("pin a poller")?;
         }
-        Ok(server)
+        Ok(Pollers { server, client })
     }
 
     /// Lets packets gather at both ends before they are looked at, as the
-    /// interrupts of network cards are moderated. A processor that is woken for
-    /// every single packet would do little else.
+    /// interrupts of network cards are moderated, or not.
     ///
     /// # Errors
     ///
@@ -165,7 +181,10 @@ impl Wire {
             (client, &self.client_end, moderation.client),
         ] {
             let settings = [
-                ("napi_defer_hard_irqs", ALWAYS),
+                (
+                    "napi_defer_hard_irqs",
+                    if delay.is_zero() { 0 } else { ALWAYS },
+                ),
                 ("gro_flush_timeout", delay.subsec_nanos()),
             ];
             for (setting, value) in settings {
@@ -173,6 +192,15 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// Queries so far for which a socket of the contender had no room.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub fn socket_drops(&self) -> Result<u64> {
+        socket_drops::in_namespace(&self.host)
     }
 
     /// The counts so far.

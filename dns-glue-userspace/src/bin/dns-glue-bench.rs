@@ -5,11 +5,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use dns_glue::bench::report;
-use dns_glue::bench::run::{self, Choices};
+use dns_glue::bench::choices::Choices;
+use dns_glue::bench::run::{self, Ended};
 use dns_glue::bench::under_load::UnderLoad;
+use dns_glue::bench::{readiness, report};
 use dns_glue::testbed::interrupt;
 
 /// Measure dns-glue beside reflectors and name servers
@@ -31,10 +32,17 @@ fn main() -> ExitCode {
 
 fn measure(choices: &Choices) -> Result<()> {
     interrupt::catch().context("handle signals")?;
-    let run = run::run(
-        choices,
-        &mut UnderLoad::new(&choices.binaries, choices.quick, &choices.contenders),
-    )?;
+    let _alone = readiness::ensure_ready(choices)?;
+    let mut under_load = UnderLoad::new(
+        &choices.binaries,
+        choices.load_rounds(),
+        &choices.contenders,
+    );
+    let Ended { run, error } = run::run(choices, &mut under_load)?;
     println!("{}", report::text(&run));
-    Ok(())
+    match error {
+        Some(error) => Err(error),
+        None if !run.failures.is_empty() => bail!("not all was measured: see 'Left out'"),
+        None => Ok(()),
+    }
 }

@@ -129,7 +129,8 @@ pub fn synthetic(
     forms.into_iter().map(group).collect()
 }
 
-/// Unpacks a real zone as the servers take it.
+/// Unpacks a real zone as the servers take it. Whoever reads the file meanwhile
+/// has a whole zone: the old one or the new.
 ///
 /// # Errors
 ///
@@ -137,7 +138,9 @@ pub fn synthetic(
 pub fn unpack(packed: &Path, file: &Path) -> Result<()> {
     let text = packed::read_to_string(packed);
     let text = text.with_context(|| format!("read {}", packed.display()))?;
-    fs::write(file, format!("{}\n", without_last_soa(&text)))
+    let unfinished = file.with_extension(format!("unpacked-{}", std::process::id()));
+    fs::write(&unfinished, format!("{}\n", without_last_soa(&text)))
+        .and_then(|()| fs::rename(&unfinished, file))
         .with_context(|| format!("write {}", file.display()))
 }
 

@@ -94,6 +94,17 @@ impl Daemon {
         Ok(Counters(counters.context("a counter without a number")?))
     }
 
+    /// Octets of the maps of its program.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub fn map_octets(&self) -> Result<u64> {
+        let status = self.status().context("dns-glue does not answer")?;
+        let octets = status["program"]["map_octets"].as_u64();
+        octets.context("no octets of maps")
+    }
+
     fn status(&self) -> Option<serde_json::Value> {
         let output = Command::new(&self.binary)
             .args(["status", "--json", "--control"])

@@ -34,13 +34,15 @@ impl Process {
         Self::spawn(command, namespace)
     }
 
-    /// Starts one; it is killed should this thread end first.
+    /// Starts one; it is killed should this thread end first. Ctrl-C does not
+    /// reach it: it is ended when its time has come.
     ///
     /// # Errors
     ///
     /// It cannot be started.
     pub fn spawn(command: &mut Command, namespace: &Namespace) -> Result<Self> {
         namespace.confine(command)?;
+        command.process_group(0);
         // SAFETY: prctl is a plain system call.
         unsafe {
             command.pre_exec(|| {

@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Lab, counters::Counters, interrupt};
+use super::{Lab, counters::Counters};
+use crate::interrupt;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);

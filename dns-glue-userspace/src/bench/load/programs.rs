@@ -10,8 +10,8 @@ use aya::sys::SyscallError;
 use aya::{Ebpf, EbpfLoader};
 use bytemuck::Zeroable as _;
 use dns_glue_common::traffic::{
-    COUNT_REPLY, COURSE, Course, LATENCIES, LATENCY_CLASSES, MESSAGES, PROGRESS, Progress,
-    RETURNED, Returned, SEND_QUERY,
+    COUNT_REPLY, COURSE, Course, LATENCIES, LATENCY_CLASSES, LINE_OCTETS, LINES, MESSAGES,
+    PROGRESS, Progress, READING, RETURNED, Reading, Returned, SEND_QUERY,
 };
 
 use super::interruption::end_after;
@@ -48,6 +48,8 @@ const SENDER: Schedule = Schedule::First(1);
 pub struct Client {
     ebpf: Ebpf,
     slabs: u32,
+    /// The slab with which sending begins.
+    first_slab: u32,
 }
 
 /// How fast to send.
@@ -57,6 +59,27 @@ pub enum Rate {
     Unlimited,
     /// So many queries a second.
     Paced(f64),
+    /// So many queries a second, each of which is timed.
+    Timed(f64),
+}
+
+impl Rate {
+    /// Time from a query to the next, in 1/256 ns; 0: none.
+    fn interval(self) -> u64 {
+        match self {
+            Self::Unlimited => 0,
+            Self::Paced(rate) | Self::Timed(rate) => (256e9 / rate) as u64,
+        }
+    }
+
+    /// One query in two to the power of this is timed.
+    fn timed_shift(self) -> u32 {
+        match self {
+            // To read the clock takes time of the client.
+            Self::Unlimited | Self::Paced(_) => 8,
+            Self::Timed(_) => 0,
+        }
+    }
 }
 
 impl Client {
@@ -80,12 +103,24 @@ impl Client {
         for name in [SEND_QUERY, COUNT_REPLY] {
             load_program(&mut ebpf, name)?;
         }
-        let mut client = Self { ebpf, slabs };
+        let mut client = Self {
+            ebpf,
+            slabs,
+            first_slab: 0,
+        };
         client.set_progress(&Progress {
             random: 0x9e37_79b9_7f4a_7c15,
             ..Progress::zeroed()
         })?;
         Ok(client)
+    }
+
+    /// Lets sending begin with another part of the queries in each of so many
+    /// rounds, numbered from 0, and with the same for whoever is asked in one.
+    pub fn begin_round(&mut self, round: usize, rounds: usize) {
+        let place = self.slabs as usize * round / rounds.max(1);
+        // Below the number of slabs, whatever the round.
+        self.first_slab = (place % self.slabs.max(1) as usize) as u32;
     }
 
     /// Counts replies on an interface of this thread's network namespace, as
@@ -98,7 +133,8 @@ impl Client {
         attach(&mut self.ebpf, COUNT_REPLY, interface)
     }
 
-    /// Sends for a while, by one processor, on the interface of that index, which
+    /// Sends for a while, from the beginning of the round
+    /// ([`begin_round`](Self::begin_round)), by one processor, on the interface of that index, which
     /// must be in this thread's network namespace; returns how many queries that
     /// were, and the time that it took.
     ///
@@ -113,14 +149,12 @@ impl Client {
         rate: Rate,
         duration: Duration,
     ) -> Result<(u64, Duration)> {
-        let interval = match rate {
-            Rate::Unlimited => 0,
-            Rate::Paced(rate) => (256e9 / rate) as u64,
-        };
         self.set_course(&Course {
             fronts: ends.fronts(),
-            interval,
+            interval: rate.interval(),
             slabs: self.slabs,
+            timed_shift: rate.timed_shift(),
+            interface,
             padding: 0,
         })?;
         // Both processors may be busy with threads that run before all others.
@@ -128,6 +162,8 @@ impl Client {
         let before = self.progress()?;
         self.set_progress(&Progress {
             started: 0,
+            slab: self.first_slab,
+            offset: 0,
             ..before
         })?;
         let program: &Xdp = self
@@ -198,11 +234,11 @@ impl Client {
     }
 }
 
-/// What no responder can be faster than: programs that send every frame back,
-/// or pass it.
-pub struct Reflectors(Ebpf);
+/// What no responder can be faster than: a program that sends every frame back,
+/// or passes it, on an interface as long as this lives.
+pub struct Attached(#[expect(dead_code, reason = "dropped, it takes the program off")] Ebpf);
 
-/// One of them.
+/// A program that sends every frame back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reflector {
     /// Swaps the MAC addresses.
@@ -211,43 +247,47 @@ pub enum Reflector {
     Growing,
     /// It grows as much as a referral does, and fills that by one call.
     Writing,
+    /// Reads so many cache lines before, the first where QNAME leads to, each of
+    /// the others where the one before does, and grows by the last of them. Valid
+    /// values: `1..=MAX_READS`.
+    Reading(u32),
 }
 
 /// The program that passes every frame.
 const PASSING: &str = "pass";
 
-impl Reflectors {
-    /// Loads all.
+impl Attached {
+    /// A reflector on an interface of this thread's network namespace. What it
+    /// reads, if it does, is spread over so many octets.
     ///
     /// # Errors
     ///
-    /// The kernel refuses them.
-    pub fn load() -> Result<Self> {
-        let mut ebpf = open_reflectors()?;
-        for reflector in [Reflector::Bare, Reflector::Growing, Reflector::Writing] {
-            load_program(&mut ebpf, reflector.program())?;
-        }
-        load_program(&mut ebpf, PASSING)?;
+    /// The kernel refuses it, or its array.
+    pub fn reflector(reflector: Reflector, octets: u64, interface: &str) -> Result<Self> {
+        let reads = match reflector {
+            Reflector::Reading(reads) => reads,
+            _ => 0,
+        };
+        // An array has an entry at least.
+        let lines = (octets / LINE_OCTETS as u64).max(1);
+        let lines = u32::try_from(lines).context("more lines than an array can have")?;
+        let reading = Reading { lines, reads };
+        let mut ebpf = open_reflectors(&reading)?;
+        load_program(&mut ebpf, reflector.program())?;
+        attach(&mut ebpf, reflector.program(), interface)?;
         Ok(Self(ebpf))
     }
 
-    /// Attaches one to an interface of this thread's network namespace, as long
-    /// as this lives.
+    /// The program that passes every frame.
     ///
     /// # Errors
     ///
-    /// The kernel does not.
-    pub fn attach(&mut self, reflector: Reflector, interface: &str) -> Result<()> {
-        attach(&mut self.0, reflector.program(), interface)
-    }
-
-    /// Attaches the program that passes every frame.
-    ///
-    /// # Errors
-    ///
-    /// As [`attach`](Self::attach).
-    pub fn attach_passing(&mut self, interface: &str) -> Result<()> {
-        attach(&mut self.0, PASSING, interface)
+    /// As [`reflector`](Self::reflector).
+    pub fn passing(interface: &str) -> Result<Self> {
+        let mut ebpf = open_reflectors(&Reading::NONE)?;
+        load_program(&mut ebpf, PASSING)?;
+        attach(&mut ebpf, PASSING, interface)?;
+        Ok(Self(ebpf))
     }
 }
 
@@ -257,19 +297,22 @@ impl Reflector {
             Self::Bare => "reflect",
             Self::Growing => "reflect_longer",
             Self::Writing => "reflect_written",
+            Self::Reading(_) => "reflect_reading",
         }
     }
 }
 
-/// The object of the reflectors with its maps, and none of its programs in the
-/// kernel so far.
+/// The object of the reflectors with its maps, as large as `reading` says, and
+/// none of its programs in the kernel so far.
 ///
 /// # Errors
 ///
 /// The build left it out, or the kernel does not make its maps.
-pub(in crate::bench) fn open_reflectors() -> Result<Ebpf> {
+pub(in crate::bench) fn open_reflectors(reading: &Reading) -> Result<Ebpf> {
     ensure_built(REFLECTORS)?;
     EbpfLoader::new()
+        .map_max_entries(LINES, reading.lines)
+        .override_global(READING, bytemuck::bytes_of(reading), true)
         .load(REFLECTORS)
         .context("load the object")
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::goals::{Evidence, judge};
 use crate::bench::results::{
-    Latency, Machine, Measurement, Phase, ProgramCase, Run, Spread, ZoneWork, contender,
+    Asked, Circumstances, Failure, Flood, Latency, Losses, Machine, Measurement, Phase,
+    ProgramCase, Repeated, Run, Spread, ZoneWork, contender,
 };
 
 const MEBIOCTET: u64 = 1 << 20;
@@ -30,10 +31,18 @@ pub fn measurement(name: &str, workload: &str, core_ns: f64) -> Measurement {
     Measurement {
         contender: name.into(),
         workload: workload.into(),
-        replies_per_second: spread(1e9 / core_ns, 0.1),
+        asked: match is_server {
+            true => Asked::NearLossless,
+            false => Asked::AsFastAsCanBe,
+        },
+        replies_per_second: spread(0.8e9 / core_ns, 0.1),
+        core_utilisation: spread(if is_server { 0.7 } else { 0.96 }, 0.0),
+        core_stolen: if is_server { 0.02 } else { 0.0 },
         lossless_rate: Some(0.75e9 / core_ns),
+        lossless_is_least: false,
         core_ns_per_reply: spread(core_ns, 0.1),
         program_ns: (!is_server).then(|| spread(core_ns / 2.0, 0.0)),
+        empty_program_ns: (!is_server).then_some(20.0),
         rcodes: rcodes.collect::<BTreeMap<_, _>>(),
         truncated: if is_server { 5 } else { 0 },
         reply_octets_mean: 400.0,
@@ -41,8 +50,24 @@ pub fn measurement(name: &str, workload: &str, core_ns: f64) -> Measurement {
             p50_us: 40.0,
             p99_us: 90.0,
         }),
-        flooded_replies_per_second: Some(if is_server { 1e4 } else { 1e9 / core_ns }),
+        flood: Some(Flood {
+            queries_per_second: 1e9,
+            replies_per_second: if is_server { 1e4 } else { 0.6e9 / core_ns },
+        }),
+        losses: Losses {
+            queries: 1_000_000,
+            before: if is_server { 100 } else { 500_000 },
+            behind: 0,
+            unanswered: if is_server { 400 } else { 0 },
+        },
+        repeated: Repeated {
+            rounds: u64::from(is_server),
+            worst_loss: if is_server { 0.05 } else { 0.0 },
+            slower: 0,
+        },
         unanswered: if is_server { 0.0004 } else { 0.0 },
+        socket_drops: if is_server { 7 } else { 0 },
+        copies_frames: None,
     }
 }
 
@@ -58,6 +83,8 @@ fn work(name: &str, ready: f64, served: u64, maps: Option<u64>) -> ZoneWork {
         served_octets: Some(served * MEBIOCTET),
         map_octets: maps.map(|maps| maps * MEBIOCTET),
         phases: Vec::new(),
+        reload_seconds: Some(spread(5.0, 0.0)),
+        reload_peak_octets: Some((served + 300) * MEBIOCTET),
         restart_seconds: Some(spread(6.0, 0.0)),
     }
 }
@@ -71,7 +98,15 @@ pub fn run() -> Run {
         (contender::NSD, 5000.0),
         (contender::KNOT, 10_000.0),
     ];
-    let measurements = measurements.map(|(name, ns)| measurement(name, "root, referrals", ns));
+    let mut measurements: Vec<Measurement> = measurements
+        .iter()
+        .map(|(name, ns)| measurement(name, "root, referrals", *ns))
+        .collect();
+    measurements.extend([
+        measurement(contender::GROWING, "root, random names", 200.0),
+        measurement(contender::DNS_GLUE, "root, random names", 800.0),
+        measurement(contender::NSD, "root, random names", 5000.0),
+    ]);
     let mut ours = work(contender::DNS_GLUE, 2.0, 250, Some(80));
     ours.phases = vec![Phase {
         name: "compiling".into(),
@@ -81,8 +116,8 @@ pub fn run() -> Run {
     let cases = vec![ProgramCase {
         name: "miss: no delegation".into(),
         ns: 30.0,
-        over_bare: 2.0,
-        over_growing: 1.0,
+        over_bare: Some(2.0),
+        over_growing: Some(1.0),
     }];
     let goals = judge(Evidence {
         measurements: &measurements,
@@ -99,9 +134,28 @@ pub fn run() -> Run {
             nsd: Some("4.6.1".into()),
             bind: None,
         },
-        measurements: measurements.to_vec(),
+        circumstances: Circumstances {
+            commit: Some("0123abcd".into()),
+            date: "2026-01-02T03:04:05Z".into(),
+            options: vec!["--quick".into()],
+            seed: 1,
+            rounds: 3,
+            contenders: vec![contender::DNS_GLUE.into()],
+            jit: Some(1),
+            jit_harden: Some(0),
+            mitigations: vec!["spectre_v2: Mitigation: IBRS".into()],
+            load_before: 0.25,
+            load_after: 1.5,
+            stolen_share: 0.02,
+        },
+        measurements,
         zone_work,
         cases,
         goals,
+        failures: vec![Failure {
+            contender: contender::KNOT_XDP.into(),
+            what: "root, referrals".into(),
+            error: "it does not start".into(),
+        }],
     }
 }

@@ -4,11 +4,15 @@
 use crate::bench::names;
 use crate::bench::results::{Goal, Measurement, ProgramCase, Verdict, ZoneWork, contender};
 use crate::bench::workload::tld::UNIFORM;
-use crate::bench::workload::zone::{MISSES, REFERRALS, REFERRALS_DO};
+use crate::bench::workload::zone::{
+    MISSES, RANDOM_NAMES, RANDOM_NAMES_DO, REFERRALS, REFERRALS_DO,
+};
 use crate::compare::Server;
 
 /// Sizes of TLDs that goals are about, in delegations.
 const LARGE: [u64; 2] = [1_000_000, 10_000_000];
+/// What goals call a referral that no body kept for another helps.
+const RANDOM_REFERRAL: &str = "a referral for a random name";
 /// What a flood may take from the rate, for the noise of the measurement.
 const FULL_RATE: f64 = 0.95;
 
@@ -53,7 +57,10 @@ impl Bound {
 #[must_use]
 pub fn judge(evidence: Evidence<'_>) -> Vec<Goal> {
     let mut goals = against_reflectors(evidence);
+    goals.extend(of_misses(evidence));
+    goals.extend(of_rates(evidence));
     goals.extend(against_servers(evidence));
+    goals.extend(of_floods(evidence));
     goals.extend(of_size(evidence));
     goals.extend(of_zone_work(evidence));
     goals
@@ -90,9 +97,11 @@ impl<'r> Evidence<'r> {
         Some(measurement.core_ns_per_reply.median)
     }
 
-    fn rate(self, contender: &str, workload: &str) -> Option<f64> {
+    /// Replies a second, if they are as many as its core can give.
+    fn saturated_rate(self, contender: &str, workload: &str) -> Option<f64> {
         let measurement = self.measurement(contender, workload)?;
-        Some(measurement.replies_per_second.median)
+        let is_saturated = measurement.is_saturated();
+        is_saturated.then_some(measurement.replies_per_second.median)
     }
 
     fn program_ns(self, contender: &str, workload: &str) -> Option<f64> {
@@ -120,81 +129,112 @@ fn against_reflectors(evidence: Evidence<'_>) -> Vec<Goal> {
         let growing = evidence.core_ns(contender::GROWING, workload);
         ratio(evidence.core_ns(contender::DNS_GLUE, workload), growing)
     };
-    let misses = root(MISSES);
-    // With nobody behind it misses have no reply.
-    let ours = [contender::DNS_GLUE, contender::DNS_GLUE_BEFORE_KNOT];
-    let miss = ratio(
-        ours.into_iter()
-            .find_map(|name| evidence.program_ns(name, &misses)),
-        evidence.program_ns(contender::BARE, &misses),
-    );
-    let rate = ratio(
-        evidence.rate(contender::DNS_GLUE, &root(REFERRALS)),
-        evidence.rate(contender::GROWING, &root(REFERRALS)),
-    );
-    vec![
-        goal(
-            "core time of a referral of the root zone, to the growing reflector's",
+    let mut goals = Vec::new();
+    for (plain, dnssec, of) in [
+        (REFERRALS, REFERRALS_DO, "a referral of the root zone"),
+        (RANDOM_NAMES, RANDOM_NAMES_DO, RANDOM_REFERRAL),
+    ] {
+        goals.push(goal(
+            format!("core time of {of}, to the growing reflector's"),
             Bound::AtMost(2.5),
-            over_growing(&root(REFERRALS)),
-        ),
-        goal(
-            "core time of a referral of the root zone with DO, to the growing reflector's",
+            over_growing(&root(plain)),
+        ));
+        goals.push(goal(
+            format!("core time of {of} with DO, to the growing reflector's"),
             Bound::AtMost(3.0),
-            over_growing(&root(REFERRALS_DO)),
-        ),
+            over_growing(&root(dnssec)),
+        ));
+    }
+    goals
+}
+
+/// A miss beside a server, whose caches are the server's, is held against a
+/// program beside the same server; one on frames in memory against a program on
+/// the same frames.
+fn of_misses(evidence: Evidence<'_>) -> [Goal; 2] {
+    let misses = names::workload(names::ROOT, MISSES);
+    let beside_knot = ratio(
+        evidence.program_ns(contender::DNS_GLUE_BEFORE_KNOT, &misses),
+        evidence.program_ns(contender::PASSING_BEFORE_KNOT, &misses),
+    );
+    let mut cases = evidence.cases.iter();
+    let miss = cases.find(|case| case.name.starts_with("miss"));
+    [
         goal(
-            "time of the program for a miss, to the bare reflector's",
+            "time of the program for a miss before Knot, to that of one that only passes",
             Bound::AtMost(1.5),
-            miss.or_else(|| miss_of_cases(evidence.cases)),
+            beside_knot,
         ),
         goal(
-            "referrals per second, to the growing reflector's replies",
-            Bound::AtLeast(0.65),
-            rate,
+            "time of the program for a miss on frames in memory, to the bare reflector's",
+            Bound::AtMost(1.5),
+            miss.and_then(|case| case.over_bare),
         ),
     ]
 }
 
-/// The same of the program alone, if there is no load.
-fn miss_of_cases(cases: &[ProgramCase]) -> Option<f64> {
-    let mut misses = cases.iter().filter(|case| case.name.starts_with("miss"));
-    misses.next().map(|case| case.over_bare)
+/// Replies a second, which the counting of replies has a part in, and the same
+/// without it.
+fn of_rates(evidence: Evidence<'_>) -> Vec<Goal> {
+    let mut goals = Vec::new();
+    for (workload, of) in [
+        (REFERRALS, "referrals"),
+        (RANDOM_NAMES, "referrals for random names"),
+    ] {
+        let workload = names::workload(names::ROOT, workload);
+        let observed = |contender| evidence.saturated_rate(contender, &workload);
+        let core_ns = |contender| evidence.core_ns(contender, &workload);
+        goals.push(goal(
+            format!(
+                "{of} per second, observed with both cores saturated, to the growing reflector's \
+                 replies"
+            ),
+            Bound::AtLeast(0.65),
+            ratio(observed(contender::DNS_GLUE), observed(contender::GROWING)),
+        ));
+        goals.push(goal(
+            format!("{of} per second of core time, to the growing reflector's replies"),
+            Bound::AtLeast(0.65),
+            ratio(core_ns(contender::GROWING), core_ns(contender::DNS_GLUE)),
+        ));
+    }
+    goals
 }
 
 fn against_servers(evidence: Evidence<'_>) -> Vec<Goal> {
-    let workload = names::workload(names::ROOT, REFERRALS);
-    let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
     let servers = [
         (contender::NSD, 20.0),
         (contender::KNOT, 20.0),
         (contender::KNOT_XDP, 12.0),
     ];
-    let mut goals: Vec<Goal> = servers
-        .into_iter()
-        .map(|(server, bound)| {
+    let mut goals = Vec::new();
+    for (workload, of) in [(REFERRALS, "a referral"), (RANDOM_NAMES, RANDOM_REFERRAL)] {
+        let workload = names::workload(names::ROOT, workload);
+        let ours = evidence.core_ns(contender::DNS_GLUE, &workload);
+        goals.extend(servers.map(|(server, bound)| {
             goal(
-                format!("core time of a referral by {server}, to that by dns-glue"),
+                format!("core time of {of} by {server}, to that by dns-glue"),
                 Bound::AtLeast(bound),
                 ratio(evidence.core_ns(server, &workload), ours),
             )
-        })
-        .collect();
-    goals.push(goal(
-        "referrals per second when flooded, to the highest rate without loss",
-        Bound::AtLeast(FULL_RATE),
-        flooded(evidence, &workload),
-    ));
+        }));
+    }
     goals
 }
 
-/// Of dns-glue, whoever is behind it.
-fn flooded(evidence: Evidence<'_>, workload: &str) -> Option<f64> {
-    let measurement = evidence.measurement(contender::DNS_GLUE, workload)?;
-    ratio(
-        measurement.flooded_replies_per_second,
-        measurement.lossless_rate,
-    )
+/// dns-glue with nobody and with Knot behind it.
+fn of_floods(evidence: Evidence<'_>) -> Vec<Goal> {
+    let workload = names::workload(names::ROOT, REFERRALS);
+    let ours = [contender::DNS_GLUE, contender::DNS_GLUE_BEFORE_KNOT];
+    let of = |name| {
+        let measurement = evidence.measurement(name, &workload);
+        goal(
+            format!("referrals per second by {name} in a flood, to its highest rate without loss"),
+            Bound::AtLeast(FULL_RATE),
+            measurement.and_then(Measurement::withstands),
+        )
+    };
+    ours.map(of).into()
 }
 
 fn of_size(evidence: Evidence<'_>) -> Vec<Goal> {
@@ -287,12 +327,27 @@ mod tests {
                 None,
                 Verdict::NotMeasured,
             ),
-            ("time of the program for a miss", Some(2.0), Verdict::NotMet),
-            ("referrals per second, ", Some(0.5), Verdict::NotMet),
             (
-                "referrals per second when flooded",
-                Some(4.0 / 3.0),
-                Verdict::Met,
+                "time of the program for a miss before Knot",
+                None,
+                Verdict::NotMeasured,
+            ),
+            (
+                "time of the program for a miss on frames",
+                Some(2.0),
+                Verdict::NotMet,
+            ),
+            ("referrals per second, ", Some(0.5), Verdict::NotMet),
+            ("referrals per second of core", Some(0.5), Verdict::NotMet),
+            (
+                "referrals per second by dns-glue in a flood",
+                Some(0.8),
+                Verdict::NotMet,
+            ),
+            (
+                "referrals per second by dns-glue+knot in a flood",
+                None,
+                Verdict::NotMeasured,
             ),
             (
                 "core time of a referral by nsd, to",
@@ -308,6 +363,21 @@ mod tests {
                 "core time of a referral by knot-xdp, to",
                 None,
                 Verdict::NotMeasured,
+            ),
+            (
+                "core time of a referral for a random name, ",
+                Some(4.0),
+                Verdict::NotMet,
+            ),
+            (
+                "core time of a referral for a random name by nsd",
+                Some(6.25),
+                Verdict::NotMet,
+            ),
+            (
+                "referrals for random names per second, ",
+                Some(0.25),
+                Verdict::NotMet,
             ),
             ("map memory, TLD 1 M, to", Some(0.1), Verdict::Met),
             ("time to compile and load, TLD 1 M", Some(0.5), Verdict::Met),
@@ -337,8 +407,8 @@ mod tests {
         let measurements = [
             example::measurement(contender::DNS_GLUE, "root, referrals", 300.0),
             example::measurement(contender::DNS_GLUE, "TLD 10 M, uniform", 900.0),
-            example::measurement(contender::DNS_GLUE, "root, misses", 200.0),
-            example::measurement(contender::BARE, "root, misses", 150.0),
+            example::measurement(contender::DNS_GLUE_BEFORE_KNOT, "root, misses", 200.0),
+            example::measurement(contender::PASSING_BEFORE_KNOT, "root, misses", 150.0),
         ];
         let goals = judge(Evidence {
             measurements: &measurements,
@@ -350,6 +420,35 @@ mod tests {
         let miss = found(&goals, "time of the program for a miss");
         assert_eq!(miss.1, Verdict::Met);
         assert!(miss.0.is_some_and(|ratio| (ratio - 4.0 / 3.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn rates_count_when_they_are_of_the_contender() {
+        let measured = |ours: Measurement| {
+            let growing = example::measurement(contender::GROWING, "root, referrals", 200.0);
+            let goals = judge(Evidence {
+                measurements: &[growing, ours],
+                zone_work: &[],
+                cases: &[],
+            });
+            [
+                "referrals per second, ",
+                "referrals per second by dns-glue in",
+            ]
+            .map(|start| found(&goals, start).0)
+        };
+        let ours = example::measurement(contender::DNS_GLUE, "root, referrals", 400.0);
+        assert_eq!(measured(ours.clone()), [Some(0.5), Some(0.8)]);
+        // The client could not send more.
+        let mut idle = ours.clone();
+        idle.core_utilisation.median = 0.94;
+        idle.lossless_is_least = true;
+        assert_eq!(measured(idle), [None, None]);
+        let mut spared = ours;
+        if let Some(flood) = &mut spared.flood {
+            flood.queries_per_second = spared.lossless_rate.unwrap_or(0.0) * 1.05;
+        }
+        assert_eq!(measured(spared)[1], None);
     }
 
     #[test]

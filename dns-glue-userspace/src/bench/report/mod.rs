@@ -3,10 +3,12 @@
 //! ```text
 //! results -> goals (what was to be reached)
 //!         -> tables (rows of cells) -> table (as text, as Markdown)
+//!         -> legend (how to read them)
 //!         -> plot (SVG)
 //! ```
 
 pub mod goals;
+pub mod legend;
 pub mod number;
 pub mod plot;
 pub mod table;
@@ -30,7 +32,14 @@ pub fn markdown(run: &Run) -> String {
 fn write(run: &Run, form: impl Fn(&Table) -> String) -> String {
     let tables = tables::all(run);
     let tables: Vec<String> = tables.iter().map(form).collect();
-    format!("{}\n\n{}", tables::machine(&run.machine), tables.join("\n"))
+    let lines = legend::lines(run).into_iter();
+    let lines: String = lines.map(|line| format!("\n- {line}")).collect();
+    let machine = tables::machine(&run.machine);
+    let circumstances = tables::circumstances(&run.circumstances);
+    format!(
+        "{machine}\n{circumstances}\n\n{}{lines}\n",
+        tables.join("\n")
+    )
 }
 
 #[cfg(test)]

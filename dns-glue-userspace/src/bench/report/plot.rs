@@ -130,7 +130,12 @@ fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64)
     let ns = measurement.core_ns_per_reply.median;
     let colour = match measurement.contender.as_str() {
         contender::DNS_GLUE | contender::DNS_GLUE_BEFORE_KNOT => OURS,
-        contender::BARE | contender::GROWING | contender::WRITING => REFLECTOR,
+        contender::BARE
+        | contender::GROWING
+        | contender::WRITING
+        | contender::READING_ONE
+        | contender::READING_TWO
+        | contender::READING_THREE => REFLECTOR,
         _ => SERVER,
     };
     let weight = if colour == OURS { "bold" } else { "normal" };
@@ -169,13 +174,17 @@ fn push(picture: &mut String, content: std::fmt::Arguments<'_>) {
 mod tests {
     use super::super::example;
     use super::*;
+    use crate::bench::workload::zone::RANDOM_NAMES;
 
     #[test]
     fn the_picture_is_xml_with_a_bar_for_each_that_is_shown() {
         let mut run = example::run();
         let strange = example::measurement("<a> & b", "TLD 1 M, uniform", 777.0);
         run.measurements.push(strange);
-        let shown = run.measurements.len();
+        let measurements = run.measurements.iter();
+        let shown = measurements
+            .filter(|one| !one.workload.contains(RANDOM_NAMES))
+            .count();
         let other = example::measurement("other", "TLD 10 k, uniform", 888.0);
         run.measurements.insert(0, other);
         let picture = svg(&run).unwrap();

@@ -3,7 +3,8 @@
 use super::number::{count, octets, three_digits};
 use super::table::Table;
 use crate::bench::results::{
-    Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict, ZoneWork, contender,
+    Asked, Circumstances, Failure, Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict,
+    ZoneWork, contender,
 };
 
 /// All of them; those without a row are left out.
@@ -23,6 +24,7 @@ pub fn all(run: &Run) -> Vec<Table> {
     }
     tables.push(phases(&run.zone_work));
     tables.push(cases(&run.cases));
+    tables.push(failures(&run.failures));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -48,6 +50,40 @@ pub fn machine(machine: &Machine) -> String {
     let noun = if *cores == 1 { "core" } else { "cores" };
     let memory = octets(*memory_octets);
     format!("{cpu}, {cores} {noun}, {memory}, Linux {kernel}{servers}")
+}
+
+/// Of what a run is, in one line.
+#[must_use]
+pub fn circumstances(circumstances: &Circumstances) -> String {
+    let Circumstances {
+        commit,
+        date,
+        options,
+        rounds,
+        jit,
+        load_before,
+        load_after,
+        stolen_share,
+        // These are long, and in the JSON.
+        seed: _,
+        contenders: _,
+        jit_harden: _,
+        mitigations: _,
+    } = circumstances;
+    let commit = commit.as_deref().unwrap_or("unknown");
+    let options = match options.is_empty() {
+        true => String::new(),
+        false => format!(", {}", options.join(" ")),
+    };
+    let jit = match jit {
+        Some(0) => ", no JIT",
+        _ => "",
+    };
+    let stolen = 100.0 * stolen_share;
+    format!(
+        "{date}, commit {commit}{options}, {rounds} rounds{jit}; load before {load_before}, \
+         after {load_after}; stolen {stolen:.1} %"
+    )
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
@@ -102,11 +138,14 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
                 .unwrap_or_default()
         };
         vec![
-            one.contender.clone(),
+            contender_cell(one),
+            asked(one).to_owned(),
             spread(one.replies_per_second, count),
-            one.lossless_rate.map(count).unwrap_or_default(),
-            one.flooded_replies_per_second
-                .map(count)
+            format!("{:.0}", 100.0 * one.core_utilisation.median),
+            count(one.replies_per_core_second()),
+            lossless(one),
+            one.flood
+                .map(|flood| count(flood.replies_per_second))
                 .unwrap_or_default(),
             spread(one.core_ns_per_reply, count),
             bare,
@@ -117,7 +156,9 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
                 .unwrap_or_default(),
             latency(|latency| latency.p50_us),
             latency(|latency| latency.p99_us),
+            share(one.losses.share()),
             share(one.unanswered),
+            one.socket_drops.to_string(),
             format!("{:.0}", one.reply_octets_mean),
             rcodes(one),
         ]
@@ -126,7 +167,10 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
         title: format!("Load: {workload}"),
         heads: vec![
             "contender",
+            "asked",
             "replies/s",
+            "core %",
+            "/s of core",
             "lossless/s",
             "flooded/s",
             "core ns",
@@ -137,12 +181,42 @@ fn load(workload: &str, measurements: &[&Measurement]) -> Table {
             "p50 us",
             "p99 us",
             "lost",
+            "unanswered",
+            "drops",
             "octets",
             "replies",
         ],
         rows: measurements.iter().map(row).collect(),
-        words: 1,
+        words: 2,
     }
+}
+
+/// How much was asked while core time was taken, and whether that was enough.
+fn asked(measurement: &Measurement) -> &'static str {
+    match (measurement.asked, measurement.is_saturated()) {
+        (Asked::AsFastAsCanBe, true) => "saturated",
+        (Asked::AsFastAsCanBe, false) => "NOT saturated",
+        (Asked::NearLossless, _) => "0.95 lossless",
+    }
+}
+
+/// The highest rate without loss, or the highest that could be tried.
+fn lossless(measurement: &Measurement) -> String {
+    let rate = measurement.lossless_rate.map(count).unwrap_or_default();
+    match measurement.lossless_is_least {
+        true => format!("\u{2265} {rate}"),
+        false => rate,
+    }
+}
+
+/// Its name, and how frames come to its `AF_XDP` sockets.
+fn contender_cell(measurement: &Measurement) -> String {
+    let how = match measurement.copies_frames {
+        Some(true) => " (copies)",
+        Some(false) => " (zero copy)",
+        None => "",
+    };
+    format!("{}{how}", measurement.contender)
 }
 
 /// The median, and how far the rounds lie from it: `1.24 M ±3 %`. One round
@@ -209,6 +283,10 @@ fn zone_work(works: &[&ZoneWork]) -> Table {
             one.map_octets.map(octets).unwrap_or_default(),
             per_delegation(one.map_octets, one.delegations),
             per_delegation(total, one.delegations),
+            one.reload_seconds
+                .map(|seconds| spread(seconds, three_digits))
+                .unwrap_or_default(),
+            one.reload_peak_octets.map(octets).unwrap_or_default(),
             one.restart_seconds
                 .map(|seconds| spread(seconds, three_digits))
                 .unwrap_or_default(),
@@ -230,6 +308,8 @@ fn zone_work(works: &[&ZoneWork]) -> Table {
             "maps",
             "maps each",
             "all each",
+            "reload s",
+            "reload peak",
             "restart s",
         ],
         rows: works.iter().map(row).collect(),
@@ -266,10 +346,24 @@ fn phases(works: &[ZoneWork]) -> Table {
     }
 }
 
+fn failures(failures: &[Failure]) -> Table {
+    let row = |one: &Failure| {
+        // A log of several lines would end the row.
+        let error = one.error.split_whitespace().collect::<Vec<_>>().join(" ");
+        vec![one.contender.clone(), one.what.clone(), error]
+    };
+    Table {
+        title: "Left out".into(),
+        heads: vec!["contender", "where", "why"],
+        rows: failures.iter().map(row).collect(),
+        words: 3,
+    }
+}
+
 fn cases(cases: &[ProgramCase]) -> Table {
     let row = |case: &ProgramCase| {
-        let ratios = [case.over_bare, case.over_growing].map(three_digits);
-        let [bare, growing] = ratios;
+        let ratios = [case.over_bare, case.over_growing];
+        let [bare, growing] = ratios.map(|ratio| ratio.map(three_digits).unwrap_or_default());
         vec![case.name.clone(), three_digits(case.ns), bare, growing]
     };
     Table {
@@ -299,18 +393,27 @@ mod tests {
         );
         assert_eq!(
             line_after("Load: root, referrals\n", "nsd  "),
-            "nsd 200 k \u{b1}10 % 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 - 40.0 90.0 0.04 % \
-             400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
+            "nsd 0.95 lossless 160 k \u{b1}10 % 70 200 k 150 k 10.0 k 5.00 k \u{b1}10 % 50.0 25.0 12.5 \
+             - 40.0 90.0 0.05 % 0.04 % 7 400 NOERROR 90 %, SERVFAIL 10 %, TC=1 5 %"
         );
         let zone = "Zone: TLD 1 M, 1000000 delegations, a file of 100.0 MiB\n";
         assert!(text.contains(zone), "{text}");
         assert_eq!(
             line_after("Zone: ", "Knot  "),
-            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 6.00"
+            "Knot 4.00 \u{b1}25 % 2.00 3.00 900.0 MiB 800.0 MiB - - 838 5.00 1.0 GiB 6.00"
         );
         assert_eq!(
             line_after("Parts", "dns-glue  TLD 1 M  compiling"),
             "dns-glue TLD 1 M compiling 1.50"
+        );
+        assert_eq!(
+            line_after("", "2026"),
+            "2026-01-02T03:04:05Z, commit 0123abcd, --quick, 3 rounds; load before 0.25, after 1.5; \
+             stolen 2.0 %"
+        );
+        assert_eq!(
+            line_after("Left out", "knot-xdp"),
+            "knot-xdp root, referrals it does not start"
         );
         assert_eq!(
             line_after("The program", "miss"),

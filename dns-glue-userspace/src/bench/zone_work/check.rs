@@ -48,6 +48,8 @@ pub fn measure(zone: &ServedZone, setting: Setting<'_>) -> Result<ZoneWork> {
         served_octets: None,
         map_octets: Some(report.memory.total),
         phases: Vec::new(),
+        reload_seconds: None,
+        reload_peak_octets: None,
         restart_seconds: None,
     })
 }

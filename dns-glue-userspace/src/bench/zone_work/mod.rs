@@ -5,29 +5,34 @@
 //! server (a process that serves the zone, on a host of the testbed)
 //!   probe (asks for a delegation until it is answered)
 //!   processes (time and memory of a process and of those that it started)
+//!   changed (the next version of the zone), remote (how a program is told)
 //! check (`dns-glue check`), phases (the parts of the work, in this process)
 //! ```
 
+pub mod changed;
 pub mod check;
 pub mod phases;
 pub mod probe;
 pub mod processes;
+pub mod remote;
 pub mod server;
 
-use std::fs::{self, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
+use changed::Changed;
 use domain::base::Name;
 
+use super::failures::Failures;
 use super::results::{Spread, ZoneWork};
 use crate::testbed::hosts::Hosts;
 use crate::zone::source::ZoneSource;
 use probe::Probe;
 use processes::Usage;
-use server::Program;
+use server::{Program, Serving};
 
 /// A process that takes longer to serve a zone has failed.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -64,36 +69,50 @@ struct Start {
     ready: Duration,
     usage: Usage,
     map_octets: Option<u64>,
+    reload: Option<Reload>,
     restart: Option<Duration>,
 }
 
+/// What it took to answer from a changed zone, without a new start.
+struct Reload {
+    duration: Duration,
+    /// Octets of memory at the peak since the start.
+    peak_octets: u64,
+}
+
 /// Serves the zone by each program in turn, as often as there are rounds, so
-/// that what the machine does beside it meets all alike.
+/// that what the machine does beside it meets all alike. A program that does
+/// not serve the zone is noted, with its log, and left out.
 ///
 /// # Errors
 ///
-/// There can be no namespaces, or a program does not serve the zone: its log
-/// is told.
+/// The zone cannot be changed, or a signal has come.
 pub fn measure(
     programs: &[Program],
     zone: &ServedZone,
     setting: Setting<'_>,
+    failures: &mut Failures,
 ) -> Result<Vec<ZoneWork>> {
     ensure!(setting.rounds != 0, "there must be a round");
     fs::create_dir_all(setting.folder)
         .with_context(|| format!("create {}", setting.folder.display()))?;
     let changed = zone.is_plain.then(|| Changed::new(zone, setting.folder));
     let changed = changed.transpose()?;
-    let mut starts: Vec<Vec<Start>> = programs.iter().map(|_| Vec::new()).collect();
+    let mut serving: Vec<(Program, Vec<Start>)> = Vec::new();
+    serving.extend(programs.iter().map(|program| (*program, Vec::new())));
     for _ in 0..setting.rounds {
-        for (program, starts) in programs.iter().zip(&mut starts) {
-            let what = || format!("{}, {}", program.name(), zone.name);
-            eprintln!("{}", what());
-            let start = start(*program, zone, changed.as_ref(), setting);
-            starts.push(start.with_context(what)?);
+        let mut left = Vec::new();
+        for (program, mut starts) in serving {
+            eprintln!("{}, {}", program.name(), zone.name);
+            let start = start(program, zone, changed.as_ref(), setting);
+            if let Some(start) = failures.or_note(&program.name(), &zone.name, start)? {
+                starts.push(start);
+                left.push((program, starts));
+            }
         }
+        serving = left;
     }
-    let works = programs.iter().zip(&starts);
+    let works = serving.iter();
     works
         .map(|(program, starts)| summary(*program, zone, starts))
         .collect()
@@ -109,24 +128,75 @@ fn start(
     fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
     let hosts = Hosts::new("zonework")?;
     let _wire = hosts.make_wire(setting.binaries)?;
+    let served = ZoneSource {
+        apex: zone.source.apex.clone(),
+        path: folder.join("served.zone"),
+    };
+    put(&zone.source.path, &served.path)?;
     let from = Instant::now();
-    let mut process = program.start(&zone.source, &hosts, folder, setting.binaries)?;
+    let mut process = program.start(&served, &hosts, folder, setting.binaries)?;
     let probe = Probe::new(&zone.delegation);
     let ready = probe.wait(&mut process, &hosts, from, PATIENCE)?;
     let mut start = Start {
         ready,
         usage: Usage::of(process.id())?,
         map_octets: process.map_octets()?,
+        reload: None,
         restart: None,
     };
     if let Some(changed) = changed {
+        start.reload = Some(reload(&mut process, &hosts, &served.path, changed)?);
         let from = Instant::now();
         drop(process);
         let mut process = program.start(&changed.source, &hosts, folder, setting.binaries)?;
         let probe = Probe::new(&changed.delegation);
         start.restart = Some(probe.wait(&mut process, &hosts, from, PATIENCE)?);
     }
+    fs::remove_file(&served.path).with_context(|| format!("remove {}", served.path.display()))?;
     Ok(start)
+}
+
+/// Puts the changed zone in the place of the one that is served, and waits until
+/// it is answered from.
+fn reload(
+    process: &mut Serving,
+    hosts: &Hosts,
+    served: &Path,
+    changed: &Changed,
+) -> Result<Reload> {
+    // A file that is older than what was loaded is taken for the same.
+    let file = File::options().append(true).open(&changed.source.path)?;
+    file.set_modified(SystemTime::now())?;
+    put(&changed.source.path, served)?;
+    let from = Instant::now();
+    process.reload(hosts).context("reload")?;
+    let probe = Probe::new(&changed.delegation);
+    let duration = probe
+        .wait(process, hosts, from, PATIENCE)
+        .context("reload")?;
+    Ok(Reload {
+        duration,
+        peak_octets: Usage::of(process.id())?.peak_octets,
+    })
+}
+
+/// Puts a file in another's place, all at once: as another name of it, or as a
+/// copy on another file system.
+fn put(file: &Path, place: &Path) -> Result<()> {
+    let next: PathBuf = place.with_extension("next");
+    let put = || -> io::Result<()> {
+        if next.exists() {
+            fs::remove_file(&next)?;
+        }
+        fs::hard_link(file, &next).or_else(|_| fs::copy(file, &next).map(|_| ()))?;
+        fs::rename(&next, place)?;
+        // It is still there if both were names of one file.
+        if next.exists() {
+            fs::remove_file(&next)?;
+        }
+        Ok(())
+    };
+    put().with_context(|| format!("put {} in the place of {}", file.display(), place.display()))
 }
 
 /// Memory is that of the median round: it hardly differs.
@@ -141,6 +211,7 @@ fn summary(program: Program, zone: &ServedZone, starts: &[Start]) -> Result<Zone
         octets.get(octets.len() / 2).copied()
     };
     let usages = || starts.iter().map(|start| start.usage);
+    let reloads = || starts.iter().filter_map(|start| start.reload.as_ref());
     let file = fs::metadata(&zone.source.path);
     let file = file.with_context(|| format!("find {}", zone.source.path.display()))?;
     let none = "there is a round";
@@ -155,83 +226,8 @@ fn summary(program: Program, zone: &ServedZone, starts: &[Start]) -> Result<Zone
         served_octets: middle(&mut usages().map(|usage| usage.octets)),
         map_octets: middle(&mut starts.iter().filter_map(|start| start.map_octets)),
         phases: Vec::new(),
+        reload_seconds: spread(&mut reloads().map(|reload| reload.duration)),
+        reload_peak_octets: middle(&mut reloads().map(|reload| reload.peak_octets)),
         restart_seconds: spread(&mut starts.iter().filter_map(|start| start.restart)),
     })
-}
-
-/// A zone with one delegation more; its file goes when dropped.
-struct Changed {
-    source: ZoneSource,
-    delegation: Name<Vec<u8>>,
-}
-
-impl Changed {
-    fn new(zone: &ServedZone, folder: &Path) -> Result<Self> {
-        let path: PathBuf = folder.join("changed.zone");
-        let apex = zone.source.apex.fmt_with_dot().to_string();
-        // No label of the generator has two hyphens.
-        let delegation = format!("added--later.{}", apex.trim_start_matches('.'));
-        let write = || {
-            fs::copy(&zone.source.path, &path)?;
-            let file = OpenOptions::new().append(true).open(&path)?;
-            let mut file = BufWriter::new(file);
-            for server in ["ns1", "ns2"] {
-                writeln!(file, "{delegation} 3600 IN NS {server}.dns.example.com.")?;
-            }
-            file.flush()
-        };
-        write().with_context(|| format!("write {}", path.display()))?;
-        Ok(Self {
-            source: ZoneSource {
-                apex: zone.source.apex.clone(),
-                path,
-            },
-            delegation: Name::vec_from_str(&delegation).context("a name")?,
-        })
-    }
-}
-
-impl Drop for Changed {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.source.path) {
-            eprintln!("{}: {error}", self.source.path.display());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_changed_zone_has_one_delegation_more() {
-        let folder = std::env::temp_dir().join(format!("dns-glue-changed-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("some.zone");
-        fs::write(&path, "@ 60 SOA a. b. 1 2 3 4 5\n@ 60 NS a.\nx 60 NS a.\n").unwrap();
-        let zone = ServedZone {
-            name: "some".into(),
-            source: ZoneSource {
-                apex: Name::vec_from_str("test.").unwrap(),
-                path,
-            },
-            delegations: 1,
-            delegation: Name::vec_from_str("x.test.").unwrap(),
-            is_plain: true,
-        };
-        let changed = Changed::new(&zone, &folder).unwrap();
-        let read = crate::zone::source::load(&changed.source);
-        let zones = [read.unwrap_or_else(|errors| panic!("{errors}"))];
-        let cuts = crate::zone::cuts::find_cuts(&zones, &[]);
-        let names: Vec<String> = cuts
-            .delegations
-            .iter()
-            .map(|delegation| delegation.cut.fmt_with_dot().to_string())
-            .collect();
-        assert_eq!(names, ["added--later.test.", "x.test."]);
-        assert_eq!(changed.delegation.fmt_with_dot().to_string(), names[0]);
-        drop(changed);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        fs::remove_dir_all(&folder).unwrap();
-    }
 }

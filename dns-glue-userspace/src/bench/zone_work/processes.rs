@@ -21,7 +21,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// That of a process and of its descendants.
+    /// That of a process and of its descendants that do not end meanwhile.
     ///
     /// # Errors
     ///
@@ -34,20 +34,31 @@ impl Usage {
             octets: 0,
         };
         for id in threads::family(root)? {
-            let read = |file: &str| {
-                let path = format!("/proc/{id}/{file}");
-                fs::read_to_string(&path).with_context(|| format!("read {path}"))
+            let one = match Self::of_one(id, ticks_of_a_second) {
+                // A server that has reloaded ends those of before.
+                Err(_) if id != root => continue,
+                one => one?,
             };
-            let ticks = ticks(&read("stat")?).context("no times in /proc")?;
-            usage.cpu += Duration::from_secs_f64(ticks as f64 / ticks_of_a_second);
-            let status = read("status")?;
-            let peak = octets(&status, "VmHWM:").context("no VmHWM in /proc")?;
-            usage.peak_octets = usage.peak_octets.max(peak);
-            let rollup = read("smaps_rollup")?;
-            usage.octets += octets(&rollup, "Pss:").context("no Pss in /proc")?;
+            usage.cpu += one.cpu;
+            usage.peak_octets = usage.peak_octets.max(one.peak_octets);
+            usage.octets += one.octets;
         }
         usage.peak_octets = usage.peak_octets.max(usage.octets);
         Ok(usage)
+    }
+
+    /// That of a process alone.
+    fn of_one(id: u32, ticks_of_a_second: f64) -> Result<Self> {
+        let read = |file: &str| {
+            let path = format!("/proc/{id}/{file}");
+            fs::read_to_string(&path).with_context(|| format!("read {path}"))
+        };
+        let ticks = ticks(&read("stat")?).context("no times in /proc")?;
+        Ok(Self {
+            cpu: Duration::from_secs_f64(ticks as f64 / ticks_of_a_second),
+            peak_octets: octets(&read("status")?, "VmHWM:").context("no VmHWM in /proc")?,
+            octets: octets(&read("smaps_rollup")?, "Pss:").context("no Pss in /proc")?,
+        })
     }
 }
 

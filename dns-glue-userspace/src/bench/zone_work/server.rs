@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::remote::Reload;
 use crate::bench::results::contender;
 use crate::compare::Server;
 use crate::kernel::pins::PrivateFileSystem;
@@ -72,14 +73,18 @@ impl Program {
         let control = folder.join("control.sock");
         // Not where a daemon of this host may have its own.
         let pins = PrivateFileSystem::new()?;
-        let mut command = match self {
-            Self::DnsGlue => dns_glue(zone, &control, &pins, binaries),
+        let (mut command, reload) = match self {
+            Self::DnsGlue => (
+                dns_glue(zone, &control, &pins, binaries),
+                Reload::of_dns_glue(&control, binaries),
+            ),
             Self::Server(server) => name_server(server, zone, folder)?,
         };
         let log = folder.join("server.log");
         Ok(Serving {
             process: Process::start(&mut command, hosts.server(), &log)?,
             control: (self == Self::DnsGlue).then_some(control),
+            reload,
             _pins: pins,
             log,
         })
@@ -124,15 +129,16 @@ fn parts(server: Server) -> (&'static str, &'static [&'static str], &'static str
     }
 }
 
-fn name_server(server: Server, zone: &ZoneSource, folder: &Path) -> Result<Command> {
+fn name_server(server: Server, zone: &ZoneSource, folder: &Path) -> Result<(Command, Reload)> {
     let (program, arguments, example) = parts(server);
     let path = installed(program).with_context(|| format!("{program} is not installed"))?;
     let file = folder.join("server.conf");
-    let text = configuration(example, zone, folder);
+    let mut text = configuration(example, zone, folder);
+    let reload = Reload::of_server(server, zone, folder, &mut text)?;
     fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
     let mut command = Command::new(path);
     command.args(arguments).arg(file);
-    Ok(command)
+    Ok((command, reload))
 }
 
 /// An example with the zone and the folder in place of its own.
@@ -157,6 +163,7 @@ fn configuration(example: &str, zone: &ZoneSource, folder: &Path) -> String {
 pub struct Serving {
     process: Process,
     control: Option<PathBuf>,
+    reload: Reload,
     /// Where the pins of dns-glue are; it ends after the process.
     _pins: PrivateFileSystem,
     log: PathBuf,
@@ -177,6 +184,17 @@ impl Serving {
         self.process
             .ensure_running()
             .with_context(|| fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    /// Tells it that its zone file is a new one; some answer before they have
+    /// read it.
+    ///
+    /// # Errors
+    ///
+    /// It does not take it; its log is told.
+    pub fn reload(&self, hosts: &Hosts) -> Result<()> {
+        let reloaded = self.reload.run(hosts);
+        reloaded.with_context(|| fs::read_to_string(&self.log).unwrap_or_default())
     }
 
     /// Octets of its maps, if it is dns-glue.

@@ -1,4 +1,5 @@
-//! Ctrl-C and its kin, which must not keep the lab from being taken down.
+//! Ctrl-C and its kin, which must not keep what was built up from being taken
+//! down.
 
 use std::{
     io,
