@@ -3,7 +3,7 @@
 //! The folders are watched, not the files: editors and transfers write another
 //! file and rename it, a link may come to lead elsewhere, and a folder may be
 //! moved away and made anew. So every folder is watched in which a name on the
-//! way to a file is looked up ([`way`]), the root too; and because the kernel
+//! way to a file is looked up (`way`), the root too; and because the kernel
 //! watches what a folder was, not its name, all are watched anew at each look.
 //!
 //! What a folder tells of one of those names is only a reason to look whether a
