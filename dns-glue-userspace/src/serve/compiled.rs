@@ -154,6 +154,12 @@ pub enum CompileError {
     /// Zones that cannot be compiled together.
     #[error(transparent)]
     Compile(#[from] compile::Error),
+    /// Files that change while they are read.
+    #[error(
+        "zone {0}: its files change while they are read (write them beside, and rename them when \
+         they are whole)"
+    )]
+    Unsettled(String),
     /// Faults of delegations, with `--strict`.
     #[error("--strict: {} faults of delegations:\n{}", .0.len(), .0.join("\n"))]
     Faults(Vec<String>),

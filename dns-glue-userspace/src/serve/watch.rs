@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -46,7 +46,18 @@ pub struct WatchError {
     cause: notify::Error,
 }
 
-/// What tells a file from what it was.
+/// What is heard of the files.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The names of which something is to be heard.
+    names: BTreeSet<PathBuf>,
+    /// Those of them that were written to and not closed since.
+    unfinished: BTreeSet<PathBuf>,
+}
+
+/// What tells a file from what it was: device, number, octets, and when it was
+/// last changed, in seconds and nanoseconds. Not when it was last written to:
+/// that can be set, and one that takes its place may be older.
 type Mark = (u64, u64, u64, i64, i64);
 
 /// Watches files.
@@ -54,8 +65,8 @@ pub struct Watch {
     watcher: RecommendedWatcher,
     /// Holds one `()` when something has happened since the last was taken.
     events: mpsc::Receiver<()>,
-    /// The names of which something is to be heard.
-    names: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// What is to be heard, and is.
+    heard: Arc<Mutex<Heard>>,
     /// The folders that are watched.
     folders: BTreeSet<PathBuf>,
     /// Folders that cannot be, of which the log knows.
@@ -79,11 +90,11 @@ impl Watch {
     /// The system watches no more folders, or not one with a file in it.
     pub fn of(zones: &ZoneChoice) -> Result<Self, WatchError> {
         let (sender, events) = mpsc::channel(1);
-        let names = Arc::<Mutex<BTreeSet<PathBuf>>>::default();
-        let heard = Arc::clone(&names);
+        let heard = Arc::<Mutex<Heard>>::default();
+        let told = Arc::clone(&heard);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let names = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            if event.is_ok_and(|event| !concerns(&event, &names)) {
+            let mut heard = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if event.is_ok_and(|event| !heard.concerns(&event)) {
                 return;
             }
             // Full: there is a reason to look already. Errors are one too.
@@ -96,7 +107,7 @@ impl Watch {
         let mut watch = Self {
             watcher,
             events,
-            names,
+            heard,
             folders: BTreeSet::new(),
             unwatched: BTreeSet::new(),
             files: BTreeMap::new(),
@@ -134,14 +145,19 @@ impl Watch {
             if self.files.contains_key(path) {
                 continue;
             }
-            let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
-            let is_as_read = changed.is_ok_and(|changed| changed + TICK < since);
-            let mark = is_as_read.then(|| mark(path)).flatten();
-            self.files.insert(path.clone(), mark);
+            let is_as_read = |mark: &Mark| changed(mark) + TICK < since;
+            self.files
+                .insert(path.clone(), mark(path).filter(is_as_read));
             self.told.get_or_insert_with(Instant::now);
         }
         // They may be in other folders.
         self.watch_folders();
+    }
+
+    /// Takes all files for changed when they are looked at without a reason next:
+    /// what has failed may pass by itself.
+    pub fn look_again(&mut self) {
+        self.files.values_mut().for_each(|seen| *seen = None);
     }
 
     /// Watches the folders on the ways to the files, as they are now; which of
@@ -153,7 +169,10 @@ impl Watch {
             .iter()
             .filter_map(|name| name.parent().map(Path::to_path_buf))
             .collect();
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.unfinished.retain(|name| names.contains(name));
+        heard.names = names;
+        drop(heard);
         // Of one that is gone the watch is, too; of one that was moved it went
         // along; and what is there now may be another of the same name.
         for folder in std::mem::take(&mut self.folders) {
@@ -201,14 +220,23 @@ impl Watch {
                 Err(_) => return,
             },
         };
-        let at_most = told + AT_MOST;
         loop {
+            let at_most = match self.is_unfinished() {
+                true => told + WITHOUT_REASON,
+                false => told + AT_MOST,
+            };
             let quiet = at_most.min(Instant::now() + QUIET);
-            match timeout_at(quiet, self.events.recv()).await {
-                Ok(Some(())) if Instant::now() < at_most => {}
-                _ => return,
+            let has_happened = timeout_at(quiet, self.events.recv()).await.is_ok();
+            if Instant::now() >= at_most || !has_happened && !self.is_unfinished() {
+                return;
             }
         }
+    }
+
+    /// Whether somebody is in the middle of writing to one of the files.
+    fn is_unfinished(&self) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        !heard.unfinished.is_empty()
     }
 
     /// Whether a file is another than it was when it was last looked at.
@@ -228,16 +256,43 @@ impl Watch {
     }
 }
 
-/// Whether an event is a reason to look: something has happened to one of the
-/// names, or nobody knows what has happened. Reading is nothing.
-fn concerns(event: &Event, names: &BTreeSet<PathBuf>) -> bool {
-    let is_read = match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-        EventKind::Access(_) => true,
-        _ => false,
-    };
-    let is_ours = |path: &PathBuf| names.contains(path);
-    !is_read && (event.need_rescan() || event.paths.is_empty() || event.paths.iter().any(is_ours))
+impl Heard {
+    /// Takes note of an event; whether it is a reason to look: something has
+    /// happened to one of the names, or nobody knows what has happened. Reading
+    /// is nothing.
+    fn concerns(&mut self, event: &Event) -> bool {
+        let is_read = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+            EventKind::Access(_) => true,
+            _ => false,
+        };
+        if is_read {
+            return false;
+        }
+        let ours = event.paths.iter().filter(|path| self.names.contains(*path));
+        let mut is_ours = false;
+        for path in ours {
+            is_ours = true;
+            match event.kind {
+                EventKind::Modify(ModifyKind::Data(_)) => {
+                    self.unfinished.insert(path.clone());
+                }
+                EventKind::Modify(ModifyKind::Metadata(_)) => {}
+                // It is closed, or it is another file now, or none.
+                _ => {
+                    self.unfinished.remove(path);
+                }
+            }
+        }
+        is_ours || event.need_rescan() || event.paths.is_empty()
+    }
+}
+
+/// When a file was last changed.
+fn changed((.., seconds, nanoseconds): &Mark) -> SystemTime {
+    let seconds = Duration::from_secs(u64::try_from(*seconds).unwrap_or(0));
+    let nanoseconds = Duration::from_nanos(u64::try_from(*nanoseconds).unwrap_or(0));
+    SystemTime::UNIX_EPOCH + seconds + nanoseconds
 }
 
 fn mark(path: &Path) -> Option<Mark> {
@@ -246,14 +301,15 @@ fn mark(path: &Path) -> Option<Mark> {
         facts.dev(),
         facts.ino(),
         facts.size(),
-        facts.mtime(),
-        facts.mtime_nsec(),
+        facts.ctime(),
+        facts.ctime_nsec(),
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
     use std::os::unix::fs::symlink;
     use tokio::time::timeout;
 
@@ -310,6 +366,48 @@ mod tests {
         fs::write(&late, "c").expect("written");
         watch.follow(&BTreeSet::from([zone, late]), SystemTime::UNIX_EPOCH);
         assert!(tells(&mut watch).await, "late");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    /// Somebody writes in place, and takes his time.
+    #[tokio::test]
+    async fn a_file_is_not_looked_at_in_the_middle_of_writing() {
+        let (folder, mut watch) = site("unfinished");
+        let mut zone = fs::File::create(folder.join("test.zone")).expect("a file");
+        zone.write_all(b"half").expect("written");
+        let told = timeout(4 * QUIET, watch.changed()).await;
+        assert!(told.is_err(), "it is not closed");
+        zone.write_all(b" and half").expect("written");
+        drop(zone);
+        assert!(tells(&mut watch).await, "closed");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    #[tokio::test]
+    async fn what_failed_is_tried_again_without_another_change() {
+        let (folder, mut watch) = site("again");
+        assert!(!watch.look(), "nothing has happened");
+        watch.look_again();
+        assert!(watch.look());
+        assert!(!watch.look(), "once");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    /// One that was written earlier takes the place of one that was read.
+    #[tokio::test]
+    async fn an_older_file_is_another() {
+        let (folder, mut watch) = site("older");
+        let (zone, other) = (folder.join("test.zone"), folder.join("other"));
+        fs::write(&other, "new").expect("written");
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let file = fs::File::open(&other).expect("a file");
+        file.set_modified(long_ago).expect("a time");
+        let included = folder.join("included");
+        fs::rename(&other, &included).expect("renamed");
+        // It was read before that.
+        let since = SystemTime::now() - Duration::from_secs(1);
+        watch.follow(&BTreeSet::from([zone, included]), since);
+        assert!(tells(&mut watch).await);
         fs::remove_dir_all(&folder).expect("the folder");
     }
 
@@ -387,8 +485,11 @@ mod tests {
     #[test]
     fn what_is_read_and_what_others_do_is_no_reason() {
         use notify::event::{CreateKind, ModifyKind};
-        let names = BTreeSet::from([PathBuf::from("/srv/test.zone")]);
-        let event = |kind, path: &str| concerns(&Event::new(kind).add_path(path.into()), &names);
+        let mut heard = Heard {
+            names: BTreeSet::from([PathBuf::from("/srv/test.zone")]),
+            ..Heard::default()
+        };
+        let mut event = |kind, path: &str| heard.concerns(&Event::new(kind).add_path(path.into()));
         let modified = EventKind::Modify(ModifyKind::Any);
         assert!(event(modified, "/srv/test.zone"));
         assert!(!event(modified, "/srv/other.zone"));
@@ -399,7 +500,7 @@ mod tests {
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
         assert!(!event(opened, "/srv/test.zone"));
         let overflow = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
-        assert!(concerns(&overflow, &names));
+        assert!(heard.concerns(&overflow));
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ use crate::zone::inspect::{Inspection, Inspector, PartNotes};
 use crate::zone::records::Zone;
 use crate::zone::source::{self, ZoneSource};
 use crate::zone::survey::{Served, Survey};
+use crate::zone::texts::Texts;
 
 /// The zones of a choice: read, or to be taken over as they are.
 pub struct ReadZones<'a> {
@@ -35,10 +36,40 @@ impl<'a> ReadZones<'a> {
     /// Reads every zone, to tell of the errors of all of them at once. Those
     /// that are in `answering` with the same text are not read.
     ///
+    /// Files that are others once all are read may have been read half before
+    /// that and half after: they are read once more.
+    ///
     /// # Errors
     ///
-    /// Everything that is wrong with any of them, or a zone that is given twice.
+    /// Everything that is wrong with any of them, or a zone that is given twice,
+    /// or whose files do not settle.
     pub fn read(
+        choice: &'a ZoneChoice,
+        answering: Option<Answering<'a>>,
+        progress: &dyn Progress,
+    ) -> Result<Self, CompileError> {
+        let read = Self::read_once(choice, answering, progress)?;
+        if read.find_unsettled().is_none() {
+            return Ok(read);
+        }
+        drop(read);
+        let read = Self::read_once(choice, answering, progress)?;
+        match read.find_unsettled() {
+            None => Ok(read),
+            Some(zone) => {
+                let name = zone.apex().fmt_with_dot().to_string();
+                Err(CompileError::Unsettled(name))
+            }
+        }
+    }
+
+    /// A zone whose files do not hold any more what was read.
+    fn find_unsettled(&self) -> Option<&Zone> {
+        let is_settled = |zone: &&Zone| zone.texts().is_none_or(Texts::are_unchanged);
+        self.zones.iter().find(|zone| !is_settled(zone))
+    }
+
+    fn read_once(
         choice: &'a ZoneChoice,
         answering: Option<Answering<'a>>,
         progress: &dyn Progress,

@@ -221,7 +221,7 @@ impl Daemon {
     /// Pins links whose pins somebody has removed: without them the answers
     /// would end with this process. And maps: without them the next daemon
     /// would begin with others, and `status` would know nothing.
-    fn pin_again(&self) {
+    pub(super) fn pin_again(&self) {
         if !self.keeps_links() {
             return;
         }

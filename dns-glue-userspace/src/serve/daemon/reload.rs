@@ -22,7 +22,7 @@ use crate::serve::compiled::{
 };
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
 use crate::serve::status::{ReloadStatus, unix_seconds};
-use crate::shortage::in_full;
+use crate::shortage::{Shortage, in_full};
 
 /// Somebody's wish for a reload.
 pub(super) struct Wish {
@@ -127,6 +127,18 @@ pub(super) enum ReloadError {
     /// The compiler panicked.
     #[error("the compiler ended")]
     Compiler(JoinError),
+}
+
+impl ReloadError {
+    /// Whether the same files may do at another time.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Compile(CompileError::Unsettled(_)) => true,
+            Self::Compile(_) => Shortage::behind(self).is_some(),
+            Self::Backwards { .. } => false,
+            Self::Made(_) | Self::Load(_) | Self::Attach(_) | Self::Compiler(_) => true,
+        }
+    }
 }
 
 /// What came of reading the files.
@@ -289,12 +301,20 @@ impl Daemon {
             Ok((attempt, is_made))
         });
         self.note_reload(&wishes, &result);
+        if result.is_ok() {
+            // The maps' pins were looked at; what else is missing may be needed
+            // before the next heartbeat.
+            self.pin_again();
+        }
         if let Err(ReloadError::Compile(error)) = &result {
             // Files that the zones have only now may be what is to be mended.
             self.generation.files.extend(files_of(error));
         }
         if let Some(watch) = &mut self.watch {
             watch.follow(&self.generation.files, began);
+            if result.as_ref().is_err_and(ReloadError::may_pass) {
+                watch.look_again();
+            }
         }
         for wish in wishes {
             let Some(call) = wish.call else { continue };
