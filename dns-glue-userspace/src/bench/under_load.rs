@@ -1,8 +1,6 @@
 //! All contenders, side by side, under one workload after the other.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,6 +18,7 @@ use super::site::Serving;
 use super::workload::Workload;
 use super::zone_work::ServedZone;
 use super::zone_work::server::Program;
+use crate::testbed::folder::Folder;
 use crate::testbed::interrupt;
 
 /// The longest reply, octets.
@@ -73,11 +72,11 @@ impl Measure for UnderLoad {
         );
         self.tell_who_is_left_out(zone);
         let _buffers = ReceiveBuffers::raise();
-        let folder = Folder::new()?;
+        let folder = Folder::new("bench")?;
         let serving = Serving {
             zones: std::slice::from_ref(&zone.source),
             max_udp: MAX_UDP,
-            folder: &folder.0,
+            folder: folder.path(),
             binaries: &self.binaries,
             processor: ANSWERER,
         };
@@ -169,23 +168,4 @@ fn contenders(zone: &ServedZone, is_all_referrals: bool) -> Vec<Contender> {
         }
     };
     Contender::ALL.into_iter().filter(can).collect()
-}
-
-/// Where the contenders have their files; removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dns-glue-bench-{}", process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{}: {error}", self.0.display());
-        }
-    }
 }

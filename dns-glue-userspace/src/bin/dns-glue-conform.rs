@@ -17,7 +17,8 @@ use dns_glue::conform::pass;
 use dns_glue::conform::refer::{self, Cases, Compiled};
 use dns_glue::conform::site::Site;
 use dns_glue::conform::table::{Row, Table};
-use dns_glue::conform::zones::{self, Folder, Group};
+use dns_glue::conform::zones::{self, Group};
+use dns_glue::testbed::folder::Folder;
 use dns_glue::testbed::{interrupt, needs};
 use dns_glue::zone::source::ZoneSource;
 

@@ -1,7 +1,7 @@
 //! What is served, and for how long it is asked.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use domain::base::Name;
@@ -151,36 +151,6 @@ fn without_last_soa(text: &str) -> &str {
     let (records, last) = text.rsplit_once('\n').unwrap_or(("", text));
     let is_soa = last.split_whitespace().nth(3) == Some("SOA");
     if is_soa { records } else { text }
-}
-
-/// A folder of this process, removed when dropped.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// Makes one among the temporary files, with a name that says what for.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be made.
-    pub fn new(purpose: &str) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dns-glue-{purpose}-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{}: {error}", self.0.display());
-        }
-    }
 }
 
 #[cfg(test)]

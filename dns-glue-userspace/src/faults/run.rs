@@ -12,7 +12,7 @@ use super::report::Row;
 use super::site::Plan;
 use super::stage::{Extent, Stage};
 use super::{broken, descriptors, host, marked, memory, mount, real, reloads};
-use crate::conform::zones::Folder;
+use crate::testbed::folder::Folder;
 use crate::testbed::needs;
 
 /// Delegations of the marked zone.

@@ -10,6 +10,7 @@
 //! Nothing of it is part of dns-glue; `conform`, `bench` and the tests use it.
 
 pub mod daemon;
+pub mod folder;
 pub mod hosts;
 pub mod interrupt;
 pub mod needs;

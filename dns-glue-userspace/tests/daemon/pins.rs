@@ -40,6 +40,12 @@ pub fn pinned(layout: &Path) -> Vec<String> {
     names
 }
 
+/// The name of the pin of an interface's link, of those that `status` tells.
+pub fn link_name(status: &serde_json::Value, place: usize) -> String {
+    let index = status["interfaces"][place]["index"].as_u64();
+    format!("link-{}", index.expect("a number"))
+}
+
 /// The state as JSON where no daemon runs.
 fn unattended_status(daemon: &Daemon) -> serde_json::Value {
     let output = daemon.command("status --json");
@@ -192,14 +198,10 @@ fn interfaces_that_are_no_longer_served_are_let_go() {
     host.ip("link add dgother type veth peer name dgpeer");
     let mut daemon = start(&host, 1, "lo dgother");
     assert!(host.program_on("lo").is_some());
-    let index = |status: &serde_json::Value, place: usize| {
-        let index = status["interfaces"][place]["index"].as_u64();
-        format!("link-{}", index.expect("a number"))
-    };
     let status = daemon.status();
     let layout = host.pins().join("layout-1");
     for place in 0..3 {
-        assert!(pinned(&layout).contains(&index(&status, place)));
+        assert!(pinned(&layout).contains(&link_name(&status, place)));
     }
     kill(&mut daemon);
     host.ip("link del dgother");
@@ -208,7 +210,7 @@ fn interfaces_that_are_no_longer_served_are_let_go() {
     assert_eq!(host.on_client(version), Ok(2));
     let left = ["ABOUT", "COUNTERS", "HOST", "HOST_SELECTOR"].map(String::from);
     let mut expected = left.to_vec();
-    expected.push(index(&status, 0));
+    expected.push(link_name(&status, 0));
     assert_eq!(pinned(&layout), expected);
 
     // An interface that goes takes its pin with it, and one comes anew.

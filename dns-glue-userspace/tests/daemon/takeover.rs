@@ -6,13 +6,7 @@ use std::fs;
 use super::daemon_support::{Host, SERVER, is_root};
 use super::load::{under_load, version};
 use super::maps::host_tables;
-use super::pins::{arguments_of, kill, pinned, start};
-
-/// The name of the pin of an interface's link.
-fn link_name(status: &serde_json::Value) -> String {
-    let index = status["interfaces"][0]["index"].as_u64();
-    format!("link-{}", index.expect("a number"))
-}
+use super::pins::{arguments_of, kill, link_name, pinned, start};
 
 #[test]
 fn a_start_that_fails_leaves_what_answers_alone() {
@@ -100,7 +94,7 @@ fn folders_of_other_versions_are_taken_over_and_removed() {
     let layout = host.pins().join("layout-1");
     let before = host.pins().join("layout-0");
     let mut daemon = start(&host, 1, "");
-    let link = link_name(&daemon.status());
+    let link = link_name(&daemon.status(), 0);
     let ((), _) = under_load(&host, || {
         kill(&mut daemon);
         fs::rename(&layout, &before).expect("renamed");
