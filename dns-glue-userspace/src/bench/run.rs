@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use super::choices::{Choices, Part};
 use super::circumstances::Watch;
 use super::failures::Failures;
+use super::report::evidence::Evidence;
 use super::report::{self, goals, plot};
 use super::results::{Measurement, Run, contender};
 use super::workload::zone::Names;
@@ -252,7 +253,7 @@ fn tld_workloads(
 }
 
 fn judge(run: &mut Run) {
-    run.goals = goals::judge(goals::Evidence {
+    run.goals = goals::judge(Evidence {
         measurements: &run.measurements,
         zone_work: &run.zone_work,
         cases: &run.cases,

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use super::network::Namespace;
-use super::process::{Process, wait_for};
+use super::process::{Process, patience_for, wait_so_long_for};
 use crate::kernel::pins::PrivateFileSystem;
 use crate::zone::source::ZoneSource;
 
@@ -62,7 +62,7 @@ impl Daemon {
             binary,
             control,
         };
-        let started = wait_for("dns-glue answers", || {
+        let started = wait_so_long_for("dns-glue answers", patience_for(zones), || {
             daemon.process.ensure_running()?;
             let answered = daemon.status().map(|status| status["zones"].clone());
             let answered = answered.and_then(|zones| zones.as_array().map(Vec::len));

@@ -1,6 +1,6 @@
 //! Processes that do not outlive whoever started them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::interrupt;
 use super::network::Namespace;
+use crate::zone::source::ZoneSource;
 
 /// A process that takes longer to end is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -121,15 +122,37 @@ pub fn pin_thread(id: libc::pid_t, processor: usize) -> io::Result<()> {
     }
 }
 
+/// How long a server may take until it answers for zones: even on a busy machine
+/// all of them read 4 MB of text a second and more.
+pub fn patience_for(zones: &[ZoneSource]) -> Duration {
+    let octets = zones.iter().map(|zone| fs::metadata(&zone.path));
+    let octets: u64 = octets.flatten().map(|file| file.len()).sum();
+    PATIENCE + Duration::from_micros(octets / 4)
+}
+
 /// Waits until something is there.
 ///
 /// # Errors
 ///
 /// It is not within 20 seconds, or `look` fails.
-pub fn wait_for(what: &str, mut look: impl FnMut() -> Result<bool>) -> Result<()> {
+pub fn wait_for(what: &str, look: impl FnMut() -> Result<bool>) -> Result<()> {
+    wait_so_long_for(what, PATIENCE, look)
+}
+
+/// Waits until something is there, with the given patience.
+///
+/// # Errors
+///
+/// It is not there by then, or `look` fails.
+pub fn wait_so_long_for(
+    what: &str,
+    patience: Duration,
+    mut look: impl FnMut() -> Result<bool>,
+) -> Result<()> {
     let start = Instant::now();
     while !look().with_context(|| what.to_owned())? {
-        ensure!(start.elapsed() < PATIENCE, "in vain: {what}");
+        let waited = start.elapsed();
+        ensure!(waited < patience, "in vain for {waited:.0?}: {what}");
         interrupt::check()?;
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::needs::installed;
 use super::network::Namespace;
-use super::process::{Process, wait_for};
+use super::process::{Process, patience_for, wait_so_long_for};
 use crate::compare::Server;
 use crate::conform::client::{Family, ask_each};
 use crate::conform::frame::{SERVER_V4, SERVER_V6};
@@ -81,7 +81,7 @@ fn wait_for_answers(process: &mut Process, zones: &[ZoneSource], host: &Namespac
         [b"\0\0\0\0\0\x01\0\0\0\0\0\0", name, b"\0\x06\0\x01"].concat()
     };
     let soa: Vec<Vec<u8>> = zones.iter().map(soa).collect();
-    wait_for("the server answers", || {
+    wait_so_long_for("the server answers", patience_for(zones), || {
         process.ensure_running()?;
         let replies = ask_each(host, Family::V4, &soa)?;
         // With AA, and with an answer.

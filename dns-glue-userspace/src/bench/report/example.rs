@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::goals::{Evidence, judge};
+use super::evidence::Evidence;
+use super::goals::judge;
 use crate::bench::results::{
     Asked, Circumstances, Failure, Flood, Latency, Losses, Machine, Measurement, Phase,
     ProgramCase, Repeated, Run, Spread, ZoneWork, contender,

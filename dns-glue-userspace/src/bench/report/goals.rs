@@ -1,8 +1,9 @@
 //! What dns-glue sets out to reach. All of it are ratios within one run: times
 //! depend on the machine.
 
+use super::evidence::{Evidence, maps, ratio, served};
 use crate::bench::names;
-use crate::bench::results::{Goal, Measurement, ProgramCase, Verdict, ZoneWork, contender};
+use crate::bench::results::{Goal, Measurement, Verdict, ZoneWork, contender};
 use crate::bench::workload::tld::UNIFORM;
 use crate::bench::workload::zone::{
     MISSES, RANDOM_NAMES, RANDOM_NAMES_DO, REFERRALS, REFERRALS_DO,
@@ -15,17 +16,6 @@ const LARGE: [u64; 2] = [1_000_000, 10_000_000];
 const RANDOM_REFERRAL: &str = "a referral for a random name";
 /// What a flood may take from the rate, for the noise of the measurement.
 const FULL_RATE: f64 = 0.95;
-
-/// What was measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence<'r> {
-    /// Contenders under load.
-    pub measurements: &'r [Measurement],
-    /// What zones take.
-    pub zone_work: &'r [ZoneWork],
-    /// The program alone.
-    pub cases: &'r [ProgramCase],
-}
 
 /// Where a number has to be.
 #[derive(Clone, Copy)]
@@ -78,48 +68,6 @@ fn goal(what: impl Into<String>, bound: Bound, number: Option<f64>) -> Goal {
         bound: bound.text(),
         number,
         verdict,
-    }
-}
-
-fn ratio(of: Option<f64>, to: Option<f64>) -> Option<f64> {
-    Some(of? / to?)
-}
-
-impl<'r> Evidence<'r> {
-    fn measurement(self, contender: &str, workload: &str) -> Option<&'r Measurement> {
-        self.measurements
-            .iter()
-            .find(|one| one.contender == contender && one.workload == workload)
-    }
-
-    fn core_ns(self, contender: &str, workload: &str) -> Option<f64> {
-        let measurement = self.measurement(contender, workload)?;
-        Some(measurement.core_ns_per_reply.median)
-    }
-
-    /// Replies a second, if they are as many as its core can give.
-    fn saturated_rate(self, contender: &str, workload: &str) -> Option<f64> {
-        let measurement = self.measurement(contender, workload)?;
-        let is_saturated = measurement.is_saturated();
-        is_saturated.then_some(measurement.replies_per_second.median)
-    }
-
-    fn program_ns(self, contender: &str, workload: &str) -> Option<f64> {
-        let measurement = self.measurement(contender, workload)?;
-        measurement.program_ns.map(|spread| spread.median)
-    }
-
-    fn work(self, contender: &str, zone: &str) -> Option<&'r ZoneWork> {
-        self.zone_work
-            .iter()
-            .find(|one| one.contender == contender && one.zone == zone)
-    }
-
-    /// The least that a server takes of something for a zone.
-    fn least(self, zone: &str, take: impl Fn(&ZoneWork) -> Option<f64>) -> Option<f64> {
-        let servers = [Server::Knot, Server::Nsd, Server::Bind].map(|one| one.to_string());
-        let works = servers.iter().filter_map(|one| self.work(one, zone));
-        works.filter_map(take).min_by(f64::total_cmp)
     }
 }
 
@@ -291,14 +239,6 @@ fn of_zone_work(evidence: Evidence<'_>) -> Vec<Goal> {
         ),
     ));
     goals
-}
-
-fn served(work: &ZoneWork) -> Option<f64> {
-    work.served_octets.map(|octets| octets as f64)
-}
-
-fn maps(work: Option<&ZoneWork>) -> Option<f64> {
-    work?.map_octets.map(|octets| octets as f64)
 }
 
 #[cfg(test)]

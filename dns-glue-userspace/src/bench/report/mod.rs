@@ -1,12 +1,13 @@
 //! A run in words, in pictures and for the README.
 //!
 //! ```text
-//! results -> goals (what was to be reached)
+//! results -> evidence -> goals (what was to be reached)
 //!         -> tables (rows of cells) -> table (as text, as Markdown)
 //!         -> legend (how to read them)
 //!         -> plot (SVG)
 //! ```
 
+pub mod evidence;
 pub mod goals;
 pub mod legend;
 pub mod number;

@@ -1,5 +1,6 @@
 //! Time of a core for each reply, as bars: a group for each of the workloads
-//! that say most, on one logarithmic scale, as SVG.
+//! that say most, on one logarithmic scale, as SVG. A bar ends at the median of
+//! the rounds; a line across its end goes from the quickest to the slowest.
 //!
 //! The colours are legible on white and on near-black, because an image does
 //! not know which of the two the page around it has.
@@ -51,7 +52,8 @@ pub fn svg(run: &Run) -> Option<String> {
          width=\"{WIDTH}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\" \
          role=\"img\" aria-label=\"Time of a core for each reply\">\n"
     );
-    let title = "Time of one core for each reply, nanoseconds (logarithmic; shorter is better)";
+    let title = "Time of one core for each reply, nanoseconds: median, from the quickest round \
+                 to the slowest (logarithmic)";
     text(&mut picture, 0.0, 16.0, "bold", title);
     axis(&mut picture, &scale, top);
     picture.push_str(&body);
@@ -92,11 +94,11 @@ struct Scale {
 
 impl Scale {
     fn of(measurements: &[&Measurement]) -> Option<Self> {
-        let logarithms = measurements
-            .iter()
-            .map(|one| one.core_ns_per_reply.median.max(1.0).log10());
-        let least = logarithms.clone().min_by(f64::total_cmp)?;
-        let most = logarithms.max_by(f64::total_cmp)?;
+        let logarithm = |ns: f64| ns.max(1.0).log10();
+        let spreads = measurements.iter().map(|one| one.core_ns_per_reply);
+        let least = spreads.clone().map(|spread| logarithm(spread.min));
+        let most = spreads.map(|spread| logarithm(spread.max));
+        let (least, most) = (least.min_by(f64::total_cmp)?, most.max_by(f64::total_cmp)?);
         // A bar of its own for the least, too: a whole decade below it.
         let from = (least.floor() as i32 - 1).max(0);
         let to = (most.ceil() as i32).max(from + 1);
@@ -127,7 +129,7 @@ fn axis(picture: &mut String, scale: &Scale, bottom: f64) {
 }
 
 fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64) {
-    let ns = measurement.core_ns_per_reply.median;
+    let spread = measurement.core_ns_per_reply;
     let colour = match measurement.contender.as_str() {
         contender::DNS_GLUE | contender::DNS_GLUE_BEFORE_KNOT => OURS,
         contender::BARE
@@ -139,7 +141,8 @@ fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64)
         _ => SERVER,
     };
     let weight = if colour == OURS { "bold" } else { "normal" };
-    let (end, baseline) = (scale.x(ns), top + BAR - 2.0);
+    let (end, baseline) = (scale.x(spread.median), top + BAR - 2.0);
+    let (quickest, slowest) = (scale.x(spread.min), scale.x(spread.max));
     text(picture, 0.0, baseline, weight, &measurement.contender);
     push(
         picture,
@@ -149,7 +152,18 @@ fn bar(picture: &mut String, scale: &Scale, measurement: &Measurement, top: f64)
             end - LABEL_WIDTH
         ),
     );
-    text(picture, end + 6.0, baseline, weight, &count(ns));
+    let middle = top + BAR / 2.0;
+    push(
+        picture,
+        format_args!(
+            "<path d=\"M{quickest:.1} {middle:.1}H{slowest:.1}M{quickest:.1} {:.1}v6M{slowest:.1} \
+             {:.1}v6\" stroke=\"{TEXT}\" stroke-width=\"1.5\" fill=\"none\"/>\n",
+            middle - 3.0,
+            middle - 3.0
+        ),
+    );
+    let number = count(spread.median);
+    text(picture, slowest.max(end) + 6.0, baseline, weight, &number);
 }
 
 fn text(picture: &mut String, x: f64, y: f64, weight: &str, content: &str) {
@@ -206,6 +220,7 @@ mod tests {
             assert!(texts.contains(&content), "{content}: {texts:?}");
         }
         assert!(!texts.contains(&"other"), "{texts:?}");
+        assert_eq!(named("path").count(), shown);
         for node in named("rect") {
             let number = |name| node.attribute(name).unwrap().parse::<f64>().unwrap();
             let (start, width) = (number("x"), number("width"));
