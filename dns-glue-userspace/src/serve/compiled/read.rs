@@ -36,9 +36,6 @@ impl<'a> ReadZones<'a> {
     /// Reads every zone, to tell of the errors of all of them at once. Those
     /// that are in `answering` with the same text are not read.
     ///
-    /// Files that are others once all are read may have been read half before
-    /// that and half after: they are read once more.
-    ///
     /// # Errors
     ///
     /// Everything that is wrong with any of them, or a zone that is given twice,
@@ -48,63 +45,49 @@ impl<'a> ReadZones<'a> {
         answering: Option<Answering<'a>>,
         progress: &dyn Progress,
     ) -> Result<Self, CompileError> {
-        let read = Self::read_once(choice, answering, progress)?;
-        if read.find_unsettled().is_none() {
-            return Ok(read);
-        }
-        drop(read);
-        let read = Self::read_once(choice, answering, progress)?;
-        match read.find_unsettled() {
-            None => Ok(read),
-            Some(zone) => {
-                let name = zone.apex().fmt_with_dot().to_string();
-                Err(CompileError::Unsettled(name))
-            }
-        }
-    }
-
-    /// A zone whose files do not hold any more what was read.
-    fn find_unsettled(&self) -> Option<&Zone> {
-        let is_settled = |zone: &&Zone| zone.texts().is_none_or(Texts::are_unchanged);
-        self.zones.iter().find(|zone| !is_settled(zone))
-    }
-
-    fn read_once(
-        choice: &'a ZoneChoice,
-        answering: Option<Answering<'a>>,
-        progress: &dyn Progress,
-    ) -> Result<Self, CompileError> {
-        progress.begin("reading zones", choice.sources.len() as u64);
+        refuse_twice(&choice.sources)?;
         // Which other zones there are decides what a zone comes to.
         let answering = answering.filter(|answering| answering.choice == choice);
-        let mut zones = Vec::with_capacity(choice.sources.len());
-        let mut taken = Vec::with_capacity(choice.sources.len());
-        let mut errors = Vec::new();
-        for (number, source) in choice.sources.iter().enumerate() {
-            let mut others = choice.sources[..number].iter();
-            if others.any(|other| other.apex == source.apex) {
-                let name = source.apex.fmt_with_dot().to_string();
-                return Err(CompileError::Twice(name));
-            }
-            let before = answering.map(|answering| &answering.zones.each[number]);
-            let same = before.filter(|zone| zone.is_up_to_date()).cloned();
-            if same.is_none() {
-                match source::load(source) {
-                    Ok(zone) => zones.push(zone),
-                    Err(error) => errors.push(error),
-                }
-            }
-            taken.push(same);
-            progress.advance(1);
-        }
-        if !errors.is_empty() {
-            return Err(CompileError::Zones(errors));
-        }
+        let sources = choice.sources.iter().enumerate();
+        let taken: Vec<Option<Arc<CompiledZone>>> = sources
+            .map(|(number, _)| {
+                let before = &answering?.zones.each[number];
+                before.is_up_to_date().then(|| Arc::clone(before))
+            })
+            .collect();
+        let sources = choice.sources.iter().zip(&taken);
+        let others = sources.filter_map(|(source, taken)| taken.is_none().then_some(source));
+        let zones = load_settled(&others.collect::<Vec<_>>(), progress)?;
         Ok(Self {
             choice,
             answering,
             zones,
             taken,
+        })
+    }
+
+    /// Reads those too that were to be taken over. The others are kept: what
+    /// came out of a pipe cannot be read again.
+    fn read_rest(self, progress: &dyn Progress) -> Result<Self, CompileError> {
+        let Self {
+            choice,
+            zones,
+            taken,
+            ..
+        } = self;
+        let sources = choice.sources.iter().zip(&taken);
+        let rest = sources.filter_map(|(source, taken)| taken.as_ref().map(|_| source));
+        let mut rest = load_settled(&rest.collect::<Vec<_>>(), progress)?.into_iter();
+        let mut read = zones.into_iter();
+        let all = taken.iter().filter_map(|taken| match taken {
+            Some(_) => rest.next(),
+            None => read.next(),
+        });
+        Ok(Self {
+            choice,
+            answering: None,
+            zones: all.collect(),
+            taken: vec![None; choice.sources.len()],
         })
     }
 
@@ -129,9 +112,11 @@ impl<'a> ReadZones<'a> {
                 },
             }),
             Err(CompileError::Compile(compile::Error::NotTakenOver)) => {
-                let choice = self.choice;
-                drop(self);
-                ReadZones::read(choice, None, progress)?.compile(progress)
+                self.read_rest(progress)?.compile(progress)
+            }
+            Err(CompileError::Compile(error @ compile::Error::Damaged(_))) => {
+                log::error!("all zones are compiled anew: {error}");
+                self.read_rest(progress)?.compile(progress)
             }
             Err(error) => Err(error),
         }
@@ -176,6 +161,75 @@ impl<'a> ReadZones<'a> {
             })
             .collect()
     }
+}
+
+fn refuse_twice(sources: &[ZoneSource]) -> Result<(), CompileError> {
+    for (number, source) in sources.iter().enumerate() {
+        let mut others = sources[..number].iter();
+        if others.any(|other| other.apex == source.apex) {
+            let name = source.apex.fmt_with_dot().to_string();
+            return Err(CompileError::Twice(name));
+        }
+    }
+    Ok(())
+}
+
+/// Reads zones.
+///
+/// Files that are others once all are read may have been read half before that
+/// and half after: the zones that they make are read once more, and no others.
+fn load_settled(
+    sources: &[&ZoneSource],
+    progress: &dyn Progress,
+) -> Result<Vec<Zone>, CompileError> {
+    let zones = load_each(sources, progress)?.into_iter();
+    // Each that has to be read again is dropped before.
+    let settled: Vec<Option<Zone>> = zones
+        .map(|zone| is_settled(&zone).then_some(zone))
+        .collect();
+    let both = sources.iter().zip(&settled);
+    let rest = both.filter_map(|(source, zone)| zone.is_none().then_some(*source));
+    let again = load_each(&rest.collect::<Vec<_>>(), progress)?;
+    if let Some(zone) = again.iter().find(|zone| !is_settled(zone)) {
+        let name = zone.apex().fmt_with_dot().to_string();
+        return Err(CompileError::Unsettled(name));
+    }
+    let mut again = again.into_iter();
+    let zones = settled.into_iter();
+    Ok(zones
+        .filter_map(|zone| zone.or_else(|| again.next()))
+        .collect())
+}
+
+fn load_each(sources: &[&ZoneSource], progress: &dyn Progress) -> Result<Vec<Zone>, CompileError> {
+    if sources.is_empty() {
+        return Ok(Vec::new());
+    }
+    progress.begin("reading zones", sources.len() as u64);
+    let mut zones = Vec::with_capacity(sources.len());
+    let mut errors = Vec::new();
+    for source in sources {
+        match source::load(source) {
+            Ok(zone) => zones.push(zone),
+            Err(error) => errors.push(error),
+        }
+        progress.advance(1);
+    }
+    if errors.is_empty() {
+        Ok(zones)
+    } else {
+        Err(CompileError::Zones(errors))
+    }
+}
+
+/// Whether the files of a zone still hold what was read; a pipe holds nothing.
+///
+/// Their octets are read again. Size, times and inode number of before and after
+/// would cost less and miss more: two writes within a tick of the kernel's clock
+/// have the same time, and a write to memory that is mapped has that of the
+/// first one since the page was last written out.
+fn is_settled(zone: &Zone) -> bool {
+    zone.texts().is_none_or(Texts::are_unchanged)
 }
 
 /// Reads every zone.
