@@ -11,13 +11,13 @@ const BPF_MAP_FREEZE: libc::c_int = 22;
 /// Lets no process write to a map from now on, not even root: neither by a
 /// system call nor through memory. Programs may write on.
 ///
-/// There is no flag for the other half, that programs may not (and ours does
-/// not, as the verifier sees nothing but reads): with `BPF_F_RDONLY_PROG` the
-/// kernel would not let us fill a map through memory.
+/// That programs may not either is not to be had beside it: a map with
+/// `BPF_F_RDONLY_PROG` cannot be filled through memory. The maps of a generation
+/// are known to its own program alone.
 ///
 /// # Errors
 ///
-/// `EBUSY` when it is in somebody's memory to be written, or is frozen.
+/// `EBUSY` when it is in somebody's memory to be written, or is frozen already.
 pub(super) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
     /// The head of the attributes of `BPF_MAP_FREEZE`.
     #[repr(C)]
