@@ -11,6 +11,9 @@ use super::{Compiled, Folder, answers_to, assert_as_from_scratch, compile, next,
 /// Two siblings, of which the second changes.
 const APEXES: [&str; 2] = ["test.", "example."];
 
+/// References in a slab.
+const SLAB: u32 = (SLAB_OCTETS / PIECE_ALIGN) as u32;
+
 /// The slots of delegations that have all kinds of pieces.
 fn has_everything(slot: &Slot) -> bool {
     let is_delegation = slot.name_octets != 0 && slot.kind == EntryKind::Delegation as u8;
@@ -37,8 +40,6 @@ fn slots(compiled: &mut Compiled) -> impl Iterator<Item = &mut Slot> {
 /// What can be seen to be wrong is not taken over.
 #[test]
 fn entries_that_are_not_those_that_were_made_are_compiled_anew() {
-    /// References in a slab.
-    const SLAB: u32 = (SLAB_OCTETS / PIECE_ALIGN) as u32;
     let changes: [(&str, fn(&mut Slot)); 13] = [
         ("no such slab", |slot| slot.glue = u32::MAX),
         ("no such slab", |slot| slot.ns = 1000 * SLAB),
@@ -90,14 +91,14 @@ fn glue_that_names_no_piece_with_signatures_is_compiled_anew() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Whatever was written there: something comes of it, and the zone that is
     /// read is answered for as it is.
     #[test]
     fn scribbles_end_nothing_and_reach_no_other_zone(
         zone: u64,
-        times in 1_usize..40,
+        times in 1_usize..6,
         at_entries: bool,
         seed: u64,
     ) {
@@ -127,8 +128,12 @@ proptest! {
     }
 }
 
-/// Writes something somewhere: one octet, or some that are one number.
+/// Writes something somewhere: as an entry would have it, or any octets.
 fn scribble(compiled: &mut Compiled, at_entries: bool, random: &mut Random) {
+    if at_entries && random.once_in(2) {
+        scribble_at_slot(compiled, random);
+        return;
+    }
     let octets: &mut [u8] = if at_entries {
         bytemuck::cast_slice_mut(&mut compiled.generation.buckets)
     } else {
@@ -143,5 +148,29 @@ fn scribble(compiled: &mut Compiled, at_entries: bool, random: &mut Random) {
         if random.once_in(2) {
             *octet = random.next() as u8;
         }
+    }
+}
+
+fn scribble_at_slot(compiled: &mut Compiled, random: &mut Random) {
+    // Of pieces, of glue that names a brother, or of anything, some in no slab.
+    let references = (compiled.generation.slabs.len() + 1) * SLAB as usize;
+    let anywhere = random.below(references) as u32;
+    let pieces = slots(compiled).flat_map(|slot| [slot.ns, slot.proof, slot.glue]);
+    let pieces: Vec<u32> = pieces.chain([anywhere]).collect();
+    let signed = slots(compiled).filter(|slot| slot.has(Slot::SIGNED_GLUE));
+    let signed: Vec<u32> = signed.map(|slot| slot.glue).chain([anywhere]).collect();
+    let slots = slots(compiled).filter(|slot| slot.name_octets != 0);
+    let mut slots: Vec<&mut Slot> = slots.collect();
+    let place = random.below(slots.len());
+    let slot = &mut slots[place];
+    match random.below(6) {
+        0 => slot.ns = *random.pick(&pieces),
+        1 => slot.proof = *random.pick(&pieces),
+        2 | 3 => {
+            slot.glue = *random.pick(&signed);
+            slot.flags |= Slot::SIGNED_GLUE;
+        }
+        4 => slot.zone = random.below(3) as u8,
+        _ => slot.flags = random.next() as u8,
     }
 }
