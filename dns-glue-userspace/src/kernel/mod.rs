@@ -2,9 +2,9 @@
 //! counters.
 //!
 //! ```text
-//! Generation -> requirements (may we, can we) -> load (maps, fill, verifier) -> attach (a link an interface)
-//!                                                 |                              ^
-//!                      host_maps, counters <- pins (shared maps, pinned links) --/ replace (the next generation)
+//! Generation -> requirements (may we, can we) -> load (maps, fill, freeze, verifier) -> attach (a link an interface)
+//!                                                 |                                      ^
+//!                      host_maps, counters <- pins (shared maps, pinned links) ----------/ replace (the next generation)
 //!                                                  \-> deadlines (of the zones, by the clock)
 //! ```
 //!

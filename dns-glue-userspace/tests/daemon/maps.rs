@@ -143,7 +143,9 @@ fn map_of_program(host: &Host, name: &str) -> MapData {
     let programs = loaded_programs().map(|one| one.expect("a program"));
     let mut answering = programs.filter(|one| Some(u64::from(one.id())) == program);
     let maps = answering.next().expect("one answers").map_ids();
-    let ids = maps.expect("they are told").expect("this kernel tells them");
+    let ids = maps
+        .expect("they are told")
+        .expect("this kernel tells them");
     let mut infos = ids.iter().map(|id| MapInfo::from_id(*id).expect("a map"));
     let id = infos.find(|map| map.name_as_str() == Some(name));
     MapData::from_id(id.expect("it uses one").id()).expect("a map")
@@ -166,8 +168,16 @@ fn map_to_write(map: &MapData) -> std::io::Result<()> {
     let descriptor = map.fd().as_fd().as_raw_fd();
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping at an address of the kernel's choice.
-    let start =
-        unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, libc::MAP_SHARED, descriptor, 0) };
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            access,
+            libc::MAP_SHARED,
+            descriptor,
+            0,
+        )
+    };
     if start == libc::MAP_FAILED {
         return Err(std::io::Error::last_os_error());
     }
@@ -197,8 +207,14 @@ fn nobody_writes_to_the_maps_of_a_generation() {
         let written = [
             ("INDEX", write::<{ size_of::<Bucket>() }>(map("INDEX"))),
             ("PIECES", write::<{ size_of::<Slab>() }>(map("PIECES"))),
-            ("KEPT", write_per_cpu::<{ size_of::<KeptBody>() }>(map("KEPT"))),
-            ("SCRATCH", write_per_cpu::<{ size_of::<Scratch>() }>(map("SCRATCH"))),
+            (
+                "KEPT",
+                write_per_cpu::<{ size_of::<KeptBody>() }>(map("KEPT")),
+            ),
+            (
+                "SCRATCH",
+                write_per_cpu::<{ size_of::<Scratch>() }>(map("SCRATCH")),
+            ),
         ];
         for (name, written) in written {
             assert!(is_forbidden(written), "{name}");
@@ -206,7 +222,10 @@ fn nobody_writes_to_the_maps_of_a_generation() {
         // The next one reads them, to take the example over.
         reload(&host, &daemon, mark);
         let log = daemon.log();
-        assert!(!log.contains("compiled anew") && log.contains(", unchanged"), "{log}");
+        assert!(
+            !log.contains("compiled anew") && log.contains(", unchanged"),
+            "{log}"
+        );
     }
     assert_eq!(daemon.counter("inconsistent"), 0);
 }

@@ -167,7 +167,10 @@ fn a_link_that_refuses_gives_those_before_it_their_programs_back() {
     assert!(before.iter().all(Option::is_some), "{before:?}");
     let ((), _) = under_load(&host, || {
         let error = host.refusal(&arguments_of(&host, 2, "lo"));
-        assert!(error.contains("cannot replace the program on lo"), "{error}");
+        assert!(
+            error.contains("cannot replace the program on lo"),
+            "{error}"
+        );
         assert!(!error.contains("does not get its program back"), "{error}");
     });
     assert_eq!(programs(), before);

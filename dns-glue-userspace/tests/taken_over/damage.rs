@@ -141,7 +141,11 @@ fn scribble(compiled: &mut Compiled, at_entries: bool, random: &mut Random) {
     };
     let count = *random.pick(&[1, 4, 8, 32, 64]);
     // Where something is, mostly: most of a slab is empty.
-    let near = if random.once_in(2) { 4096 } else { octets.len() };
+    let near = if random.once_in(2) {
+        4096
+    } else {
+        octets.len()
+    };
     let start = random.below(near.min(octets.len()) / count) * count;
     for octet in &mut octets[start..start + count] {
         *octet = *random.pick(&[0, 1, 0x7f, 0x80, 0xff]);
