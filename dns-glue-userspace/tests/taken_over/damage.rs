@@ -40,7 +40,9 @@ fn slots(compiled: &mut Compiled) -> impl Iterator<Item = &mut Slot> {
 /// What can be seen to be wrong is not taken over.
 #[test]
 fn entries_that_are_not_those_that_were_made_are_compiled_anew() {
-    let changes: [(&str, fn(&mut Slot)); 13] = [
+    /// What is wrong with a slot, and how it comes to be so.
+    type Change = (&'static str, fn(&mut Slot));
+    let changes: [Change; 13] = [
         ("no such slab", |slot| slot.glue = u32::MAX),
         ("no such slab", |slot| slot.ns = 1000 * SLAB),
         ("no such slab", |slot| slot.proof |= 1 << 31),
