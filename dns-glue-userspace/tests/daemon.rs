@@ -11,6 +11,8 @@ mod pins;
 mod reload;
 #[path = "daemon/replace.rs"]
 mod replace;
+#[path = "daemon/rollback.rs"]
+mod rollback;
 #[path = "daemon/takeover.rs"]
 mod takeover;
 

@@ -1,15 +1,17 @@
 //! Zones that are taken over from the generation that answers: the next one is
 //! what it would be if every zone were compiled anew.
 
+#[path = "taken_over/damage.rs"]
+mod damage;
+#[path = "taken_over/pipes.rs"]
+mod pipes;
 #[path = "taken_over/zones.rs"]
 mod zones;
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use dns_glue::compile::Generation;
 use dns_glue::host;
@@ -90,6 +92,10 @@ fn taken(before: &Compiled, after: &Compiled) -> Vec<bool> {
 
 /// Everything that is answered, and why the rest passes.
 fn answers(generation: &Generation) -> Vec<Result<Vec<u8>, String>> {
+    answers_to(generation, zones::names())
+}
+
+fn answers_to(generation: &Generation, names: Vec<String>) -> Vec<Result<Vec<u8>, String>> {
     let policy = Policy {
         flags: Policy::DEFAULT.flags | generation.policy_flags,
         ..Policy::DEFAULT
@@ -104,7 +110,7 @@ fn answers(generation: &Generation) -> Vec<Result<Vec<u8>, String>> {
     let mut runner = host::Runner::new(generation, policy);
     let mut answers = Vec::new();
     let mut query = Vec::new();
-    for text in zones::names() {
+    for text in names {
         for rtype in [Rtype::A, Rtype::DS] {
             for edns in [None, edns(1232, true), edns(1232, false)] {
                 write_query(&mut query, name(&text).for_slice(), rtype, edns);
@@ -299,59 +305,36 @@ fn the_same_text_means_something_else_beside_other_choices() {
     assert!(read.compile(&()).is_err());
 }
 
+/// A zone with so many delegations of each of these numbers of labels.
+fn deep(serial: u32, depths: RangeInclusive<usize>, times: usize) -> String {
+    let mut text = format!("$TTL 60\n@ SOA ns.void. h.void. {serial} 2 3 4 5\n@ NS ns.void.\n");
+    for labels in depths {
+        for number in 0..times {
+            let name = vec![format!("x{labels}n{number}"); labels].join(".");
+            text += &format!("{name} NS ns.void.\n");
+        }
+    }
+    text
+}
+
 /// Names of more numbers of labels than the program looks for, and which of
 /// them it does changes with a zone that has changed.
 #[test]
 fn names_that_were_not_looked_for_are_found_when_they_are() {
     let folder = Folder::new();
     let choice = folder.choice(&["test.", "example."]);
-    let zone = |serial: u32, depths: std::ops::RangeInclusive<usize>, times: usize| {
-        let mut text = format!("$TTL 60\n@ SOA ns.void. h.void. {serial} 2 3 4 5\n@ NS ns.void.\n");
-        for labels in depths {
-            for number in 0..times {
-                let name = vec![format!("x{labels}n{number}"); labels].join(".");
-                text += &format!("{name} NS ns.void.\n");
-            }
-        }
-        text
-    };
-    folder.write("0", &zone(1, 1..=20, 1));
-    folder.write("1", &zone(1, 1..=10, 3));
+    folder.write("0", &deep(1, 1..=20, 1));
+    folder.write("1", &deep(1, 1..=10, 3));
     let before = compile(&choice);
-    folder.write("1", &zone(2, 8..=20, 3));
+    folder.write("1", &deep(2, 8..=20, 3));
     let after = next(&choice, &before, &choice);
     assert_eq!(taken(&before, &after), [false, false]);
     assert_as_from_scratch(&after, &choice);
     // What does not change this may be taken over.
-    folder.write("1", &zone(3, 8..=20, 4));
+    folder.write("1", &deep(3, 8..=20, 4));
     let again = next(&choice, &after, &choice);
     assert_eq!(taken(&after, &again), [true, false]);
     assert_as_from_scratch(&again, &choice);
-}
-
-#[test]
-fn a_zone_out_of_a_pipe_is_read_each_time() {
-    let folder = Folder::new();
-    let choice = folder.choice(&["test."]);
-    let pipe = folder.0.join("0");
-    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
-    assert!(made.success());
-    let write = |path: &Path| {
-        let mut pipe = OpenOptions::new().write(true).open(path).expect("a reader");
-        pipe.write_all(large(1, 3).as_bytes()).expect("it reads");
-    };
-    let read = |before: Option<&Compiled>| {
-        thread::scope(|scope| {
-            scope.spawn(|| write(&pipe));
-            match before {
-                Some(before) => next(&choice, before, &choice),
-                None => compile(&choice),
-            }
-        })
-    };
-    let before = read(None);
-    let after = read(Some(&before));
-    assert_eq!(taken(&before, &after), [false]);
 }
 
 #[test]

@@ -40,6 +40,13 @@ impl LabelCounts {
         self.0.iter().map(|count| *count as usize).sum()
     }
 
+    /// Those that the program looks for with these depths: the entries.
+    pub fn held(&self, depths: &ChosenDepths) -> usize {
+        let counts = self.0.iter().enumerate();
+        let held = counts.filter(|(labels, _)| depths.hold_labels(*labels));
+        held.map(|(_, count)| *count as usize).sum()
+    }
+
     /// The numbers of labels that any of them has.
     pub fn used(&self) -> impl Iterator<Item = usize> {
         let counts = self.0.iter().enumerate();

@@ -7,7 +7,7 @@ use dns_glue_common::referral::Slab;
 
 use super::batch::Batch;
 use super::depths::{ChosenDepths, LabelCounts};
-use super::earlier::{Earlier, Share};
+use super::earlier::{Damage, Earlier, Share};
 use super::pieces::{PieceCounts, PieceId, Pieces};
 use super::stop_entry;
 use super::table::{NameHasher, Table};
@@ -50,7 +50,11 @@ impl<'z> Merger<'z> {
     }
 
     /// Takes over what zones have in an earlier generation.
-    pub fn take_over(&mut self, earlier: &Earlier<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// It is not what was made: then nothing is to become of what is here.
+    pub fn take_over(&mut self, earlier: &Earlier<'_>) -> Result<(), Damage> {
         let shares = earlier.shares.iter().enumerate();
         let starts: Vec<Option<usize>> = shares
             .map(|(zone, share)| {
@@ -59,7 +63,7 @@ impl<'z> Merger<'z> {
             })
             .collect();
         let mut slots = Vec::with_capacity(TAKEN_AT_ONCE);
-        for entry in earlier.entries(&starts) {
+        earlier.each_entry(&starts, |entry| {
             if entry.signed_glue != 0 {
                 self.pieces.relink(entry.slot.glue, entry.signed_glue);
             }
@@ -68,8 +72,9 @@ impl<'z> Merger<'z> {
                 self.insert(&slots);
                 slots.clear();
             }
-        }
+        })?;
         self.insert(&slots);
+        Ok(())
     }
 
     fn insert(&mut self, slots: &[Slot]) {

@@ -20,7 +20,7 @@ mod table;
 mod worker;
 
 pub use delegation::{Loss, Octets};
-pub use earlier::{Earlier, Share, Tables};
+pub use earlier::{Damage, Earlier, Share, Tables};
 pub use generation::Generation;
 pub use pieces::PieceCounts;
 pub use source::{Looked, Source};
@@ -138,6 +138,10 @@ pub enum Error {
     /// earlier secret. All zones have to be compiled anew.
     #[error("zones of the earlier generation do not go together with the others")]
     NotTakenOver,
+    /// What was to be taken over is not what was made. All zones have to be
+    /// compiled anew.
+    #[error("the maps of the earlier generation were written to: {0}")]
+    Damaged(#[from] Damage),
 }
 
 /// Compiles the cuts of `zones`.
@@ -202,7 +206,7 @@ pub fn compile_from<'z, S: Source<'z>, W: Watch<'z>>(
         let mut merger = Merger::new(entries + spare);
         merger.add_stops(source.stops(), &depths, &secret);
         if let Some(earlier) = earlier {
-            merger.take_over(earlier);
+            merger.take_over(earlier)?;
         }
         worker::run(source, &depths, &secret, watch, |worker, batch| {
             progress.advance(batch.slots.len() as u64);

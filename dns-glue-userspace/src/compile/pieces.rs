@@ -115,7 +115,7 @@ impl Pieces {
     }
 
     /// Lets a piece that was taken over name its brother with signatures where
-    /// that lies now.
+    /// that lies now. `reference` is in the slabs that were taken over.
     pub fn relink(&mut self, reference: u32, with_signatures: u32) {
         let place = reference as usize * PIECE_ALIGN;
         let at = place % SLAB_OCTETS + WITH_SIGNATURES_AT;

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::AttachMode;
+use super::syscall::bpf;
 
 /// Commands of bpf(2), from linux/bpf.h.
 const BPF_OBJ_PIN: libc::c_int = 6;
@@ -231,29 +232,6 @@ pub(super) fn program_by_id(id: u32) -> io::Result<OwnedFd> {
 impl AsFd for XdpLink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
-    }
-}
-
-/// One call; what it returns is not negative.
-///
-/// # Safety
-///
-/// `attributes` are those of the command, or a head of them (the kernel takes
-/// the rest for zeros), and their pointers are valid for what it does. The
-/// kernel may write to them.
-unsafe fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_int> {
-    // SAFETY: the caller's promise; the kernel reads `size_of::<T>()` octets.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command,
-            std::ptr::from_mut(attributes),
-            size_of::<T>() as u32,
-        )
-    };
-    match libc::c_int::try_from(result) {
-        Ok(result) if result >= 0 => Ok(result),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 

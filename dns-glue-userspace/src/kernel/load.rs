@@ -16,6 +16,7 @@ use dns_glue_common::maps;
 use dns_glue_common::policy::Policy;
 
 use super::fill::fill_array;
+use super::freeze::freeze;
 use super::memory::{self, MapMemory};
 use super::pins::PinsError;
 use super::requirements::{self, MIN_KERNEL, Octets};
@@ -24,7 +25,7 @@ use super::tables::Shape;
 use super::value::Value;
 use super::{Counters, Deadlines, HostMaps};
 use crate::compile::Generation;
-use crate::shortage::Shortage;
+use crate::shortage::{self, Shortage};
 
 /// The program as the build script made it.
 #[cfg(not(dns_glue_no_program))]
@@ -70,7 +71,7 @@ pub enum LoadError {
     /// The kernel made no map of that size.
     #[error(
         "the kernel refuses map {map}, {} in all: {cause}{}",
-        Octets(needed.total()), memory_hint(cause)
+        Octets(needed.total()), map_hint(cause)
     )]
     Map {
         /// Its name.
@@ -81,8 +82,16 @@ pub enum LoadError {
         cause: io::Error,
     },
     /// A map could not be filled.
-    #[error("cannot fill map {map}: {cause}{}", memory_hint(cause))]
+    #[error("cannot fill map {map}: {cause}{}", map_hint(cause))]
     Fill {
+        /// Its name.
+        map: &'static str,
+        /// What the kernel said.
+        cause: io::Error,
+    },
+    /// A map could not be made one that nobody writes to.
+    #[error("cannot freeze map {map}: {cause}{}", busy_hint(cause))]
+    Freeze {
         /// Its name.
         map: &'static str,
         /// What the kernel said.
@@ -191,13 +200,20 @@ impl RefusalLog {
     }
 }
 
-fn memory_hint(cause: &io::Error) -> &'static str {
-    match cause.raw_os_error() {
-        Some(libc::ENOMEM) => " (not enough memory, or a limit of the control group)",
+/// What is behind a refusal of a map, in parentheses, if it is known.
+fn map_hint(cause: &io::Error) -> String {
+    String::from(match cause.raw_os_error() {
         Some(libc::E2BIG) => " (more than the kernel allows one map)",
         Some(libc::EPERM) => {
             " (the capabilities do not count inside a user namespace, or a security module forbids it)"
         }
+        _ => return shortage::hint(cause),
+    })
+}
+
+fn busy_hint(cause: &io::Error) -> &'static str {
+    match cause.raw_os_error() {
+        Some(libc::EBUSY) => " (another process writes to it)",
         _ => "",
     }
 }
@@ -295,6 +311,12 @@ fn load_with(
     let mut ebpf = make_maps(generation, options, memory, shared)?;
     fill(&ebpf, maps::INDEX, &generation.buckets)?;
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
+    // What answers, and what a later generation takes zones over from, is what
+    // was compiled: so too for what the program alone writes to.
+    for name in [maps::INDEX, maps::PIECES, maps::KEPT, maps::SCRATCH] {
+        let frozen = freeze(array_fd(&ebpf, name)?);
+        frozen.map_err(|cause| LoadError::Freeze { map: name, cause })?;
+    }
     let deadlines = begin_deadlines(&ebpf)?;
     let program = verify(&mut ebpf, options)?;
     Ok(Loaded {
@@ -395,10 +417,10 @@ pub(super) fn array_fd<'e>(
     name: &'static str,
 ) -> Result<BorrowedFd<'e>, LoadError> {
     let map = ebpf.map(name).ok_or(LoadError::Missing(name))?;
-    let Map::Array(data) = map else {
-        return Err(LoadError::Missing(name));
-    };
-    Ok(data.fd().as_fd())
+    match map {
+        Map::Array(data) | Map::PerCpuArray(data) => Ok(data.fd().as_fd()),
+        _ => Err(LoadError::Missing(name)),
+    }
 }
 
 fn verify(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<ProgramFacts, LoadError> {
@@ -582,10 +604,7 @@ mod tests {
             error.contains("4.0 GiB") && error.contains("1.0 GiB of memory"),
             "{error}"
         );
-        for (errno, hint) in [
-            (libc::ENOMEM, "not enough memory"),
-            (libc::E2BIG, "one map"),
-        ] {
+        for (errno, hint) in [(libc::ENOMEM, "MemoryMax="), (libc::E2BIG, "one map")] {
             let error = LoadError::Map {
                 map: String::from("PIECES"),
                 needed,

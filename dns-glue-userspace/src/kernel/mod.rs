@@ -2,9 +2,9 @@
 //! counters.
 //!
 //! ```text
-//! Generation -> requirements (may we, can we) -> load (maps, fill, verifier) -> attach (a link an interface)
-//!                                                 |                              ^
-//!                      host_maps, counters <- pins (shared maps, pinned links) --/ replace (the next generation)
+//! Generation -> requirements (may we, can we) -> load (maps, fill, freeze, verifier) -> attach (a link an interface)
+//!                                                 |                                      ^
+//!                      host_maps, counters <- pins (shared maps, pinned links) ----------/ replace (the next generation)
 //!                                                  \-> deadlines (of the zones, by the clock)
 //! ```
 //!
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod counters;
 pub mod deadlines;
 mod fill;
+mod freeze;
 pub mod host_maps;
 pub mod link;
 pub mod load;
@@ -40,6 +41,7 @@ pub mod requirements;
 pub mod room_probe;
 pub mod run_time;
 mod shared;
+mod syscall;
 pub mod tables;
 pub mod test_run;
 pub mod unattended;

@@ -129,8 +129,8 @@ impl<T: Pod> View<T> {
 
     fn entries(&self) -> &[T] {
         // SAFETY: mapped readable for so many entries until the drop, of a type
-        // that all octets are valid for. They were filled before the program was
-        // loaded, and neither it nor anything else writes to them since.
+        // that all octets are valid for. They were filled and frozen before the
+        // program was loaded, which does not write to them, so nobody does.
         unsafe { slice::from_raw_parts(self.window.start().as_ptr().cast(), self.count) }
     }
 }

@@ -1,6 +1,7 @@
 //! From the zones of the command line to what is loaded and served.
 
 mod read;
+mod settled;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,19 @@
-//! The maps that all generations share: somebody removes their pins, and the
-//! daemon goes on with what it has.
+//! The maps of a running daemon: somebody removes the pins of those that all
+//! generations share, and the daemon goes on with what it has; somebody writes to
+//! those of a generation, and may not.
 
 use std::fs;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use aya::maps::{Array, Map, MapData, MapInfo};
+use aya::maps::{Array, Map, MapData, MapError, MapInfo, PerCpuArray, PerCpuValues};
+use aya::programs::loaded_programs;
+use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::HostTable;
+use dns_glue_common::index::Bucket;
+use dns_glue_common::kept::KeptBody;
+use dns_glue_common::referral::Slab;
 
 use super::daemon_support::{Daemon, Host, SERVER, is_root, wait_for};
 use super::load::{marked_zone, under_load, version};
@@ -128,4 +135,97 @@ fn pins_that_were_removed_are_made_again_before_long() {
     kill(&mut daemon);
     assert!(host.program_on(SERVER).is_some());
     assert_eq!(host.on_client(version), Ok(1));
+}
+
+/// The map of that name that the program on the server's end uses.
+fn map_of_program(host: &Host, name: &str) -> MapData {
+    let program = host.program_on(SERVER);
+    let programs = loaded_programs().map(|one| one.expect("a program"));
+    let mut answering = programs.filter(|one| Some(u64::from(one.id())) == program);
+    let maps = answering.next().expect("one answers").map_ids();
+    let ids = maps
+        .expect("they are told")
+        .expect("this kernel tells them");
+    let mut infos = ids.iter().map(|id| MapInfo::from_id(*id).expect("a map"));
+    let id = infos.find(|map| map.name_as_str() == Some(name));
+    MapData::from_id(id.expect("it uses one").id()).expect("a map")
+}
+
+/// Tries to write zeros to the first entry of an array, by a system call.
+fn write<const OCTETS: usize>(map: MapData) -> Result<(), MapError> {
+    let mut array: Array<_, [u8; OCTETS]> = Array::try_from(Map::Array(map))?;
+    array.set(0, [0; OCTETS], 0)
+}
+
+fn write_per_cpu<const OCTETS: usize>(map: MapData) -> Result<(), MapError> {
+    let mut array: PerCpuArray<_, [u8; OCTETS]> = PerCpuArray::try_from(Map::PerCpuArray(map))?;
+    let cpus = aya::util::nr_cpus().expect("processors");
+    array.set(0, PerCpuValues::try_from(vec![[0; OCTETS]; cpus])?, 0)
+}
+
+/// Tries to have an array in memory, to write there.
+fn map_to_write(map: &MapData) -> std::io::Result<()> {
+    let descriptor = map.fd().as_fd().as_raw_fd();
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            access,
+            libc::MAP_SHARED,
+            descriptor,
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the mapping of just now.
+    unsafe { libc::munmap(start, 4096) };
+    Ok(())
+}
+
+#[test]
+fn nobody_writes_to_the_maps_of_a_generation() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let daemon = start(&host, 1, "");
+    let is_forbidden = |written: Result<(), MapError>| match written {
+        Err(MapError::SyscallError(error)) => error.io_error.raw_os_error() == Some(libc::EPERM),
+        _ => false,
+    };
+    for mark in 2..=3 {
+        for name in ["INDEX", "PIECES"] {
+            let error = map_to_write(&map_of_program(&host, name)).expect_err("it is frozen");
+            assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{name}");
+        }
+        let map = |name| map_of_program(&host, name);
+        let written = [
+            ("INDEX", write::<{ size_of::<Bucket>() }>(map("INDEX"))),
+            ("PIECES", write::<{ size_of::<Slab>() }>(map("PIECES"))),
+            (
+                "KEPT",
+                write_per_cpu::<{ size_of::<KeptBody>() }>(map("KEPT")),
+            ),
+            (
+                "SCRATCH",
+                write_per_cpu::<{ size_of::<Scratch>() }>(map("SCRATCH")),
+            ),
+        ];
+        for (name, written) in written {
+            assert!(is_forbidden(written), "{name}");
+        }
+        // The next one reads them, to take the example over.
+        reload(&host, &daemon, mark);
+        let log = daemon.log();
+        assert!(
+            !log.contains("compiled anew") && log.contains(", unchanged"),
+            "{log}"
+        );
+    }
+    assert_eq!(daemon.counter("inconsistent"), 0);
 }

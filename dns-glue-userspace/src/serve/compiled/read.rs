@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::base::Name;
 
+use super::settled::load_settled;
 use super::{
     Answering, CompileError, Compiled, CompiledZone, CompiledZones, ZoneChoice, unix_seconds,
 };
@@ -17,9 +18,8 @@ use crate::zone::cuts::Delegation;
 use crate::zone::faults::{Fault, FaultKind};
 use crate::zone::inspect::{Inspection, Inspector, PartNotes};
 use crate::zone::records::Zone;
-use crate::zone::source::{self, ZoneSource};
+use crate::zone::source::ZoneSource;
 use crate::zone::survey::{Served, Survey};
-use crate::zone::texts::Texts;
 
 /// The zones of a choice: read, or to be taken over as they are.
 pub struct ReadZones<'a> {
@@ -36,9 +36,6 @@ impl<'a> ReadZones<'a> {
     /// Reads every zone, to tell of the errors of all of them at once. Those
     /// that are in `answering` with the same text are not read.
     ///
-    /// Files that are others once all are read may have been read half before
-    /// that and half after: they are read once more.
-    ///
     /// # Errors
     ///
     /// Everything that is wrong with any of them, or a zone that is given twice,
@@ -48,63 +45,48 @@ impl<'a> ReadZones<'a> {
         answering: Option<Answering<'a>>,
         progress: &dyn Progress,
     ) -> Result<Self, CompileError> {
-        let read = Self::read_once(choice, answering, progress)?;
-        if read.find_unsettled().is_none() {
-            return Ok(read);
-        }
-        drop(read);
-        let read = Self::read_once(choice, answering, progress)?;
-        match read.find_unsettled() {
-            None => Ok(read),
-            Some(zone) => {
-                let name = zone.apex().fmt_with_dot().to_string();
-                Err(CompileError::Unsettled(name))
-            }
-        }
-    }
-
-    /// A zone whose files do not hold any more what was read.
-    fn find_unsettled(&self) -> Option<&Zone> {
-        let is_settled = |zone: &&Zone| zone.texts().is_none_or(Texts::are_unchanged);
-        self.zones.iter().find(|zone| !is_settled(zone))
-    }
-
-    fn read_once(
-        choice: &'a ZoneChoice,
-        answering: Option<Answering<'a>>,
-        progress: &dyn Progress,
-    ) -> Result<Self, CompileError> {
-        progress.begin("reading zones", choice.sources.len() as u64);
+        refuse_twice(&choice.sources)?;
         // Which other zones there are decides what a zone comes to.
         let answering = answering.filter(|answering| answering.choice == choice);
-        let mut zones = Vec::with_capacity(choice.sources.len());
-        let mut taken = Vec::with_capacity(choice.sources.len());
-        let mut errors = Vec::new();
-        for (number, source) in choice.sources.iter().enumerate() {
-            let mut others = choice.sources[..number].iter();
-            if others.any(|other| other.apex == source.apex) {
-                let name = source.apex.fmt_with_dot().to_string();
-                return Err(CompileError::Twice(name));
-            }
-            let before = answering.map(|answering| &answering.zones.each[number]);
-            let same = before.filter(|zone| zone.is_up_to_date()).cloned();
-            if same.is_none() {
-                match source::load(source) {
-                    Ok(zone) => zones.push(zone),
-                    Err(error) => errors.push(error),
-                }
-            }
-            taken.push(same);
-            progress.advance(1);
-        }
-        if !errors.is_empty() {
-            return Err(CompileError::Zones(errors));
-        }
+        let taken: Vec<Option<Arc<CompiledZone>>> = (0..choice.sources.len())
+            .map(|number| {
+                let before = &answering?.zones.each[number];
+                before.is_up_to_date().then(|| Arc::clone(before))
+            })
+            .collect();
+        let sources = choice.sources.iter().zip(&taken);
+        let others = sources.filter_map(|(source, taken)| taken.is_none().then_some(source));
+        let zones = load_settled(&others.collect::<Vec<_>>(), progress)?;
         Ok(Self {
             choice,
             answering,
             zones,
             taken,
+        })
+    }
+
+    /// Reads those too that were to be taken over. The others are kept: what
+    /// came out of a pipe cannot be read again.
+    fn read_rest(self, progress: &dyn Progress) -> Result<Self, CompileError> {
+        let Self {
+            choice,
+            zones,
+            taken,
+            ..
+        } = self;
+        let sources = choice.sources.iter().zip(&taken);
+        let rest = sources.filter_map(|(source, taken)| taken.as_ref().map(|_| source));
+        let mut rest = load_settled(&rest.collect::<Vec<_>>(), progress)?.into_iter();
+        let mut read = zones.into_iter();
+        let all = taken.iter().filter_map(|taken| match taken {
+            Some(_) => rest.next(),
+            None => read.next(),
+        });
+        Ok(Self {
+            choice,
+            answering: None,
+            zones: all.collect(),
+            taken: vec![None; choice.sources.len()],
         })
     }
 
@@ -129,9 +111,11 @@ impl<'a> ReadZones<'a> {
                 },
             }),
             Err(CompileError::Compile(compile::Error::NotTakenOver)) => {
-                let choice = self.choice;
-                drop(self);
-                ReadZones::read(choice, None, progress)?.compile(progress)
+                self.read_rest(progress)?.compile(progress)
+            }
+            Err(CompileError::Compile(error @ compile::Error::Damaged(_))) => {
+                log::error!("all zones are compiled anew: {error}");
+                self.read_rest(progress)?.compile(progress)
             }
             Err(error) => Err(error),
         }
@@ -176,6 +160,17 @@ impl<'a> ReadZones<'a> {
             })
             .collect()
     }
+}
+
+fn refuse_twice(sources: &[ZoneSource]) -> Result<(), CompileError> {
+    for (number, source) in sources.iter().enumerate() {
+        let mut others = sources[..number].iter();
+        if others.any(|other| other.apex == source.apex) {
+            let name = source.apex.fmt_with_dot().to_string();
+            return Err(CompileError::Twice(name));
+        }
+    }
+    Ok(())
 }
 
 /// Reads every zone.
