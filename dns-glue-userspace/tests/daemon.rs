@@ -5,12 +5,16 @@ mod daemon_support;
 mod load;
 #[path = "daemon/maps.rs"]
 mod maps;
+#[path = "daemon/namespaces.rs"]
+mod namespaces;
 #[path = "daemon/pins.rs"]
 mod pins;
 #[path = "daemon/reload.rs"]
 mod reload;
 #[path = "daemon/replace.rs"]
 mod replace;
+#[path = "daemon/shortage.rs"]
+mod shortage;
 #[path = "daemon/takeover.rs"]
 mod takeover;
 
