@@ -67,6 +67,16 @@ pub fn in_full(error: &(dyn Error + 'static)) -> String {
     causes.join(": ") + &remedy.unwrap_or_default()
 }
 
+/// The words of an error with what to do if something was missing, unless they
+/// tell that already.
+pub fn with_remedy(words: String, error: &(dyn Error + 'static)) -> String {
+    let remedy = Shortage::behind(error).map(|(shortage, _)| shortage.to_string());
+    match remedy.filter(|remedy| !words.contains(remedy)) {
+        Some(remedy) => format!("{words} ({remedy})"),
+        None => words,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +112,14 @@ mod tests {
         let text = in_full(&call);
         assert!(text.starts_with("the call failed: Too many"), "{text}");
         assert!(text.contains("LimitNOFILE="), "{text}");
+
+        assert_eq!(with_remedy(text.clone(), &call), text, "not twice");
+        assert_eq!(
+            with_remedy(call.to_string() + ": Too", &call)
+                .matches('(')
+                .count(),
+            1
+        );
 
         let call = Call(failed(libc::EPERM));
         assert!(Shortage::behind(&call).is_none());

@@ -5,6 +5,8 @@ mod daemon_support;
 mod load;
 #[path = "daemon/maps.rs"]
 mod maps;
+#[path = "daemon/namespaces.rs"]
+mod namespaces;
 #[path = "daemon/pins.rs"]
 mod pins;
 #[path = "daemon/reload.rs"]
@@ -13,6 +15,8 @@ mod reload;
 mod replace;
 #[path = "daemon/rollback.rs"]
 mod rollback;
+#[path = "daemon/shortage.rs"]
+mod shortage;
 #[path = "daemon/takeover.rs"]
 mod takeover;
 

@@ -1,13 +1,15 @@
 //! `dns-glue run`: the daemon.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use dns_glue_common::policy::Policy;
 use log::LevelFilter;
+use tokio::runtime::{Builder, Runtime};
 
 use super::behind_args::BehindArgs;
 use super::mode::Mode;
@@ -186,19 +188,25 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
             "--require-fallback is about a server that somebody else runs, not --fallback embedded"
         );
     }
-    let progress: Box<dyn Progress + Send> = if std::io::stderr().is_terminal() {
+    let progress: Box<dyn Progress + Send> = if io::stderr().is_terminal() {
         Box::new(ProgressBar::new())
     } else {
         Box::new(())
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = runtime().context("start the runtime")?;
     let result = runtime.block_on(daemon::run(config, progress));
     // A compile that a signal interrupted is not waited for.
     runtime.shutdown_background();
     Ok(result?)
+}
+
+/// The runtime. It has fewer descriptors than these pairs of sockets, and
+/// panics if there are too few for its own.
+fn runtime() -> io::Result<Runtime> {
+    const PAIRS: usize = 4;
+    let pairs: io::Result<Vec<_>> = (0..PAIRS).map(|_| UnixDatagram::pair()).collect();
+    drop(pairs?);
+    Builder::new_multi_thread().enable_all().build()
 }
 
 impl RunArgs {

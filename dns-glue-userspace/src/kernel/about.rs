@@ -1,8 +1,9 @@
 //! What the daemon leaves word of in the pin folder, for those who ask when it
 //! is gone.
 
-use aya::maps::{Array, Map, MapData};
 use std::path::Path;
+
+use aya::maps::{Array, Map, MapData, MapError};
 
 use super::pins::{PinFolder, PinsError};
 use super::shared::{ABOUT, ABOUT_OCTETS, HeldMap};
@@ -28,11 +29,8 @@ impl About {
     /// The map cannot be made.
     pub fn open(folder: &PinFolder) -> Result<Self, PinsError> {
         let held = HeldMap::open(&ABOUT, folder)?;
-        let map = held.array().map_err(|cause| PinsError::Map {
-            path: folder.layout(),
-            map: ABOUT.name,
-            cause,
-        })?;
+        let refused = |cause| ABOUT.refused(&folder.layout(), cause);
+        let map = held.array().map_err(refused)?;
         Ok(Self { map, held })
     }
 
@@ -47,7 +45,7 @@ impl About {
 
     /// The text that was left last, by this process or another.
     pub fn read(&self) -> Option<String> {
-        text_of(&self.map)
+        text_of(&self.map).ok().flatten()
     }
 
     /// Leaves a text in place of the last one.
@@ -68,14 +66,22 @@ impl About {
 }
 
 /// The text in the folder of a layout, if there is one.
-pub(super) fn read(layout: &Path) -> Option<String> {
-    let map: Array<MapData, Word> = Map::Array(ABOUT.find(layout)?).try_into().ok()?;
-    text_of(&map)
+///
+/// # Errors
+///
+/// The map cannot be opened or read.
+pub(super) fn read(layout: &Path) -> Result<Option<String>, PinsError> {
+    let Some(data) = ABOUT.find(layout)? else {
+        return Ok(None);
+    };
+    let refused = |cause| ABOUT.refused(layout, cause);
+    let map: Array<MapData, Word> = Map::Array(data).try_into().map_err(refused)?;
+    text_of(&map).map_err(refused)
 }
 
-fn text_of(map: &Array<MapData, Word>) -> Option<String> {
-    let Value(word) = map.get(&0, 0).ok()?;
-    let text = word.split(|octet| *octet == 0).next()?;
-    let text = String::from_utf8(text.to_vec()).ok()?;
-    (!text.is_empty()).then_some(text)
+fn text_of(map: &Array<MapData, Word>) -> Result<Option<String>, MapError> {
+    let Value(word) = map.get(&0, 0)?;
+    let text = word.split(|octet| *octet == 0).next().unwrap_or_default();
+    let text = String::from_utf8(text.to_vec()).ok();
+    Ok(text.filter(|text| !text.is_empty()))
 }

@@ -9,6 +9,7 @@ use dns_glue_common::maps::PROGRAM;
 
 use super::link::{XdpLink, program_by_id};
 use super::{LoadError, Loaded};
+use crate::shortage::{self, Shortage};
 
 /// Up to this MTU every driver takes a program that does not know fragments:
 /// a frame fits a page with the room in front of it and the kernel's
@@ -111,7 +112,10 @@ pub enum AttachError {
         hint: String,
     },
     /// An interface does not take the next generation's program.
-    #[error("cannot replace the program on {interface}: {cause}; all interfaces keep theirs")]
+    #[error(
+        "cannot replace the program on {interface}: {cause}{}; all interfaces keep theirs",
+        shortage::hint(.cause)
+    )]
     NotReplaced {
         /// The interface.
         interface: String,
@@ -240,9 +244,19 @@ fn move_back(moved: &Move<'_>, now: BorrowedFd<'_>) {
     }
 }
 
-/// The program of that number, if this process may have it (CAP_SYS_ADMIN).
-pub fn running_program(id: u32) -> Option<OwnedFd> {
-    program_by_id(id).ok()
+/// The program of that number; `None` if this process may not have it
+/// (CAP_SYS_ADMIN).
+///
+/// # Errors
+///
+/// The kernel does not give it for another reason, as when there is no
+/// descriptor for it.
+pub fn running_program(id: u32) -> io::Result<Option<OwnedFd>> {
+    match program_by_id(id) {
+        Ok(program) => Ok(Some(program)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Checks that no XDP program is on an interface.
@@ -286,6 +300,8 @@ pub(super) fn attach_program(
         ModeChoice::Auto => {
             let native = match attach_in_mode(program, target, AttachMode::Native, None) {
                 Ok(attachment) => return Ok(attachment),
+                // Not of the driver: the other way is no remedy.
+                Err(native) if lacks_descriptors(&native) => return Err(native),
                 Err(native) => native,
             };
             attach_in_mode(
@@ -300,6 +316,14 @@ pub(super) fn attach_program(
             })
         }
     }
+}
+
+fn lacks_descriptors(error: &AttachError) -> bool {
+    let AttachError::Refused { cause, .. } = error else {
+        return false;
+    };
+    let shortage = Shortage::of(cause);
+    shortage.is_some_and(|shortage| shortage != Shortage::Memory)
 }
 
 fn attach_in_mode(
@@ -356,7 +380,7 @@ fn hint(cause: &io::Error, target: &Target, mode: AttachMode) -> String {
              --mode generic works meanwhile)",
         ),
         Some(libc::ENODEV) => String::from(" (the interface is gone)"),
-        _ => String::new(),
+        _ => shortage::hint(cause),
     }
 }
 

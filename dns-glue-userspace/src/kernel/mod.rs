@@ -26,6 +26,7 @@
 
 pub mod about;
 pub mod attach;
+pub mod beginning;
 pub mod clock;
 pub mod counters;
 pub mod deadlines;

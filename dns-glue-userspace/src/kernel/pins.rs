@@ -11,7 +11,12 @@
 //! and those of interfaces may. Folders of other layouts are those of other
 //! versions of dns-glue: their links can be taken over, their maps cannot.
 //!
-//! *Invariant:* whoever changes a folder holds its lock ([`PinFolder`]); whoever
+//! A number means an interface of one network namespace: a folder is used in
+//! one at a time, and the daemon's word tells which. What a start makes is in
+//! sight when it is sure to succeed ([`super::beginning`]).
+//!
+//! *Invariant:* only a pin is removed that this process has made or has looked
+//! at: another may have come to its path. Whoever changes a folder holds its lock ([`PinFolder`]); whoever
 //! only reads does not ([`super::unattended`]).
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
@@ -25,9 +30,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::about;
+use super::beginning::{Changes, Moved};
 use super::link::{LinkFacts, XdpLink};
-use super::shared::{self, SharedMap};
-use crate::shortage::in_full;
+use super::shared::SharedMap;
+use crate::shortage::{Shortage, hint, in_full};
 
 /// Where the folder is when `--pins` does not say.
 pub const DEFAULT_PATH: &str = "/sys/fs/bpf/dns-glue";
@@ -66,8 +73,21 @@ pub enum PinsError {
         .0.display()
     )]
     Taken(PathBuf),
+    /// What is pinned there answers in another network namespace.
+    #[error(
+        "--pins {}: what is pinned there answers in another network namespace (on its {}): give \
+         this dns-glue a folder of its own with --pins DIR, or run it in that network namespace; \
+         `dns-glue stop --pins {}` ends those answers",
+        .path.display(), numbers(.interfaces), .path.display()
+    )]
+    OtherNamespace {
+        /// The folder.
+        path: PathBuf,
+        /// Numbers of interfaces of that network namespace.
+        interfaces: Vec<u32>,
+    },
     /// The system says no.
-    #[error("--pins {}: cannot {what}: {cause}", .path.display())]
+    #[error("--pins {}: cannot {what}: {cause}{}", .path.display(), hint(.cause))]
     System {
         /// The path in question.
         path: PathBuf,
@@ -78,8 +98,9 @@ pub enum PinsError {
     },
     /// No BPF file system of our own.
     #[error(
-        "cannot {what} a BPF file system for this process alone: {cause}; it takes CAP_SYS_ADMIN \
-         and /proc, or name a folder on a mounted one with --pins"
+        "cannot {what} a BPF file system for this process alone: {cause}{}; it takes \
+         CAP_SYS_ADMIN and /proc, or name a folder on a mounted one with --pins",
+        hint(.cause)
     )]
     Private {
         /// What was tried.
@@ -99,6 +120,17 @@ pub enum PinsError {
     },
 }
 
+impl PinsError {
+    /// What there was too little of, if that is why.
+    pub(super) fn shortage(&self) -> Option<Shortage> {
+        match self {
+            Self::System { cause, .. } | Self::Private { cause, .. } => Shortage::of(cause),
+            Self::Map { cause, .. } => Shortage::behind(cause).map(|(shortage, _)| shortage),
+            Self::NotBpf { .. } | Self::Taken(_) | Self::OtherNamespace { .. } => None,
+        }
+    }
+}
+
 /// What makes the folder ours.
 #[derive(Debug)]
 enum Hold {
@@ -113,6 +145,10 @@ enum Hold {
 pub struct PinFolder {
     root: PathBuf,
     hold: Hold,
+    /// Whether the folder was there before.
+    was_there: bool,
+    /// What a start has made that may yet fail.
+    pub(super) changes: Mutex<Changes>,
 }
 
 /// A link that was found pinned.
@@ -124,25 +160,68 @@ pub struct PinnedLink {
     pub facts: LinkFacts,
     /// Where it is pinned.
     path: PathBuf,
+    /// The pin itself: another one may come to that path.
+    pin: PinNumber,
+}
+
+/// What tells a pin from all others: the numbers of its file system and of its
+/// inode.
+type PinNumber = (u64, u64);
+
+impl PinnedLink {
+    /// The number of the interface at this moment; `None` when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub fn interface_now(&self) -> Result<Option<u32>, PinsError> {
+        let facts = self.link.facts();
+        let facts = facts.map_err(system(&self.path, "ask for the link"))?;
+        Ok(facts.interface)
+    }
+
+    /// The word that the daemon has left which pinned it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn word(&self) -> Result<Option<String>, PinsError> {
+        about::read(self.path.parent().unwrap_or(&self.path))
+    }
+
+    /// It has another path now, if it was in that folder.
+    pub fn follow(&mut self, moved: &Moved) {
+        if let Some(path) = moved.follow(&self.path) {
+            self.path = path;
+        }
+    }
+
+    /// Removes the pin with which it was found, and no other one that came to
+    /// its path.
+    fn unpin(&self) -> Result<(), PinsError> {
+        let there = pin_number(&self.path).map_err(system(&self.path, "look at it"))?;
+        if there != Some(self.pin) {
+            return Ok(());
+        }
+        remove_if_there(&self.path).map_err(system(&self.path, "remove it"))
+    }
 }
 
 impl PinFolder {
-    /// Makes the folder if it is not there, and locks it.
-    ///
-    /// Maps in it that do not fit this version, or of which one is missing, are
-    /// put aside, in a folder that counts as one of another layout.
+    /// Makes the folder if it is not there, and locks it. What is in it stays
+    /// as it is.
     ///
     /// # Errors
     ///
     /// See [`PinsError`].
     pub fn claim(root: &Path) -> Result<Self, PinsError> {
         check_file_system(root)?;
-        let folder = Self {
+        Ok(Self {
             root: root.to_owned(),
+            was_there: is_there(root)?,
             hold: Hold::Locked(Mutex::new(lock(root)?)),
-        };
-        folder.make_layout()?;
-        Ok(folder)
+            changes: Mutex::default(),
+        })
     }
 
     /// A folder that goes with this process, however it ends.
@@ -152,15 +231,12 @@ impl PinFolder {
     /// [`PinsError::Private`].
     pub fn private() -> Result<Self, PinsError> {
         let file_system = PrivateFileSystem::new()?;
-        let folder = Self {
+        Ok(Self {
             root: file_system.path(),
+            was_there: false,
             hold: Hold::Private(file_system),
-        };
-        folder.make_layout().map_err(|error| match error {
-            PinsError::System { what, cause, .. } => PinsError::Private { what, cause },
-            other => other,
-        })?;
-        Ok(folder)
+            changes: Mutex::default(),
+        })
     }
 
     /// Where it is; `None` if it goes with this process.
@@ -171,8 +247,22 @@ impl PinFolder {
         }
     }
 
-    /// Where everything of this version's layout is.
-    pub(super) fn layout(&self) -> PathBuf {
+    /// Whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// The file system does not tell.
+    pub fn is_there(&self) -> Result<bool, PinsError> {
+        is_there(&self.root)
+    }
+
+    /// Whether it was there before it was claimed.
+    pub fn was_there(&self) -> bool {
+        self.was_there
+    }
+
+    /// Where everything of this version's layout is when a start is done.
+    pub(super) fn final_layout(&self) -> PathBuf {
         layout(&self.root)
     }
 
@@ -249,17 +339,19 @@ impl PinFolder {
     ///
     /// The file system says no.
     pub fn unpin_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
-        let path = &pinned.path;
-        remove_if_there(path).map_err(system(path, "remove it"))
+        pinned.unpin()
     }
 
-    /// Pins a link where it was found, after [`PinFolder::unpin_found`].
+    /// Pins a link where it was found, if nothing is there any more.
     ///
     /// # Errors
     ///
     /// The file system says no.
     pub fn pin_as_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
         let PinnedLink { link, path, .. } = pinned;
+        if is_there(path)? {
+            return Ok(());
+        }
         link.pin(path).map_err(system(path, "pin a link there"))
     }
 
@@ -269,12 +361,11 @@ impl PinFolder {
     ///
     /// The file system says no.
     pub fn discard(&self, pinned: PinnedLink) -> Result<(), PinsError> {
-        let PinnedLink { link, path, .. } = pinned;
-        if let Err(error) = link.detach() {
+        if let Err(error) = pinned.link.detach() {
             // As when the interface is gone.
-            log::debug!("{}: {error}", path.display());
+            log::debug!("{}: {error}", pinned.path.display());
         }
-        remove_if_there(&path).map_err(system(&path, "remove it"))
+        pinned.unpin()
     }
 
     /// Removes what other layouts left, their links too: those that were taken
@@ -320,19 +411,6 @@ impl PinFolder {
     fn link_path(&self, interface: u32) -> PathBuf {
         self.layout().join(format!("{LINK_PREFIX}{interface}"))
     }
-
-    /// Makes the folder of our layout; one whose maps are of other sizes is
-    /// put aside.
-    fn make_layout(&self) -> Result<(), PinsError> {
-        let ours = self.layout();
-        if ours.exists() && !shared::fit(&ours) {
-            let aside = |number: u32| self.root.join(format!("{LAYOUT_PREFIX}{LAYOUT}-{number}"));
-            let mut free = (2..).map(aside).filter(|path| !path.exists());
-            let aside = free.next().unwrap_or_default();
-            fs::rename(&ours, &aside).map_err(system(&ours, "put it aside"))?;
-        }
-        make_folder(&ours)
-    }
 }
 
 /// Where this version's layout is in a pin folder.
@@ -353,20 +431,63 @@ pub(super) fn links(root: &Path) -> Result<Vec<PinnedLink>, PinsError> {
             if !has_prefix(&path, LINK_PREFIX) {
                 continue;
             }
-            let link = match XdpLink::open(&path) {
-                Ok(link) => link,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                // Whatever it is, it must not keep the others from being found.
-                Err(error) => {
-                    log::warn!("{}: no link of a program: {error}", path.display());
-                    continue;
-                }
-            };
-            let facts = link.facts().map_err(system(&path, "ask for the link"))?;
-            found.push(PinnedLink { link, facts, path });
+            if let Some(pinned) = open_link(path)? {
+                found.push(pinned);
+            }
         }
     }
     Ok(found)
+}
+
+/// The link that is pinned at a path. What is no link of a program is told of,
+/// and must not keep the others from being found; a link that cannot be opened
+/// must, because it would be taken for none.
+fn open_link(path: PathBuf) -> Result<Option<PinnedLink>, PinsError> {
+    let open = || -> io::Result<Option<(XdpLink, LinkFacts, PinNumber)>> {
+        let Some(pin) = pin_number(&path)? else {
+            return Ok(None);
+        };
+        if !fs::metadata(&path)?.is_file() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let link = XdpLink::open(&path)?;
+        let facts = link.facts()?;
+        Ok(Some((link, facts, pin)))
+    };
+    match open() {
+        Ok(found) => Ok(found.map(|(link, facts, pin)| PinnedLink {
+            link,
+            facts,
+            path,
+            pin,
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            log::warn!("{}: no link of a program", path.display());
+            Ok(None)
+        }
+        Err(error) => Err(system(&path, "open the link")(error)),
+    }
+}
+
+/// The pin at a path, if there is one.
+fn pin_number(path: &Path) -> io::Result<Option<PinNumber>> {
+    match fs::symlink_metadata(path) {
+        Ok(facts) => Ok(Some((facts.dev(), facts.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether anything is there.
+pub(super) fn is_there(path: &Path) -> Result<bool, PinsError> {
+    path.try_exists().map_err(system(path, "look at it"))
+}
+
+fn numbers(interfaces: &[u32]) -> String {
+    let numbers: Vec<String> = interfaces.iter().map(u32::to_string).collect();
+    let several = if numbers.len() == 1 { "" } else { "s" };
+    format!("interface{several} {}", numbers.join(", "))
 }
 
 /// Whether a daemon holds the folder's lock.
@@ -420,7 +541,7 @@ pub(super) fn system<'a>(
     }
 }
 
-fn make_folder(path: &Path) -> Result<(), PinsError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), PinsError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder

@@ -1,19 +1,21 @@
 //! The maps that all generations of the program share, and what the daemon
 //! leaves word of itself in: made, and found again, in a pin folder.
 
+use std::fs;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aya::Ebpf;
 use aya::maps::{Array, Map, MapData, MapError, MapInfo, PerCpuArray};
+use aya::sys::SyscallError;
 use aya_obj::generated::bpf_map_type::{BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY};
 use dns_glue_common::host::HostTable;
 use dns_glue_common::maps;
 use dns_glue_common::reason::COUNTER_SLOTS;
 
-use super::pins::{PinFolder, PinsError, map_path, remove_if_there, system};
-use crate::shortage::Shortage;
+use super::pins::{PinFolder, PinsError, is_there, map_path, remove_if_there, system};
 
 /// Octets of what the daemon leaves word of.
 pub(super) const ABOUT_OCTETS: usize = 128 << 10;
@@ -60,13 +62,21 @@ static OF_THE_PROGRAM: [&SharedMap; 3] = [&COUNTERS, &HOST, &HOST_SELECTOR];
 impl SharedMap {
     /// The map that is pinned in the folder of a layout, if one of this shape
     /// is.
-    pub(super) fn find(&self, layout: &Path) -> Option<MapData> {
-        let path = map_path(layout, self);
-        let is_there = path.exists() && self.fits(layout);
-        is_there.then(|| MapData::from_pin(path).ok()).flatten()
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub(super) fn find(&self, layout: &Path) -> Result<Option<MapData>, PinsError> {
+        match self.look(layout)? {
+            Some(Pin::Map(found)) if self.is_like(&found) => {
+                let data = MapData::from_pin(map_path(layout, self));
+                data.map(Some).map_err(|cause| self.refused(layout, cause))
+            }
+            _ => Ok(None),
+        }
     }
 
-    fn refused(&self, layout: &Path, cause: MapError) -> PinsError {
+    pub(super) fn refused(&self, layout: &Path, cause: MapError) -> PinsError {
         PinsError::Map {
             path: layout.to_owned(),
             map: self.name,
@@ -94,21 +104,50 @@ impl SharedMap {
         })
     }
 
-    /// Whether what is pinned there, if anything, is a map of this shape.
-    fn fits(&self, layout: &Path) -> bool {
+    /// What is pinned under its name.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened. That tells nothing of what it is: the process may
+    /// have too few descriptors, or may not look.
+    fn look(&self, layout: &Path) -> Result<Option<Pin>, PinsError> {
         let path = map_path(layout, self);
-        if !path.exists() {
-            return true;
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(system(&path, "look at it")(error)),
+            // The kernel opens what it has pinned, which are files.
+            Ok(found) if !found.is_file() => return Ok(Some(Pin::Other)),
+            Ok(_) => {}
         }
-        let Ok(found) = MapInfo::from_pin(&path) else {
-            return false;
-        };
+        let info = MapInfo::from_pin(&path);
+        info.map(|found| Some(Pin::Map(found)))
+            .map_err(|cause| self.refused(layout, cause))
+    }
+
+    /// Whether what is pinned there, if anything, is a map of this shape.
+    fn fits(&self, layout: &Path) -> Result<bool, PinsError> {
+        Ok(match self.look(layout)? {
+            None => true,
+            Some(Pin::Map(found)) => self.is_like(&found),
+            Some(Pin::Other) => false,
+        })
+    }
+
+    fn is_like(&self, found: &MapInfo) -> bool {
         let kind = found.map_type().ok().map(|kind| kind as u32);
         kind == Some(self.kind)
             && found.key_size() as usize == size_of::<u32>()
             && found.value_size() as usize == self.value_octets
             && found.max_entries() == self.entries
     }
+}
+
+/// What may be pinned under the name of a map.
+enum Pin {
+    /// A map, of any shape.
+    Map(MapInfo),
+    /// No pin at all.
+    Other,
 }
 
 /// A shared map, held open: its pin may go, the map stays.
@@ -129,8 +168,12 @@ impl HeldMap {
     pub(super) fn open(map: &'static SharedMap, folder: &PinFolder) -> Result<Self, PinsError> {
         let layout = folder.layout();
         let path = map_path(&layout, map);
+        let is_there = is_there(&path)?;
+        if !is_there {
+            folder.note_made(path.clone());
+        }
         let open = || {
-            let data = if path.exists() {
+            let data = if is_there {
                 MapData::from_pin(&path)?
             } else {
                 map.make(&path)?
@@ -143,7 +186,11 @@ impl HeldMap {
 
     /// Another handle of it.
     fn handle(&self) -> Result<MapData, MapError> {
-        let descriptor = self.data.fd().as_fd().try_clone_to_owned()?;
+        let descriptor = self.data.fd().as_fd().try_clone_to_owned();
+        let descriptor = descriptor.map_err(|io_error| SyscallError {
+            call: "fcntl",
+            io_error,
+        })?;
         MapData::from_fd(descriptor)
     }
 
@@ -166,20 +213,19 @@ impl HeldMap {
     pub(super) fn pin_again(&self, folder: &PinFolder) -> Result<(), PinsError> {
         let layout = folder.layout();
         let path = map_path(&layout, self.map);
-        let there = path.exists().then(|| MapInfo::from_pin(&path));
-        match &there {
-            Some(Ok(found)) if found.id() == self.id => return Ok(()),
-            // Asking fails where there is no descriptor for it, too: that is
-            // no reason to remove what may be ours.
-            Some(Err(cause)) if Shortage::behind(cause).is_some() => return Ok(()),
-            _ => {}
-        }
+        let there = match self.map.look(&layout) {
+            Ok(Some(Pin::Map(found))) if found.id() == self.id => return Ok(()),
+            // That is no reason to remove what may be ours.
+            Err(error) if error.shortage().is_some() => return Ok(()),
+            there => there?,
+        };
         folder.make_again()?;
         remove_if_there(&path).map_err(system(&path, "remove it"))?;
         let pinned = self.map.pin(&self.data, &path);
         pinned.map_err(|cause| self.map.refused(&layout, cause))?;
         let what = match there {
-            Some(_) => "another map was pinned in its place",
+            Some(Pin::Map(_)) => "another map was pinned in its place",
+            Some(Pin::Other) => "something else is in its place",
             None => "its pin was removed",
         };
         log::warn!("map {}: {what}; pinned again", self.map.name);
@@ -267,10 +313,19 @@ impl SharedMaps {
 /// Whether everything that is pinned in the folder of a layout is as this
 /// version makes it, and all maps of the program are there or none: a program
 /// that uses one which is no longer there would share the others with the next.
-pub(super) fn fit(layout: &Path) -> bool {
-    let is_there = |map: &&&SharedMap| map_path(layout, map).exists();
-    let there = OF_THE_PROGRAM.iter().filter(is_there).count();
-    (there == 0 || there == OF_THE_PROGRAM.len())
-        && ABOUT.fits(layout)
-        && OF_THE_PROGRAM.iter().all(|map| map.fits(layout))
+///
+/// # Errors
+///
+/// Something there cannot be opened.
+pub(super) fn fit(layout: &Path) -> Result<bool, PinsError> {
+    let mut there = 0;
+    for map in OF_THE_PROGRAM {
+        if map.look(layout)?.is_some() {
+            there += 1;
+        }
+        if !map.fits(layout)? {
+            return Ok(false);
+        }
+    }
+    Ok((there == 0 || there == OF_THE_PROGRAM.len()) && ABOUT.fits(layout)?)
 }

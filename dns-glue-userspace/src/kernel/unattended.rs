@@ -17,7 +17,7 @@ pub struct Unattended {
     pub links: Vec<PinnedLink>,
     /// What the last daemon left word of.
     pub about: Option<String>,
-    /// The counters at this moment; `None` if they cannot be read.
+    /// The counters at this moment; `None` if this version has none there.
     pub counters: Option<Vec<(Reason, u64)>>,
 }
 
@@ -28,18 +28,16 @@ pub struct Unattended {
 ///
 /// It cannot be read: it opens to its owner only.
 pub fn look(root: &Path) -> Result<Option<Unattended>, PinsError> {
-    if !root
-        .try_exists()
-        .map_err(pins::system(root, "look at it"))?
-    {
+    if !pins::is_there(root)? {
         return Ok(None);
     }
     let layout = pins::layout(root);
-    let counters = COUNTERS.find(&layout).and_then(Counters::of);
+    let counters = COUNTERS.find(&layout)?.and_then(Counters::of);
+    let counters = counters.map(|counters| counters.read()).transpose();
     Ok(Some(Unattended {
         is_attended: pins::is_attended(root)?,
         links: pins::links(root)?,
-        about: about::read(&layout),
-        counters: counters.and_then(|counters| counters.read().ok()),
+        about: about::read(&layout)?,
+        counters: counters.map_err(|cause| COUNTERS.refused(&layout, cause))?,
     }))
 }

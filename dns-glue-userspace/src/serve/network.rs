@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use dns_glue_common::frame::vlan::Vlans;
@@ -33,6 +35,9 @@ const AT_MOST: Duration = Duration::from_millis(500);
 
 /// The number of `lo`, which every network namespace has.
 const LOOPBACK_INDEX: u32 = 1;
+
+/// From asm-generic/socket.h.
+const SO_NETNS_COOKIE: libc::c_int = 71;
 
 /// Why the host's interfaces are not known.
 #[derive(Debug, thiserror::Error)]
@@ -228,6 +233,7 @@ fn is_link_local(address: &IpAddr) -> bool {
 /// The connection to the kernel.
 pub struct Network {
     handle: Handle,
+    namespace: u64,
     /// Holds one `()` when something has changed since the last was taken.
     changes: mpsc::Receiver<()>,
     /// Ends with the network.
@@ -252,9 +258,16 @@ impl Network {
         tasks.spawn(gather(messages.map(drop), sender));
         Ok(Self {
             handle,
+            namespace: namespace()?,
             changes,
             _tasks: tasks,
         })
+    }
+
+    /// The kernel's number of the network namespace. Unlike that of its inode
+    /// it is given to no other one until the next boot.
+    pub fn namespace(&self) -> u64 {
+        self.namespace
     }
 
     /// Asks for all interfaces and addresses.
@@ -300,6 +313,29 @@ impl Network {
     /// The socket was closed; nothing will be told any more.
     pub async fn changed(&mut self) -> Result<(), NetworkError> {
         self.changes.recv().await.ok_or(NetworkError::Closed)
+    }
+}
+
+/// The number of the calling thread's network namespace (`SO_NETNS_COOKIE`,
+/// Linux 5.14).
+fn namespace() -> io::Result<u64> {
+    let socket = UnixDatagram::unbound()?;
+    let mut cookie = 0_u64;
+    let mut octets = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the kernel writes no more octets than it is told that there are,
+    // and their number; both pointers are to locals that outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut octets,
+        )
+    };
+    match result {
+        0 => Ok(cookie),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

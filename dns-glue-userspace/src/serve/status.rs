@@ -150,6 +150,10 @@ pub struct LastWord {
     pub attended_until: Option<u64>,
     /// Its control socket.
     pub control: PathBuf,
+    /// The kernel's number of its network namespace, which none has again
+    /// until the next boot; older versions did not tell.
+    #[serde(default)]
+    pub network_namespace: Option<u64>,
     /// Its state then, without the counters.
     pub status: Status,
 }

@@ -51,6 +51,15 @@ pub struct Served {
     pub replies: u64,
 }
 
+/// Ends the clients when it is dropped.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does something while clients ask, each of them again as soon as it is
 /// answered. Fails if a query is not answered by a whole referral of one
 /// version, or reaches the server behind.
@@ -68,8 +77,11 @@ pub fn under_load<T: Send>(host: &Host, action: impl FnOnce() -> T + Send) -> (T
     };
     let value = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
-        let value = action();
-        stop.store(true, Ordering::Relaxed);
+        // If it fails too: the clients would not let it tell.
+        let value = {
+            let _stopped = Stopped(&stop);
+            action()
+        };
         for client in clients {
             client
                 .join()

@@ -7,6 +7,7 @@ pub mod packet;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -109,6 +110,11 @@ impl Host {
         ip_inside(&self.host, arguments)
     }
 
+    /// The name of its network namespace.
+    pub fn name(&self) -> &str {
+        self.host.name()
+    }
+
     /// Runs `ip` on the client.
     pub fn client_ip(&self, arguments: &str) -> String {
         ip_inside(&self.client, arguments)
@@ -186,10 +192,34 @@ impl Host {
 
     /// Starts a daemon.
     pub fn start_unready(&self, arguments: &str) -> Daemon {
+        self.spawn(&mut self.run_command(arguments))
+    }
+
+    /// Starts a daemon that may have so many descriptors, and waits until it
+    /// answers or ends.
+    ///
+    /// # Errors
+    ///
+    /// What it wrote, if it has ended.
+    pub fn start_with_descriptors(&self, number: u64, arguments: &str) -> Result<Daemon, String> {
+        let mut command = self.run_command(arguments);
+        limit_descriptors(&mut command, number);
+        let mut daemon = self.spawn(&mut command);
+        let mut has_ended = false;
+        wait_for("the daemon answers or ends", || {
+            has_ended = daemon.child.try_wait().expect("a child").is_some();
+            has_ended || daemon.log().contains("ready:")
+        });
+        match has_ended {
+            true => Err(daemon.log()),
+            false => Ok(daemon),
+        }
+    }
+
+    fn spawn(&self, command: &mut Command) -> Daemon {
         let log = self.path("log");
         let stderr = File::create(&log).expect("a log");
-        let child = self
-            .run_command(arguments)
+        let child = command
             .stderr(stderr)
             .stdout(Stdio::null())
             .spawn()
@@ -235,6 +265,24 @@ pub fn refusal(command: &mut Command) -> String {
     text
 }
 
+/// Lets a command, and nothing else, have so many descriptors.
+pub fn limit_descriptors(command: &mut Command, number: u64) {
+    let limit = libc::rlimit {
+        rlim_cur: number,
+        rlim_max: number,
+    };
+    let apply = move || {
+        // SAFETY: the pointer leads to a whole rlimit.
+        match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec only setrlimit(2) is called, a plain system
+    // call.
+    unsafe { command.pre_exec(apply) };
+}
+
 /// A running daemon, ended with the test.
 pub struct Daemon {
     child: Child,
@@ -255,6 +303,11 @@ impl Daemon {
 
     /// Speaks to it.
     pub fn command(&self, arguments: &str) -> Output {
+        self.speaker(arguments).output().expect("dns-glue starts")
+    }
+
+    /// The words of the command line that speaks to it.
+    pub fn speaker(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dns-glue"));
         command
             .args(arguments.split_whitespace())
@@ -264,7 +317,7 @@ impl Daemon {
         if !needs_daemon.iter().any(|one| arguments.starts_with(one)) {
             command.arg("--pins").arg(&self.pins);
         }
-        command.output().expect("dns-glue starts")
+        command
     }
 
     /// Its state.

@@ -52,6 +52,7 @@ use crate::kernel::attach::{AttachError, ModeChoice};
 use crate::kernel::requirements::{self, RequirementError};
 use crate::kernel::{self, About, Counters, HostMaps, LoadError, PinFolder, PinsError, SharedMaps};
 use crate::progress::Progress;
+use crate::shortage::hint;
 
 /// What the operator chose.
 #[derive(Clone, Debug)]
@@ -142,7 +143,7 @@ pub enum DaemonError {
     #[error(transparent)]
     Fallback(#[from] FallbackError),
     /// The system.
-    #[error("cannot {what}: {cause}")]
+    #[error("cannot {what}: {cause}{}", hint(.cause))]
     System {
         /// What was tried.
         what: &'static str,
@@ -180,12 +181,24 @@ pub async fn run(config: Config, progress: Box<dyn Progress + Send>) -> Result<(
     let control = ControlSocket::claim(&config.control)?;
     let folder = Arc::new(claim_pins(&config)?);
     let result = run_with(Arc::new(config), &control, &folder, &mut signals, progress).await;
-    if folder.links().is_ok_and(|links| links.is_empty())
-        && let Err(error) = folder.remove()
-    {
+    if let Err(error) = tidy_up(&folder, result.is_err()) {
         log::warn!("{error}");
     }
     result
+}
+
+/// Removes the pin folder, unless something answers by it; one that a failed
+/// start has found is left as it was.
+fn tidy_up(folder: &PinFolder, has_failed: bool) -> Result<(), PinsError> {
+    let is_as_found = folder.give_up()?;
+    if has_failed && is_as_found && folder.was_there() {
+        return Ok(());
+    }
+    // At the end of a daemon it is removed with what was in it.
+    if folder.is_there()? && folder.links()?.is_empty() {
+        folder.remove()?;
+    }
+    Ok(())
 }
 
 /// The folder of the pins: one that goes with the process where nothing is to
@@ -205,9 +218,11 @@ async fn run_with(
     signals: &mut Signals,
     progress: Box<dyn Progress + Send>,
 ) -> Result<(), DaemonError> {
+    folder.prepare()?;
     let network = Network::connect()?;
-    let snapshot = network.snapshot().await?;
     let found = Found::in_folder(folder)?;
+    let snapshot = network.snapshot().await?;
+    found.check_namespace(&network, &snapshot)?;
     served_interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
     drop(found);
 

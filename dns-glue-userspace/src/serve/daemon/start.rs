@@ -57,6 +57,7 @@ impl Daemon {
         // Looked at again: compiling may have taken minutes.
         let mut found = Found::in_folder(folder)?;
         let snapshot = network.snapshot().await?;
+        found.check_namespace(&network, &snapshot)?;
         let links = interfaces::choose(&config.interfaces, &snapshot, |link| found.is_on(link))?;
         for link in &links {
             interfaces::warn_of_master(link, &snapshot, addresses.are_given());
@@ -65,13 +66,14 @@ impl Daemon {
         config.paths.warn_of_many_vlans(&links, &snapshot);
         let interfaces = config.paths.entries(&links, &snapshot);
         let order: Vec<u32> = links.iter().map(|link| link.index).collect();
-        let (adopted, fresh) = found.divide(links);
+        let (adopted, fresh) = found.divide(links)?;
         let host = HostView {
             addresses: addresses.begin(&snapshot, &order).await?,
             interfaces,
         };
         let takeover = Takeover::new(&made.loaded, &config, folder, &mut host_maps, adopted);
-        let (mut served, changes) = takeover.run(fresh, host)?;
+        let (mut served, changes) = takeover.run(fresh, host, &mut found)?;
+        folder.keep();
         log_changes(&changes);
         if let Err(error) = found.discard(folder) {
             // They are not in the host's table: their queries pass.

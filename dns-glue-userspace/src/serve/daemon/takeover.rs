@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! attach to the interfaces without a program   the table in sight has none of them: all passes
+//! settle the pin folder                        maps of another layout are put aside for new ones
 //! pin                                          beside the pins that there are
 //! write the host's next table                  out of sight
 //! replace the program behind found links       on all or on none
@@ -20,13 +21,14 @@
 //! it yet, and the one that comes must find it.
 //!
 //! Held by `a_start_that_fails_leaves_what_answers_alone`,
-//! `a_link_that_cannot_be_pinned_leaves_what_answers_alone` and
+//! `a_link_that_cannot_be_pinned_leaves_what_answers_alone`,
+//! `a_layout_is_put_aside_by_no_start_that_fails` and
 //! `folders_of_other_versions_are_taken_over_and_removed`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::adopt::{self, Adopted};
+use super::adopt::{self, Adopted, Found};
 use super::{Config, DaemonError, keeps_links};
 use crate::kernel::host_maps::{AddressChanges, NextTable};
 use crate::kernel::{HostMaps, LoadError, Loaded, PinFolder, ServedInterface};
@@ -79,7 +81,8 @@ impl<'a> Takeover<'a> {
         }
     }
 
-    /// Lets the program answer on `fresh` and on the found interfaces.
+    /// Lets the program answer on `fresh` and on the found interfaces. `others`
+    /// were found too, and their interfaces are not served.
     ///
     /// # Errors
     ///
@@ -89,20 +92,32 @@ impl<'a> Takeover<'a> {
         mut self,
         fresh: Vec<Link>,
         host: HostView,
+        others: &mut Found,
     ) -> Result<(Vec<Served>, AddressChanges), DaemonError> {
-        match self.attempt(fresh, host) {
+        match self.attempt(fresh, host, others) {
             Ok(()) => Ok(self.finish()),
             Err(error) => {
-                self.take_back();
+                self.take_back(others);
                 Err(error)
             }
         }
     }
 
-    fn attempt(&mut self, fresh: Vec<Link>, host: HostView) -> Result<(), DaemonError> {
+    fn attempt(
+        &mut self,
+        fresh: Vec<Link>,
+        host: HostView,
+        others: &mut Found,
+    ) -> Result<(), DaemonError> {
         for link in fresh {
             let served = Served::attach(self.loaded, link, self.config.mode)?;
             self.attached.push(served);
+        }
+        if let Some(moved) = self.folder.settle()? {
+            others.follow(&moved);
+            for adopted in &mut self.adopted {
+                adopted.pinned.follow(&moved);
+            }
         }
         if keeps_links(self.config) {
             self.pin()?;
@@ -171,7 +186,7 @@ impl<'a> Takeover<'a> {
     }
 
     /// Everything as it was. What was attached is let go.
-    fn take_back(self) {
+    fn take_back(self, others: &Found) {
         for adopted in self.adopted.iter().take(self.unpinned) {
             if let Err(error) = self.folder.pin_as_found(&adopted.pinned) {
                 log::error!("{error}");
@@ -191,6 +206,10 @@ impl<'a> Takeover<'a> {
             if let Err(error) = self.folder.unpin(interface) {
                 log::error!("{error}");
             }
+        }
+        others.pin_again(self.folder);
+        if let Err(error) = self.folder.unsettle() {
+            log::error!("{error}");
         }
     }
 }

@@ -64,6 +64,7 @@ impl Daemon {
             at: unix_seconds(),
             attended_until: self.guard.told_until(),
             control: self.config.control.clone(),
+            network_namespace: Some(self.network.namespace()),
             status: self.status_without_counters(),
         };
         let Some(about) = &mut self.about else { return };
