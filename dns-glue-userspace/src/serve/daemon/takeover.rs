@@ -22,7 +22,7 @@
 //!
 //! Held by `a_start_that_fails_leaves_what_answers_alone`,
 //! `a_link_that_cannot_be_pinned_leaves_what_answers_alone`,
-//! `a_layout_is_put_aside_by_no_start_that_fails` and
+//! `a_layout_is_put_aside_by_no_start_that_fails`,
 //! `folders_of_other_versions_are_taken_over_and_removed`.
 
 use std::collections::{BTreeMap, BTreeSet};
