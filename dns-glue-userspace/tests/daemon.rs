@@ -1,5 +1,7 @@
 //! `dns-glue run`, `status`, `reload` and `stop` on a host of their own.
 
+#[path = "daemon/behind.rs"]
+mod behind;
 mod daemon_support;
 #[path = "daemon/load.rs"]
 mod load;

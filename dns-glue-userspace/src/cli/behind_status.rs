@@ -23,6 +23,12 @@ pub fn describe(status: &BehindStatus) -> String {
         ["ZONE", "SERIAL", "SERVER BEHIND", "UDP", "TCP", "REFERRALS"],
         zones.iter().map(row),
     ));
+    let is_unproven = |zone: &ZoneBehind| zone.withheld.as_deref() == Some("unproven");
+    if zones.iter().any(is_unproven) {
+        text.push_str(
+            "\nunproven: until the server behind was asked for each zone at each service address\n",
+        );
+    }
     let problems = problems(zones);
     if !problems.is_empty() {
         text.push_str("\nserver behind:\n");
@@ -243,6 +249,24 @@ mod tests {
                 "",
                 "server behind:",
                 "192.0.2.1 over TCP: no reply, for 1h: a. and 1 other zone",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_waits_for_the_server_behind_is_not_given() {
+        let zone = ZoneBehind {
+            agreement: Agreement::Unknown,
+            withheld: Some(String::from("unproven")),
+            ..zone("a.", Vec::new())
+        };
+        assert_eq!(
+            lines(vec![zone]),
+            [
+                "ZONE SERIAL SERVER BEHIND UDP TCP REFERRALS",
+                "a. 5 not known not asked not asked WITHHELD (unproven)",
+                "",
+                "unproven: until the server behind was asked for each zone at each service address",
             ]
         );
     }

@@ -12,7 +12,7 @@ use super::{ControlArgs, PinsArgs, behind_status, print, unattended};
 use crate::kernel::requirements::Octets;
 use crate::serve::control::{Client, ClientError, Reply, Request};
 use crate::serve::status::{
-    CounterStatus, GenerationStatus, InterfaceStatus, ReloadStatus, Status, ZoneStatus,
+    CounterStatus, GenerationStatus, InterfaceStatus, ReloadStatus, Signatures, Status, ZoneStatus,
     unix_seconds,
 };
 
@@ -215,7 +215,8 @@ fn zone_row(zone: &ZoneStatus) -> [String; 8] {
         proofs: _,
         refused,
         too_deep,
-        signatures_until,
+        signatures_from: _,
+        signatures_until: _,
         file,
     } = zone;
     [
@@ -225,18 +226,18 @@ fn zone_row(zone: &ZoneStatus) -> [String; 8] {
         delegations.to_string(),
         refused.to_string(),
         too_deep.to_string(),
-        signatures(*signatures_until),
+        signatures(zone.signatures_at(unix_seconds())),
         file.display().to_string(),
     ]
 }
 
 /// How long signatures are valid yet.
-fn signatures(until: Option<u64>) -> String {
-    let now = unix_seconds();
-    match until {
-        None => String::from("none"),
-        Some(until) if until <= now => String::from("EXPIRED"),
-        Some(until) => duration(until - now),
+fn signatures(signatures: Signatures) -> String {
+    match signatures {
+        Signatures::None => String::from("none"),
+        Signatures::NotYetValid { seconds } => format!("NOT VALID for {}", duration(seconds)),
+        Signatures::Valid { seconds } => duration(seconds),
+        Signatures::Expired => String::from("EXPIRED"),
     }
 }
 

@@ -15,7 +15,6 @@ use super::status::{ZoneStatus, unix_seconds};
 use crate::compile::{self, Generation, Share, Tables};
 use crate::progress::Progress;
 use crate::zone::errors::ZoneErrors;
-use crate::zone::inspect::EXPIRES_SOON;
 use crate::zone::records::Zone;
 use crate::zone::source::ZoneSource;
 use crate::zone::texts::Texts;
@@ -63,19 +62,19 @@ pub struct CompiledZone {
     /// What they held, if that can be looked at again.
     texts: Option<Texts>,
     holds_deleg: bool,
+    /// When that was, in seconds of Unix time.
+    read_at: u64,
 }
 
 impl CompiledZone {
     /// Whether compiling it anew would come to the same: its text is what it
-    /// was, and no signature is or was about to expire, which is warned of by
-    /// the clock.
+    /// was, and of signatures, which are judged by the clock, nothing was to be
+    /// said when it was read, and nothing is now.
     fn is_up_to_date(&self) -> bool {
-        let soon = unix_seconds().saturating_add(u64::from(EXPIRES_SOON));
-        let expires_later = self
-            .status
-            .signatures_until
-            .is_none_or(|until| until > soon);
-        expires_later && self.texts.as_ref().is_some_and(Texts::are_unchanged)
+        let is_silent = |time| self.status.signatures_at(time).are_valid_for_long();
+        is_silent(self.read_at)
+            && is_silent(unix_seconds())
+            && self.texts.as_ref().is_some_and(Texts::are_unchanged)
     }
 }
 
@@ -109,6 +108,17 @@ impl CompiledZones {
     /// Forgets the records: only the fallback needs them.
     pub fn forget_records(&mut self) {
         self.records.fill(None);
+    }
+
+    /// These zones, with what was found in them when they were read again: with
+    /// the same texts, at another time. Their places in the maps stay those of
+    /// the generation that answers.
+    pub fn found_anew(&self, again: &Self) -> Self {
+        Self {
+            each: again.each.clone(),
+            shares: self.shares.clone(),
+            records: self.records.clone(),
+        }
     }
 
     /// Whether these zones are those, whatever a text can say: where one cannot be

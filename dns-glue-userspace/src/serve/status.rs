@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behind::BehindStatus;
 use crate::report::holdings::ProofCounts;
+use crate::zone::inspect::EXPIRES_SOON;
 
 /// The state of a daemon at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,12 +80,65 @@ pub struct ZoneStatus {
     /// Those of the delegations whose queries pass, because their names have
     /// a number of labels that the program does not look for.
     pub too_deep: u64,
-    /// Until when all proofs in referrals have a valid signature, in seconds of
-    /// Unix time; the time when the zone was read, if one had none then; `None`
-    /// in a zone that is not signed.
+    /// From when on all proofs in referrals have a valid signature, in seconds
+    /// of Unix time; `None` in a zone that is not signed.
+    pub signatures_from: Option<u64>,
+    /// Until when they have one.
     pub signatures_until: Option<u64>,
     /// The file that it came from.
     pub file: PathBuf,
+}
+
+impl ZoneStatus {
+    /// What is to be said of the signatures in referrals at a moment, in seconds
+    /// of Unix time.
+    pub fn signatures_at(&self, now: u64) -> Signatures {
+        let Some(until) = self.signatures_until else {
+            return Signatures::None;
+        };
+        let from = self.signatures_from.unwrap_or(0);
+        if until <= now {
+            Signatures::Expired
+        } else if from > now {
+            Signatures::NotYetValid {
+                seconds: from - now,
+            }
+        } else {
+            Signatures::Valid {
+                seconds: until - now,
+            }
+        }
+    }
+}
+
+/// The signatures in the referrals of a zone at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// There are none.
+    None,
+    /// One that is needed becomes valid only in so many seconds.
+    NotYetValid {
+        /// Seconds until the last does.
+        seconds: u64,
+    },
+    /// All are valid.
+    Valid {
+        /// Seconds until the first expires.
+        seconds: u64,
+    },
+    /// One has expired.
+    Expired,
+}
+
+impl Signatures {
+    /// Whether nothing is to be warned of for two days.
+    pub fn are_valid_for_long(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Valid { seconds } => seconds > EXPIRES_SOON.into(),
+            Self::NotYetValid { .. } | Self::Expired => false,
+        }
+    }
 }
 
 /// What the operator chose.
@@ -259,6 +313,52 @@ mod tests {
         assert_eq!(parse_mac("02:00:fc:00:00:+1"), None);
         assert_eq!(parse_mac("02:00:fc:00:00:01f"), None);
         assert_eq!(parse_mac("02:00:FC:0:0:1F"), Some(mac));
+    }
+
+    /// Of a zone that was read at some time, told at others.
+    #[test]
+    fn signatures_are_judged_at_the_time_of_the_question() {
+        let zone = |signed: Option<(u64, u64)>| ZoneStatus {
+            apex: String::from("test."),
+            serial: 1,
+            denial: String::from("NSEC"),
+            delegations: 1,
+            proofs: ProofCounts::default(),
+            refused: 0,
+            too_deep: 0,
+            signatures_from: signed.map(|(from, _)| from),
+            signatures_until: signed.map(|(_, until)| until),
+            file: PathBuf::from("/test.zone"),
+        };
+        assert_eq!(zone(None).signatures_at(5), Signatures::None);
+        let signed = zone(Some((1000, 1_000_000)));
+        let long = u64::from(EXPIRES_SOON);
+        for (now, due, are_valid_for_long) in [
+            (400, Signatures::NotYetValid { seconds: 600 }, false),
+            (1000, Signatures::Valid { seconds: 999_000 }, true),
+            (
+                999_999 - long,
+                Signatures::Valid { seconds: long + 1 },
+                true,
+            ),
+            (1_000_000 - long, Signatures::Valid { seconds: long }, false),
+            (999_999, Signatures::Valid { seconds: 1 }, false),
+            (1_000_000, Signatures::Expired, false),
+        ] {
+            let signatures = signed.signatures_at(now);
+            assert_eq!(signatures, due, "{now}");
+            assert_eq!(signatures.are_valid_for_long(), are_valid_for_long, "{now}");
+        }
+        // Of two RRsets one has ended before the other begins.
+        let never = zone(Some((2000, 1000)));
+        assert_eq!(never.signatures_at(1500), Signatures::Expired);
+        // As an earlier daemon has told it.
+        let told = r#"{"apex":"test.","serial":1,"denial":"NSEC","delegations":1,"proofs":PROOFS,
+            "refused":0,"too_deep":0,"signatures_until":9,"file":"/test.zone"}"#;
+        let proofs = serde_json::to_string(&ProofCounts::default()).expect("JSON");
+        let told: ZoneStatus =
+            serde_json::from_str(&told.replace("PROOFS", &proofs)).expect("a zone");
+        assert_eq!(told.signatures_at(5), Signatures::Valid { seconds: 4 });
     }
 
     #[test]

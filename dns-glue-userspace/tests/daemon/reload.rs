@@ -6,7 +6,11 @@ use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::process::Command;
 use std::thread;
 
-use super::daemon_support::{Daemon, Host, SERVER, SERVER_IP, exchange, is_root, query, wait_for};
+use dns_glue::serve::status::unix_seconds;
+
+use super::daemon_support::{
+    Daemon, Host, SERVER, SERVER_IP, ZONE, exchange, is_root, query, wait_for,
+};
 use super::load::{marked_zone, marked_zone_with_serial, under_load, version};
 
 /// A daemon with version 1 of the marked zone, beside the example.
@@ -252,6 +256,63 @@ fn a_zone_that_has_not_changed_is_taken_over() {
         assert!(text.contains("example. serial 7: unchanged\n"), "{text}");
         assert_eq!(ask("www.child.example"), other);
     }
+}
+
+/// A signature that follows another after a gap: the text is the same, and what
+/// is to be said of it is not.
+#[test]
+fn what_has_changed_with_the_time_alone_is_told_after_a_reload() {
+    if !is_root() {
+        return;
+    }
+    const GAP: u64 = 2;
+    let host = Host::new();
+    let now = unix_seconds();
+    let first = now + GAP;
+    let (second, end) = (first + GAP, now + 30 * 86_400);
+    let zone = format!(
+        "$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n\
+         @ DNSKEY 257 3 13 AAAA\n@ NSEC a NS SOA RRSIG NSEC DNSKEY\n\
+         @ RRSIG SOA 13 1 60 {end} {now} 1 test. AAAA\n\
+         a NS ns.void.\na NS ns2.void.\na DS 1 13 2 00112233\n\
+         a RRSIG DS 13 2 60 {first} {now} 1 test. AAAA\n\
+         a RRSIG DS 13 2 60 {end} {second} 1 test. AAAA\n"
+    );
+    let zone = host.file("test.zone", &zone);
+    let daemon = host.start(&format!("--iface {SERVER} --zone test.={}", zone.display()));
+    let program = host.program_on(SERVER);
+    let signatures = || {
+        let status = daemon.status();
+        let zone = &status["zones"][1];
+        ["signatures_from", "signatures_until"].map(|name| zone[name].as_u64())
+    };
+    let text = || String::from_utf8(daemon.command("status").stdout).expect("text");
+    wait_for("the second is valid", || unix_seconds() > second);
+    // Unless it took so long to start that the first was past by then.
+    let [_, until] = signatures();
+    assert!([first, end].map(Some).contains(&until), "{until:?}");
+    assert_eq!(
+        text().contains("EXPIRED"),
+        until == Some(first),
+        "{}",
+        text()
+    );
+
+    let reply = reload(&daemon, "");
+    assert_eq!(reply["outcome"], "unchanged");
+    let warnings = reply["warnings"].to_string();
+    assert!(!warnings.contains("signatures"), "{warnings}");
+    assert_eq!(signatures(), [second, end].map(Some));
+    assert!(text().contains("29days 23h"), "{}", text());
+    assert!(!text().contains("EXPIRED"), "{}", text());
+    assert_eq!(host.program_on(SERVER), program);
+    assert_eq!(daemon.status()["generation"]["number"], 1);
+    // The next generation is made of what was found then.
+    host.file("example.zone", &ZONE.replace(" 7 ", " 8 "));
+    let reply = reload(&daemon, "");
+    assert_eq!(reply["outcome"], "done");
+    assert_eq!(reply["zones"][1]["unchanged"], true);
+    assert_eq!(signatures(), [second, end].map(Some));
 }
 
 #[test]

@@ -25,8 +25,9 @@ pub struct ZoneBehind {
     pub agreement: Agreement,
     /// For how many seconds the two have differed.
     pub differs_seconds: Option<u64>,
-    /// Why the referrals of the zone are withheld, if they are: `lag` or
-    /// `unanswered`.
+    /// Why the referrals of the zone are withheld, if they are: `lag`,
+    /// `unanswered`, or `unproven` until the server behind was asked for the
+    /// first time.
     pub withheld: Option<String>,
     /// The service addresses.
     pub addresses: Vec<AddressBehind>,

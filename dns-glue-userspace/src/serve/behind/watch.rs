@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use domain::base::Name;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ledger::{Event, Judgement, Ledger, Withheld};
 use super::probe::{Answers, probe};
@@ -63,16 +64,33 @@ impl Watch {
     }
 
     /// From now on the program answers from these zones, in the order in which
-    /// `status` is to tell them. They are asked about at once.
+    /// `status` is to tell them. They are asked about at once, but for rounds
+    /// under way, which go on: a server that hangs must be seen to hang, however
+    /// often there are other zones. What such a round comes to is of use yet for
+    /// zones that are still there.
     pub fn set_zones(&mut self, zones: Vec<ProbedZone>) {
-        let events = self.ledger.set_zones(&zones, Instant::now());
+        let events = self.ledger.set_zones(&zones, now());
         events.iter().for_each(log_event);
         self.zones.send_replace(zones.into());
     }
 
+    /// What would have to be done if the program answered from these zones;
+    /// nothing is different for it.
+    pub fn foresee(&self, zones: &[ProbedZone]) -> Judgement {
+        let now = now();
+        let mut ledger = self.ledger.clone();
+        ledger.set_zones(zones, now);
+        ledger.judgement(now)
+    }
+
     /// Recalls what an earlier daemon has told, `age` ago, of the zones.
     pub fn recall(&mut self, told: &BehindStatus, age: Duration) {
-        self.ledger.recall(told, age, Instant::now());
+        self.ledger.recall(told, age, now());
+    }
+
+    /// Withholds these zones until each zone was asked for at each address.
+    pub fn prove_first(&mut self, zones: BTreeSet<Name<Vec<u8>>>) {
+        self.ledger.prove_first(zones);
     }
 
     /// From now on these are the service addresses. New ones are asked at once.
@@ -96,7 +114,7 @@ impl Watch {
                     .insert(*address, self.tasks.spawn(prober.run()));
             }
         }
-        let events = self.ledger.set_addresses(addresses.clone(), Instant::now());
+        let events = self.ledger.set_addresses(addresses.clone(), now());
         events.iter().for_each(log_event);
     }
 
@@ -122,14 +140,21 @@ impl Watch {
             if judgement != before {
                 return judgement;
             }
-            let round = self.rounds.recv().await;
-            self.note(round.expect("a sender is kept"));
+            let round = self.rounds.recv();
+            // A lag becomes too long by the clock alone.
+            let round = match self.ledger.next_lag(now()) {
+                Some(at) => timeout_at(at.into(), round).await.ok(),
+                None => Some(round.await),
+            };
+            if let Some(round) = round {
+                self.note(round.expect("a sender is kept"));
+            }
         }
     }
 
     /// What is to be done now, as [`Watch::changed`] would return it.
     pub fn judge(&mut self) -> Judgement {
-        let judgement = self.ledger.judgement(Instant::now());
+        let judgement = self.ledger.judgement(now());
         if judgement != self.judgement {
             log_changes(&self.judgement, &judgement);
             self.judgement = judgement.clone();
@@ -138,21 +163,28 @@ impl Watch {
     }
 
     fn note(&mut self, round: Round) {
-        // Under way while the zones or addresses changed: of no use any more.
-        let is_current = Arc::ptr_eq(&round.zones, &self.zones.borrow());
-        if is_current && self.probers.contains_key(&round.address) {
-            let Round {
-                address, answers, ..
-            } = round;
-            let events = self.ledger.note(address, &answers, Instant::now());
+        let Round {
+            address,
+            zones,
+            answers,
+        } = round;
+        // It may have gone meanwhile.
+        if self.probers.contains_key(&address) {
+            let said = zones.iter().zip(&answers);
+            let events = self.ledger.note(address, said, now());
             events.iter().for_each(log_event);
         }
     }
 
     /// What `dns-glue status` tells.
     pub fn status(&self) -> BehindStatus {
-        self.ledger.status(Instant::now())
+        self.ledger.status(now())
     }
+}
+
+/// By the clock of the runtime, as all waiting is.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// Asks at one service address, for ever.
@@ -169,18 +201,12 @@ impl Prober {
     async fn run(mut self) {
         let mut pace = Pace::default();
         loop {
+            let began = Instant::now();
             let zones = Arc::clone(&self.zones.borrow_and_update());
-            let probing = async {
+            let answers = {
                 // Never closed.
                 let _permit = self.permits.acquire().await;
                 probe(self.server, &zones, &self.timing).await
-            };
-            let answers = tokio::select! {
-                answers = probing => answers,
-                changed = self.zones.changed() => match changed {
-                    Ok(()) => continue,
-                    Err(_) => return,
-                },
             };
             let pause = pace.after(&answers, &self.timing);
             let round = Round {
@@ -191,13 +217,22 @@ impl Prober {
             if self.rounds.send(round).await.is_err() {
                 return;
             }
-            tokio::select! {
-                () = sleep(jittered(pause)) => {}
-                changed = self.zones.changed() => if changed.is_err() {
-                    return;
-                },
+            if self.pause(began, pause).await.is_none() {
+                return;
             }
         }
+    }
+
+    /// Waits for the next round: for `pause`, or less if there are other zones.
+    /// Failures are counted, so even then rounds keep their distance. `None` at
+    /// the end of the [`Watch`].
+    async fn pause(&mut self, began: Instant, pause: Duration) -> Option<()> {
+        let next = Instant::now() + jittered(pause);
+        if let Ok(changed) = timeout_at(next, self.zones.changed()).await {
+            changed.ok()?;
+            sleep_until(next.min(began + self.timing.unsettled_period)).await;
+        }
+        Some(())
     }
 }
 
@@ -252,6 +287,10 @@ fn log_changes(before: &Judgement, now: &Judgement) {
             Withheld::Unanswered,
             "the server behind does not answer, and --require-fallback is given",
         ),
+        (
+            Withheld::Unproven,
+            "until the server behind was asked for each zone at each service address",
+        ),
     ] {
         let withheld = now
             .withheld
@@ -266,43 +305,12 @@ fn log_changes(before: &Judgement, now: &Judgement) {
     let answered = answered.filter(|zone| !now.withheld.contains_key(*zone));
     let answered: Vec<_> = answered.cloned().collect();
     if !answered.is_empty() {
-        log::info!("referrals are given again ({})", list_zones(&answered));
+        log::info!(
+            "referrals are given from now on ({})",
+            list_zones(&answered)
+        );
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::serve::behind::Problem;
-
-    #[test]
-    fn rounds_come_sooner_until_three_have_shown_the_same() {
-        let timing = Timing::default();
-        let works = Answers {
-            udp: Ok(1),
-            tcp: Ok(1),
-            miss: None,
-            referral: None,
-        };
-        let fails = Answers {
-            udp: Err(Problem::NoReply),
-            ..works.clone()
-        };
-        let mut pace = Pace::default();
-        let rounds = [
-            &works, &works, &works, &works, &fails, &works, &works, &works,
-        ];
-        let pauses = rounds.map(|answers| pace.after(std::slice::from_ref(answers), &timing));
-        let [soon, later] = [timing.unsettled_period, timing.period];
-        assert_eq!(pauses, [soon, soon, later, later, soon, soon, soon, later]);
-    }
-
-    #[test]
-    fn pauses_differ_by_a_tenth_at_most() {
-        let period = Duration::from_secs(10);
-        for _ in 0..100 {
-            let pause = jittered(period);
-            assert!(pause >= period.mul_f64(0.899) && pause <= period.mul_f64(1.101));
-        }
-    }
-}
+mod tests;

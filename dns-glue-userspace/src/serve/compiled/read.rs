@@ -16,7 +16,7 @@ use crate::serve::findings::{Findings, Tally};
 use crate::serve::status::ZoneStatus;
 use crate::zone::cuts::Delegation;
 use crate::zone::faults::{Fault, FaultKind};
-use crate::zone::inspect::{Inspection, Inspector, PartNotes};
+use crate::zone::inspect::{Inspection, Inspector, PartNotes, Validity};
 use crate::zone::records::Zone;
 use crate::zone::source::ZoneSource;
 use crate::zone::survey::{Served, Survey};
@@ -101,7 +101,12 @@ impl<'a> ReadZones<'a> {
     ///
     /// What is wrong with the zones.
     pub fn compile(self, progress: &dyn Progress) -> Result<Compiled, CompileError> {
-        match compile_read(&self, progress) {
+        self.compile_at(unix_seconds(), progress)
+    }
+
+    /// Signatures are judged as of `time`, in seconds of Unix time.
+    fn compile_at(self, time: u64, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+        match compile_read(&self, time, progress) {
             Ok((generation, each, shares)) => Ok(Compiled {
                 generation,
                 zones: CompiledZones {
@@ -111,11 +116,11 @@ impl<'a> ReadZones<'a> {
                 },
             }),
             Err(CompileError::Compile(compile::Error::NotTakenOver)) => {
-                self.read_rest(progress)?.compile(progress)
+                self.read_rest(progress)?.compile_at(time, progress)
             }
             Err(CompileError::Compile(error @ compile::Error::Damaged(_))) => {
                 log::error!("all zones are compiled anew: {error}");
-                self.read_rest(progress)?.compile(progress)
+                self.read_rest(progress)?.compile_at(time, progress)
             }
             Err(error) => Err(error),
         }
@@ -186,11 +191,14 @@ pub fn read_zones(choice: &ZoneChoice, progress: &dyn Progress) -> Result<Vec<Zo
 type Made = (Generation, Vec<Arc<CompiledZone>>, Vec<Share>);
 
 /// Compiles the zones that were read, beside those that are taken over.
-fn compile_read(read: &ReadZones<'_>, progress: &dyn Progress) -> Result<Made, CompileError> {
+fn compile_read(
+    read: &ReadZones<'_>,
+    time: u64,
+    progress: &dyn Progress,
+) -> Result<Made, CompileError> {
     let zones = &read.zones[..];
     progress.begin("finding zone cuts", 0);
     let survey = Survey::of_served(read.served(), &read.choice.also_served);
-    let time = unix_seconds();
     // As RRSIG tells it: modulo 2^32.
     let inspector = Inspector::new(&survey, time as u32);
     let mut inspection = Inspection::new(inspector);
@@ -206,17 +214,18 @@ fn compile_read(read: &ReadZones<'_>, progress: &dyn Progress) -> Result<Made, C
     if read.choice.strict {
         refuse_faults(&faults)?;
     }
-    let left = (0..zones.len()).map(|zone| inspection.signatures_left(zone));
-    let left: Vec<Option<u32>> = left.collect();
+    let signed = (0..zones.len()).map(|zone| inspection.validity(zone));
+    let signed: Vec<Option<Validity>> = signed.collect();
     progress.begin("looking for faults", 0);
     inspection.finish(&mut faults);
     let faults = by_zone(zones, faults);
-    let of_zones = zones.iter().zip(tallies).zip(faults).zip(left);
-    let mut facts = of_zones.map(|(((zone, tally), faults), left)| ZoneFacts {
+    let of_zones = zones.iter().zip(tallies).zip(faults).zip(signed);
+    let mut facts = of_zones.map(|(((zone, tally), faults), signed)| ZoneFacts {
         zone,
         tally,
         faults,
-        signatures_until: left.map(|seconds| time + u64::from(seconds)),
+        signed,
+        time,
     });
     let sources = read.taken.iter().zip(&read.choice.sources);
     let each = sources.filter_map(|(taken, source)| match taken {
@@ -279,8 +288,10 @@ struct ZoneFacts<'z> {
     zone: &'z Zone,
     tally: Tally<'z>,
     faults: Vec<Fault<'z>>,
-    /// When the first signature expires, in seconds of Unix time.
-    signatures_until: Option<u64>,
+    /// When what it proves is signed, from `time` on.
+    signed: Option<Validity>,
+    /// When it was read, in seconds of Unix time.
+    time: u64,
 }
 
 impl ZoneFacts<'_> {
@@ -298,6 +309,7 @@ impl ZoneFacts<'_> {
             files: zone.files().to_vec(),
             texts: zone.texts().cloned(),
             holds_deleg: zone.holds_deleg(),
+            read_at: self.time,
         }
     }
 
@@ -306,6 +318,7 @@ impl ZoneFacts<'_> {
             .faults
             .iter()
             .filter(|fault| fault.is_stop() || matches!(fault.kind, FaultKind::DelegWithoutNs(_)));
+        let at = |seconds: i32| self.time.saturating_add_signed(seconds.into());
         ZoneStatus {
             apex: self.zone.apex().fmt_with_dot().to_string(),
             serial: self.zone.serial(),
@@ -314,7 +327,8 @@ impl ZoneFacts<'_> {
             proofs: self.tally.proofs.clone(),
             refused: refused.count() as u64,
             too_deep: self.tally.too_deep.total as u64,
-            signatures_until: self.signatures_until,
+            signatures_from: self.signed.map(|validity| at(validity.from)),
+            signatures_until: self.signed.map(|validity| at(validity.until)),
             // Whoever asks for the status may stand in another folder.
             file: std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()),
         }
@@ -322,106 +336,4 @@ impl ZoneFacts<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::zone::master_file::read_text;
-    use std::path::{Path, PathBuf};
-
-    /// The warnings and the summary of a zone `test.`.
-    fn compiled(records: &str) -> (Vec<String>, ZoneStatus) {
-        let apex = Name::vec_from_str("test.").expect("a valid name");
-        let text = format!("$TTL 60\n@ SOA ns.void. h.void. 1 2 3 4 5\n@ NS ns.void.\n{records}");
-        let zone = match read_text(&apex, Path::new("test.zone"), text.as_bytes()) {
-            Ok(zone) => zone,
-            Err(errors) => panic!("{errors}"),
-        };
-        let choice = ZoneChoice {
-            sources: vec![ZoneSource {
-                apex,
-                path: PathBuf::from("test.zone"),
-            }],
-            also_served: Vec::new(),
-            strict: false,
-        };
-        let read = ReadZones {
-            choice: &choice,
-            answering: None,
-            zones: vec![zone],
-            taken: vec![None],
-        };
-        match read.compile(&()) {
-            Ok(made) => (made.zones.warnings(), made.zones.each[0].status.clone()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn delegated(owner: &str) -> String {
-        format!("{owner} NS ns.void.\n{owner} NS ns2.void.\n")
-    }
-
-    #[test]
-    fn a_sound_zone_has_no_warnings() {
-        let (warnings, status) = compiled(&delegated("a"));
-        assert_eq!(warnings, [""; 0]);
-        let counts = (status.delegations, status.refused, status.too_deep);
-        assert_eq!(counts, (1, 0, 0));
-    }
-
-    #[test]
-    fn one_line_for_each_kind() {
-        let wildcards: String = (1..=7).map(|n| delegated(&format!("*.w{n}"))).collect();
-        let (warnings, status) = compiled(&(wildcards + "a NS ns.void.\n"));
-        assert_eq!(
-            warnings,
-            [
-                "wildcard-ns: 7 (*.w1.test. *.w2.test. *.w3.test. *.w4.test. *.w5.test. and 2 \
-                 more), first *.w1.test.: NS at a wildcard has no meaning; it passes",
-                "one-name-server: a.test.: only one name server",
-            ]
-        );
-        assert_eq!((status.delegations, status.refused), (1, 7));
-    }
-
-    #[test]
-    fn expired_signatures_are_told() {
-        let past = "20200101000000";
-        let sign = |owner: &str, covered: &str, expires: &str| {
-            format!("{owner} RRSIG {covered} 13 2 60 {expires} {past} 1 test. AAAA\n")
-        };
-        let records = [
-            String::from("@ DNSKEY 257 3 13 AAAA\n@ NSEC a NS SOA RRSIG NSEC DNSKEY\n"),
-            sign("@", "SOA", past),
-            delegated("a") + "a DS 1 13 2 00112233\n" + &sign("a", "DS", "20200102000000"),
-        ];
-        let (warnings, _) = compiled(&records.concat());
-        assert_eq!(
-            warnings,
-            [
-                "invalid-signatures: a.test.: signatures expired or not yet valid, here first, in \
-              1 RRsets"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_left_out_of_the_index_and_of_replies_is_told() {
-        // More numbers of labels than the program looks for.
-        let depths = dns_glue_common::limits::MAX_DEPTHS + 1;
-        let deep: String = (1..=depths)
-            .map(|labels| delegated(&vec![format!("d{labels}"); labels].join(".")))
-            .collect();
-        let long = "x".repeat(60);
-        let many: String = (0..40)
-            .map(|n| format!("m NS {n}.{n}{long}.void.\n"))
-            .collect();
-        let (warnings, status) = compiled(&(deep + &many));
-        // The apex is one of those that are looked for.
-        assert_eq!(status.too_deep, 2, "{status:?}");
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert!(warnings[0].starts_with("2 delegations (d"), "{warnings:?}");
-        assert_eq!(
-            warnings[1],
-            "1 delegations (m.test.): too many NS records; replies have TC=1"
-        );
-    }
-}
+mod tests;

@@ -79,7 +79,7 @@ impl Daemon {
                 }
                 _ = retry.tick(), if !self.is_complete() => self.update().await?,
                 _ = heartbeat.tick() => self.beat(),
-                judgement = self.guard.judged() => self.heed(judgement),
+                judgement = self.guard.judged() => self.heed(&judgement),
                 () = files_changed(&mut self.watch) => self.wish(Wish::of("--watch")),
                 ended = self.reloads.ended(), if self.reloads.is_running() => {
                     self.end_reload(ended);

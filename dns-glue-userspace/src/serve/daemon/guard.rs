@@ -8,15 +8,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dns_glue_common::deadlines::{Deadline, NEVER};
-use domain::base::Name;
 
 use super::{Config, Daemon, FallbackChoice, keeps_links};
 use crate::kernel::{Deadlines, clock};
 use crate::serve::behind::{BehindStatus, Judgement, ProbedZone, Timing, Watch};
 use crate::serve::changes::ZoneRoll;
 use crate::serve::compiled::CompiledZones;
-use crate::serve::status::{LastWord, unix_seconds};
-use crate::zone::inspect::EXPIRES_SOON;
+use crate::serve::status::{LastWord, Signatures, unix_seconds};
 
 /// How often the daemon leaves word that it is there, at the least.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -25,21 +23,16 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 pub(super) struct Guard {
     /// The server behind; the built-in one is not watched.
     behind: Option<Watch>,
-    /// What follows from it.
-    judgement: Judgement,
     /// How long answers are given without this process; `None` where they end
     /// with it.
     max_unattended: Option<Duration>,
-    /// Zones that stay withheld until the server behind has shown that they
-    /// need not be.
-    unproven: BTreeSet<Name<Vec<u8>>>,
     /// Whether no zone is answered for before the server behind is.
     require_fallback: bool,
     /// Until when answers are given without this process, as the program was
     /// told last; seconds of Unix time, `None` for ever.
     told_until: Option<u64>,
-    /// Zones whose signatures were warned of, and whether as past.
-    warned: BTreeMap<String, bool>,
+    /// Zones of whose signatures was warned last, and how.
+    warned: BTreeMap<String, SignatureWarning>,
 }
 
 impl Guard {
@@ -48,8 +41,6 @@ impl Guard {
         let watch = || Watch::new(config.behind, config.policy.port, Timing::default());
         Self {
             behind: (config.fallback == FallbackChoice::None).then(watch),
-            judgement: Judgement::default(),
-            unproven: BTreeSet::new(),
             require_fallback: config.behind.require_fallback,
             told_until: None,
             max_unattended: keeps_links(config).then_some(config.max_unattended),
@@ -115,12 +106,24 @@ impl Guard {
             let unproven = zones
                 .rolls()
                 .filter(|roll| self.require_fallback || was_withheld(roll, told));
-            self.unproven = unproven.map(|roll| roll.apex.clone()).collect();
+            behind.prove_first(unproven.map(|roll| roll.apex.clone()).collect());
         }
         self.judge(zones, deadlines);
     }
 
-    /// From now on these zones answer, or are about to, with these deadlines.
+    /// These zones are about to answer, or not, with these deadlines: if they do
+    /// it is as it has to be from the first packet on, and if not nothing has
+    /// changed for those that do.
+    pub(super) fn foresee(&self, zones: &CompiledZones, deadlines: &Deadlines) {
+        let behind = self.behind.as_ref();
+        let judgement = behind.map(|behind| {
+            let probed: Vec<ProbedZone> = zones.rolls().map(probed).collect();
+            behind.foresee(&probed)
+        });
+        set_deadlines(&judgement.unwrap_or_default(), zones, deadlines);
+    }
+
+    /// From now on these zones answer, with these deadlines.
     pub(super) fn set_zones(&mut self, zones: &CompiledZones, deadlines: &Deadlines) {
         if let Some(behind) = &mut self.behind {
             behind.set_zones(zones.rolls().map(probed).collect());
@@ -131,25 +134,8 @@ impl Guard {
 
     /// Judges anew, and makes the deadlines what follows.
     fn judge(&mut self, zones: &CompiledZones, deadlines: &Deadlines) {
-        if let Some(behind) = &mut self.behind {
-            self.judgement = behind.judge();
-        }
-        self.heed(zones, deadlines);
-    }
-
-    /// Makes the deadlines what was judged.
-    fn heed(&self, zones: &CompiledZones, deadlines: &Deadlines) {
-        for (number, roll) in (0..=u8::MAX).zip(zones.rolls()) {
-            let is_unproven = !self.judgement.complete && self.unproven.contains(&roll.apex);
-            let is_withheld = is_unproven || self.judgement.withheld.contains_key(&roll.apex);
-            deadlines.set(
-                number,
-                match is_withheld {
-                    true => Deadline::Withheld,
-                    false => Deadline::Never,
-                },
-            );
-        }
+        let judgement = self.behind.as_mut().map(Watch::judge);
+        set_deadlines(&judgement.unwrap_or_default(), zones, deadlines);
     }
 
     /// What `status` tells.
@@ -158,33 +144,67 @@ impl Guard {
     }
 
     /// Warns of signatures that expire, once when they soon will and once when
-    /// they have. Those that already had when the zone was read are told with
-    /// its other faults.
-    fn warn_of_signatures(&mut self, zones: &CompiledZones) {
-        let now = unix_seconds();
+    /// they have; and of those that are not valid yet. Those that already had
+    /// when the zone was read are told with its other faults too.
+    fn warn_of_signatures(&mut self, zones: &CompiledZones, now: u64) {
         for zone in zones.statuses() {
-            let Some(until) = zone.signatures_until else {
+            let Some((warning, text)) = warning(zone.signatures_at(now)) else {
+                self.warned.remove(&zone.apex);
                 continue;
             };
-            let is_past = until <= now;
-            if !is_past && until - now > u64::from(EXPIRES_SOON) {
-                continue;
-            }
-            if self.warned.insert(zone.apex.clone(), is_past) == Some(is_past) {
-                continue;
-            }
-            let apex = &zone.apex;
-            match is_past {
-                true => log::warn!(
-                    "zone {apex}: signatures in referrals have expired: validating resolvers refuse \
-                     them, from the server behind too"
-                ),
-                false => log::warn!(
-                    "zone {apex}: the first signatures in referrals expire in {} hours",
-                    (until - now) / 3600
-                ),
+            if self.warned.insert(zone.apex.clone(), warning) != Some(warning) {
+                log::warn!("zone {}: {text}", zone.apex);
             }
         }
+    }
+}
+
+/// What is warned of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignatureWarning {
+    NotYetValid,
+    ExpireSoon,
+    HaveExpired,
+}
+
+/// What is to be warned of, if anything, and how.
+fn warning(signatures: Signatures) -> Option<(SignatureWarning, String)> {
+    let refused = "validating resolvers refuse them, from the server behind too";
+    match signatures {
+        Signatures::None => None,
+        _ if signatures.are_valid_for_long() => None,
+        Signatures::Valid { seconds } => Some((
+            SignatureWarning::ExpireSoon,
+            format!(
+                "the first signatures in referrals expire in {} hours",
+                seconds / 3600
+            ),
+        )),
+        Signatures::NotYetValid { seconds } => Some((
+            SignatureWarning::NotYetValid,
+            format!(
+                "signatures in referrals become valid only in {} hours by the clock of this host: \
+                 {refused}",
+                seconds.div_ceil(3600)
+            ),
+        )),
+        Signatures::Expired => Some((
+            SignatureWarning::HaveExpired,
+            format!("signatures in referrals have expired: {refused}"),
+        )),
+    }
+}
+
+/// Makes the deadlines what was judged.
+fn set_deadlines(judgement: &Judgement, zones: &CompiledZones, deadlines: &Deadlines) {
+    for (number, roll) in (0..=u8::MAX).zip(zones.rolls()) {
+        deadlines.set(
+            number,
+            match judgement.withheld.contains_key(&roll.apex) {
+                true => Deadline::Withheld,
+                false => Deadline::Never,
+            },
+        );
     }
 }
 
@@ -208,14 +228,9 @@ fn probed(roll: &ZoneRoll) -> ProbedZone {
 
 impl Daemon {
     /// Heeds what was judged of the server behind.
-    pub(super) fn heed(&mut self, judgement: Judgement) {
-        if judgement.complete {
-            self.guard.unproven.clear();
-        }
-        self.guard.judgement = judgement;
+    pub(super) fn heed(&self, judgement: &Judgement) {
         let generation = &self.generation;
-        self.guard
-            .heed(&generation.zones, &generation.loaded.deadlines);
+        set_deadlines(judgement, &generation.zones, &generation.loaded.deadlines);
     }
 
     /// Pins links whose pins somebody has removed: without them the answers
@@ -263,8 +278,34 @@ impl Daemon {
         {
             log::warn!("answers may end at --max-unattended: {error}");
         }
-        self.guard.warn_of_signatures(&self.generation.zones);
+        self.guard
+            .warn_of_signatures(&self.generation.zones, unix_seconds());
         self.pin_again();
         self.leave_word();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::inspect::EXPIRES_SOON;
+
+    #[test]
+    fn signatures_are_warned_of_unless_they_are_valid_for_long() {
+        let soon = u64::from(EXPIRES_SOON);
+        for (signatures, due) in [
+            (Signatures::None, None),
+            (Signatures::Valid { seconds: soon + 1 }, None),
+            (Signatures::Valid { seconds: soon }, Some("in 48 hours")),
+            (
+                Signatures::NotYetValid { seconds: 3601 },
+                Some("only in 2 hours by the clock of this host"),
+            ),
+            (Signatures::Expired, Some("have expired")),
+        ] {
+            let text = warning(signatures).map(|(_, text)| text);
+            assert_eq!(text.is_some(), due.is_some(), "{text:?}");
+            assert!(text.unwrap_or_default().contains(due.unwrap_or_default()));
+        }
     }
 }

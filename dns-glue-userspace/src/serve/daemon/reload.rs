@@ -147,6 +147,9 @@ struct Attempt {
     warnings: Vec<String>,
     /// The next generation, if there is to be one.
     made: Option<Box<Made>>,
+    /// What was found in zones that were read again and have not changed: time
+    /// goes on, and signatures expire.
+    found_anew: Option<CompiledZones>,
     /// What is to be told if there is not.
     otherwise: Reloaded,
 }
@@ -211,20 +214,22 @@ fn attempt(
     // Read all the same: because signatures are about to expire.
     let is_unchanged = !force && compiled.zones.are_the_same_texts_as(&zones);
     let warnings = compiled.zones.warnings();
-    let made = if wanted && !is_unchanged {
-        let made = Made::load(compiled, config, shared);
-        Some(Box::new(
-            made.map_err(|error| ReloadError::Made(Box::new(error)))?,
-        ))
+    let (mut made, mut found_anew) = (None, None);
+    if wanted && !is_unchanged {
+        let loaded = Made::load(compiled, config, shared);
+        made = Some(Box::new(
+            loaded.map_err(|error| ReloadError::Made(Box::new(error)))?,
+        ));
     } else {
+        found_anew = (wanted && is_unchanged).then(|| zones.found_anew(&compiled.zones));
         drop(compiled);
         give_back_memory();
-        None
-    };
+    }
     Ok(Attempt {
         changes,
         warnings,
         made,
+        found_anew,
         otherwise: if is_unchanged {
             Reloaded::Unchanged
         } else {
@@ -248,6 +253,7 @@ impl Attempt {
             changes: changes(zones, zones),
             warnings: zones.warnings(),
             made: None,
+            found_anew: None,
             otherwise: Reloaded::Unchanged,
         }
     }
@@ -298,6 +304,9 @@ impl Daemon {
             if let Some(made) = made {
                 self.replace_generation(*made)?;
             }
+            if let Some(zones) = attempt.found_anew.take() {
+                self.generation.zones = Arc::new(zones);
+            }
             Ok((attempt, is_made))
         });
         self.note_reload(&wishes, &result);
@@ -343,13 +352,9 @@ impl Daemon {
                 from: Some(from),
             })
             .collect();
+        self.guard.foresee(&made.zones, &made.loaded.deadlines);
+        attach::replace(&moves, &made.loaded)?;
         self.guard.set_zones(&made.zones, &made.loaded.deadlines);
-        if let Err(error) = attach::replace(&moves, &made.loaded) {
-            let generation = &self.generation;
-            self.guard
-                .set_zones(&generation.zones, &generation.loaded.deadlines);
-            return Err(error.into());
-        }
         if let Some(zones) = made.fallback.take() {
             self.addresses.replace_zones(zones);
         }

@@ -22,7 +22,7 @@ use super::survey::Survey;
 use cycles::Siblings;
 use signatures::Signatures;
 
-pub use signatures::EXPIRES_SOON;
+pub use signatures::{EXPIRES_SOON, Validity};
 
 /// Iterations of NSEC3 beyond which validators in wide use take a zone for
 /// insecure, or fail: RFC 9276 section 3.2 lets each choose, and the strictest
@@ -134,10 +134,10 @@ impl<'s, 'z> Inspection<'s, 'z> {
         self.notes[notes.zone].append(notes.notes);
     }
 
-    /// Seconds until the first RRset of a proof in a zone has no valid signature
-    /// any more; 0 if one has none now, `None` if the zone proves nothing.
-    pub fn signatures_left(&self, zone: usize) -> Option<u32> {
-        self.notes[zone].signatures.seconds_left()
+    /// When each RRset of a proof in a zone has a valid signature; `None` if the
+    /// zone proves nothing.
+    pub fn validity(&self, zone: usize) -> Option<Validity> {
+        self.notes[zone].signatures.validity()
     }
 
     /// Adds everything worth a warning to `faults`, zone by zone.

@@ -14,36 +14,78 @@ pub const EXPIRES_SOON: u32 = 2 * 86_400;
 #[derive(Default)]
 pub(super) struct Signatures<'z> {
     /// In the order in which they were met, each once, with the seconds until
-    /// the last valid signature expires; `None` if none is valid.
+    /// no signature is valid any more; `None` if none is valid.
     found: Vec<(Rrset<'z>, Option<u32>)>,
     /// Those in `found`: delegations share the NSEC3 of a proof.
     known: HashSet<Rrset<'z>>,
-    /// Seconds until the first RRset has no valid signature any more, of all
-    /// that were looked at; 0 if one has none now.
-    seconds_left: Option<u32>,
+    /// When all that were looked at have a valid signature.
+    validity: Option<Validity>,
+}
+
+/// A time in which something has a valid signature, in seconds after a moment:
+/// what is negative is before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From when on.
+    pub from: i32,
+    /// Until when, at least.
+    pub until: i32,
+}
+
+impl Validity {
+    /// Of what has no signature.
+    const NEVER: Self = Self {
+        from: i32::MIN,
+        until: 0,
+    };
+
+    /// In which both have one.
+    fn of_both(self, other: Self) -> Self {
+        Self {
+            from: self.from.max(other.from),
+            until: self.until.min(other.until),
+        }
+    }
+
+    /// Seconds that are left, if it has begun and has not ended.
+    fn left(self) -> Option<u32> {
+        u32::try_from(self.until).ok().filter(|_| self.from <= 0)
+    }
+
+    /// Which of several tells most of now and later: one that lasts, before one
+    /// that is to come, before one that is past.
+    fn rank(self) -> (u8, i32) {
+        let Self { from, until } = self;
+        match (from <= 0, until >= from.max(0)) {
+            (true, true) => (2, until),
+            (false, true) => (1, -from),
+            (_, false) => (0, until),
+        }
+    }
 }
 
 impl<'z> Signatures<'z> {
     /// Looks at the signatures of a proof.
     pub(super) fn look_at(&mut self, proof: Proof<'z>, now: u32) {
         for rrset in proof.rrsets() {
-            let left = seconds_left(rrset, now);
-            self.note(left.unwrap_or(0));
+            let validity = validity(rrset, now).unwrap_or(Validity::NEVER);
+            self.note(validity);
+            let left = validity.left();
             if left.is_none_or(|left| left < EXPIRES_SOON) {
                 self.add(rrset, left);
             }
         }
     }
 
-    /// Seconds until the first of the RRsets has no valid signature any more; 0
-    /// if one has none now, `None` if there are no RRsets.
-    pub(super) fn seconds_left(&self) -> Option<u32> {
-        self.seconds_left
+    /// When each of the RRsets has a valid signature; `None` if there are no
+    /// RRsets.
+    pub(super) fn validity(&self) -> Option<Validity> {
+        self.validity
     }
 
-    fn note(&mut self, left: u32) {
-        let least = self.seconds_left.map_or(left, |least| least.min(left));
-        self.seconds_left = Some(least);
+    fn note(&mut self, validity: Validity) {
+        let all = self.validity.map(|all| all.of_both(validity));
+        self.validity = Some(all.unwrap_or(validity));
     }
 
     fn add(&mut self, rrset: Rrset<'z>, left: Option<u32>) {
@@ -54,8 +96,8 @@ impl<'z> Signatures<'z> {
 
     /// Adds those that were met behind all of these.
     pub(super) fn append(&mut self, later: Self) {
-        if let Some(left) = later.seconds_left {
-            self.note(left);
+        if let Some(validity) = later.validity {
+            self.note(validity);
         }
         for (rrset, left) in later.found {
             self.add(rrset, left);
@@ -88,21 +130,33 @@ impl<'z> Signatures<'z> {
     }
 }
 
-/// Seconds until the last valid signature of an RRset expires; `None` if none
-/// is valid now. Times compare as serial numbers (RFC 4034 section 3.1.5).
-fn seconds_left(rrset: Rrset<'_>, now: u32) -> Option<u32> {
-    let time = |rdata: &[u8], at: usize| {
+/// When an RRset has a valid signature: without a gap, one after the other.
+/// `None` if it has none at all. Times compare as serial numbers (RFC 4034
+/// section 3.1.5).
+fn validity(rrset: Rrset<'_>, now: u32) -> Option<Validity> {
+    let each = || rrset.signatures().map(|rdata| validity_of(rdata, now));
+    let mut all = each().max_by_key(|one| one.rank())?;
+    while let Some(later) = each()
+        .filter(|one| one.from <= all.until)
+        .map(|one| one.until)
+        .max()
+        .filter(|until| *until > all.until)
+    {
+        all.until = later;
+    }
+    Some(all)
+}
+
+/// Of one signature.
+fn validity_of(rdata: &[u8], now: u32) -> Validity {
+    let time = |at: usize| {
         let octets = rdata[at..at + 4]
             .try_into()
             .expect("the builder takes whole RRSIG RDATA");
-        u32::from_be_bytes(octets)
+        u32::from_be_bytes(octets).wrapping_sub(now).cast_signed()
     };
-    rrset
-        .signatures()
-        .filter_map(|rdata| {
-            let expiration = time(rdata, 8).wrapping_sub(now).cast_signed();
-            let age = now.wrapping_sub(time(rdata, 12)).cast_signed();
-            u32::try_from(expiration).ok().filter(|_| age >= 0)
-        })
-        .max()
+    Validity {
+        from: time(12),
+        until: time(8),
+    }
 }

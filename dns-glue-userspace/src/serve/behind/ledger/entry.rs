@@ -15,7 +15,7 @@ use super::event::{Event, Question};
 use super::{Withheld, settled};
 
 /// One zone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     zone: ProbedZone,
     places: BTreeMap<IpAddr, Place>,
@@ -100,11 +100,22 @@ impl Entry {
         self.compare(now)
     }
 
-    /// Notes what was said at an address.
-    pub(super) fn note(&mut self, address: IpAddr, answers: &Answers, now: Instant) -> Vec<Event> {
+    /// Notes what was said at an address of the zone as it was asked about: of
+    /// another delegation than is asked about by now nothing is noted.
+    pub(super) fn note(
+        &mut self,
+        address: IpAddr,
+        asked: &ProbedZone,
+        answers: &Answers,
+        now: Instant,
+    ) -> Vec<Event> {
+        let is_same_delegation = asked.delegation == self.zone.delegation;
         let place = self.places.entry(address).or_default();
         let mut events = Vec::new();
         for (question, steady) in Question::ALL.into_iter().zip(&mut place.questions) {
+            if question == Question::Referral && !is_same_delegation {
+                continue;
+            }
             let Some(seen) = seen(answers, question) else {
                 continue;
             };
@@ -175,6 +186,12 @@ impl Entry {
     pub(super) fn lags_longer_than(&self, limit: Duration, now: Instant) -> bool {
         self.differs
             .is_some_and(|since| now.saturating_duration_since(since) > limit)
+    }
+
+    /// When the serials will have differed for longer than that, or have.
+    pub(super) fn lags_too_long_at(&self, limit: Duration) -> Option<Instant> {
+        let differed = limit.checked_add(Duration::from_nanos(1))?;
+        self.differs?.checked_add(differed)
     }
 
     /// Whether the server behind answers for the zone at an address, over UDP

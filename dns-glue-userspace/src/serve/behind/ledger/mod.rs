@@ -26,9 +26,8 @@ pub struct Judgement {
     /// announces the addresses should withdraw them.
     pub nothing_answered: bool,
     /// Whether each zone was asked for at each address, and there are some.
-    /// Until then nothing is
-    /// withheld that was not seen to be, and who must not attach before the
-    /// server behind answers has to wait.
+    /// Until then nothing is withheld that was not seen to be, but for what has
+    /// to be proven first.
     pub complete: bool,
 }
 
@@ -40,6 +39,9 @@ pub enum Withheld {
     /// The server behind answers for it at no address, and `--require-fallback`
     /// is given.
     Unanswered,
+    /// The server behind was not asked yet since the start, and has to be before
+    /// the first referral: see [`Ledger::prove_first`].
+    Unproven,
 }
 
 impl Withheld {
@@ -48,12 +50,13 @@ impl Withheld {
         match self {
             Self::Lag => "lag",
             Self::Unanswered => "unanswered",
+            Self::Unproven => "unproven",
         }
     }
 }
 
 /// What was seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
     policy: Policy,
     entries: Vec<Entry>,
@@ -61,6 +64,8 @@ pub struct Ledger {
     /// Whether no zone is answered at any address. Stays what it was while an
     /// address that has come was not asked yet.
     is_unanswered: bool,
+    /// Zones that are withheld until each was asked for at each address.
+    unproven: BTreeSet<Name<Vec<u8>>>,
 }
 
 impl Ledger {
@@ -71,6 +76,7 @@ impl Ledger {
             entries: Vec::new(),
             addresses: BTreeSet::new(),
             is_unanswered: false,
+            unproven: BTreeSet::new(),
         }
     }
 
@@ -108,6 +114,13 @@ impl Ledger {
         }
     }
 
+    /// Withholds these zones until it is complete what was seen: until then
+    /// nobody knows whether they need not be.
+    pub fn prove_first(&mut self, zones: BTreeSet<Name<Vec<u8>>>) {
+        self.unproven = zones;
+        self.settle();
+    }
+
     /// From now on these are the service addresses.
     pub fn set_addresses(&mut self, addresses: BTreeSet<IpAddr>, now: Instant) -> Vec<Event> {
         self.addresses = addresses;
@@ -119,17 +132,37 @@ impl Ledger {
         events
     }
 
-    /// Notes what was said at a service address, in the order of the zones;
-    /// what somebody should know of.
-    pub fn note(&mut self, address: IpAddr, answers: &[Answers], now: Instant) -> Vec<Event> {
+    /// Notes what was said at a service address of each zone, as it was asked
+    /// about; what somebody should know of. There may have been other zones
+    /// since.
+    pub fn note<'a>(
+        &mut self,
+        address: IpAddr,
+        said: impl Iterator<Item = (&'a ProbedZone, &'a Answers)>,
+        now: Instant,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
-        for (entry, answers) in self.entries.iter_mut().zip(answers) {
-            for event in entry.note(address, answers, now) {
+        for (number, (asked, answers)) in said.enumerate() {
+            let Some(entry) = self.entry_of(asked, number) else {
+                continue;
+            };
+            for event in entry.note(address, asked, answers, now) {
                 event::add(&mut events, event);
             }
         }
         self.settle();
         events
+    }
+
+    /// Of a zone that was asked about, if it is still there: most often at the
+    /// same place.
+    fn entry_of(&mut self, asked: &ProbedZone, number: usize) -> Option<&mut Entry> {
+        let is_asked = |entry: &Entry| entry.zone().apex == asked.apex;
+        let place = match self.entries.get(number) {
+            Some(entry) if is_asked(entry) => number,
+            _ => self.entries.iter().position(is_asked)?,
+        };
+        self.entries.get_mut(place)
     }
 
     /// Draws the conclusions that hold until something else is sure.
@@ -140,6 +173,9 @@ impl Ledger {
         let is_answered = |address: &IpAddr| self.is_answered_at(*address);
         let addresses: Vec<_> = self.addresses.iter().map(is_answered).collect();
         self.is_unanswered = settled(self.is_unanswered, &addresses);
+        if self.is_complete() {
+            self.unproven.clear();
+        }
     }
 
     /// Whether any zone is answered at an address; `None` if none was asked for
@@ -172,7 +208,21 @@ impl Ledger {
         if entry.lags_longer_than(self.policy.max_lag, now) {
             return Some(Withheld::Lag);
         }
-        (self.policy.require_fallback && entry.is_unanswered()).then_some(Withheld::Unanswered)
+        if self.policy.require_fallback && entry.is_unanswered() {
+            return Some(Withheld::Unanswered);
+        }
+        let is_unproven = self.unproven.contains(&entry.zone().apex);
+        is_unproven.then_some(Withheld::Unproven)
+    }
+
+    /// When the next lag becomes too long, if no server is heard of until then.
+    pub fn next_lag(&self, now: Instant) -> Option<Instant> {
+        let max_lag = self.policy.max_lag;
+        let entries = self.entries.iter();
+        entries
+            .filter(|entry| !entry.lags_longer_than(max_lag, now))
+            .filter_map(|entry| entry.lags_too_long_at(max_lag))
+            .min()
     }
 
     fn is_complete(&self) -> bool {

@@ -50,6 +50,8 @@ fn refused() -> Answers {
 /// A ledger, and a clock that tests turn.
 struct Story {
     ledger: Ledger,
+    /// What is asked about.
+    zones: Vec<ProbedZone>,
     start: Instant,
     seconds: u64,
 }
@@ -67,13 +69,14 @@ impl Story {
         };
         let mut story = Self {
             ledger: Ledger::new(policy),
+            zones: vec![zone("a.", 5), zone("b.", 7)],
             start: Instant::now(),
             seconds: 0,
         };
         let now = story.now();
         let addresses = addresses.iter().copied().collect();
         story.ledger.set_addresses(addresses, now);
-        story.ledger.set_zones(&[zone("a.", 5), zone("b.", 7)], now);
+        story.ledger.set_zones(&story.zones, now);
         story
     }
 
@@ -84,7 +87,13 @@ impl Story {
     /// Ten seconds later this is said of `a.` and `b.`; what is told of it.
     fn note(&mut self, address: IpAddr, a: Answers, b: Answers) -> Vec<Event> {
         self.seconds += 10;
-        self.ledger.note(address, &[a, b], self.now())
+        let said = [a, b];
+        let said = self.zones.iter().zip(&said);
+        self.ledger.note(
+            address,
+            said,
+            self.start + Duration::from_secs(self.seconds),
+        )
     }
 
     fn judgement(&self) -> Judgement {
@@ -393,10 +402,125 @@ fn many_zones_are_told_in_one_line() {
     let mut story = Story::new(false);
     let now = story.now();
     story.ledger.set_zones(&zones, now);
-    let events = story.ledger.note(FIRST, &[(); 5].map(|()| refused()), now);
+    let said = [(); 5].map(|()| refused());
+    let events = story.ledger.note(FIRST, zones.iter().zip(&said), now);
     assert_eq!(
         texts(&events)[0],
         "the server behind answers wrongly at 192.0.2.1 over UDP: REFUSED (a., b., c. and 2 more)"
     );
     assert_eq!(events.len(), 3);
+}
+
+/// A round of probes goes on while the zones change: what it comes to holds for
+/// zones that are still there, wherever they stand.
+#[test]
+fn a_round_that_began_before_a_reload_counts() {
+    let mut story = Story::new(true);
+    let child = |name: &str| ProbedZone {
+        delegation: Some(Name::vec_from_str(name).expect("a name")),
+        ..zone("a.", 5)
+    };
+    let asked = [child("x.a."), zone("gone.", 1), zone("b.", 7)];
+    let said = [
+        Answers {
+            referral: Some(Err(Problem::Authoritative)),
+            ..told(5)
+        },
+        told(1),
+        told(7),
+    ];
+    let now = story.now();
+    let mut note = |zones: &[ProbedZone]| {
+        story.ledger.set_zones(zones, now);
+        let said = asked.iter().zip(&said);
+        let events = story.ledger.note(FIRST, said, now);
+        let zones = story.ledger.status(now).zones;
+        let answered = zones.iter().map(|zone| {
+            let place = &zone.addresses[0];
+            [place.udp.answered, place.referral.answered]
+        });
+        (events, answered.collect::<Vec<_>>())
+    };
+    // Another delegation is asked about by now: of it nothing is known.
+    let (events, answered) = note(&[zone("new.", 1), zone("b.", 8), child("y.a.")]);
+    assert_eq!(
+        answered,
+        [[None, None], [Some(true), None], [Some(true), None]]
+    );
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Differs {
+                ours: 8,
+                theirs: 7,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    // The same, under another serial.
+    let next = ProbedZone {
+        serial: 6,
+        ..child("x.a.")
+    };
+    let (events, answered) = note(&[next]);
+    assert_eq!(answered, [[Some(true), Some(false)]]);
+    // That the serials differ was seen when it was reloaded.
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Turned {
+                question: Question::Referral,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    assert!(story.judgement().complete);
+}
+
+#[test]
+fn what_has_to_be_proven_first_is_withheld_until_all_is_asked() {
+    let mut story = Story::at(true, &[FIRST, SECOND]);
+    let both = BTreeSet::from(["a.", "b."].map(|apex| zone(apex, 1).apex));
+    story.ledger.prove_first(both);
+    let unproven = |apex: &str| (String::from(apex), Withheld::Unproven);
+    assert_eq!(story.withheld(), [unproven("a."), unproven("b.")]);
+    assert!(!story.judgement().nothing_answered);
+    let status = story.ledger.status(story.now());
+    assert_eq!(status.zones[0].withheld.as_deref(), Some("unproven"));
+
+    // Other versions, and what is seen at one address, prove nothing.
+    let now = story.now();
+    story.ledger.set_zones(&[zone("a.", 6), zone("b.", 8)], now);
+    story.note(FIRST, told(6), refused());
+    assert_eq!(story.withheld(), [unproven("a."), unproven("b.")]);
+
+    story.note(SECOND, told(6), refused());
+    let unanswered = [(String::from("b."), Withheld::Unanswered)];
+    assert_eq!(story.withheld(), unanswered);
+    // For good: an address that comes changes nothing before it is asked.
+    let third = IpAddr::from([192, 0, 2, 3]);
+    let addresses = BTreeSet::from([FIRST, SECOND, third]);
+    story.ledger.set_addresses(addresses, story.now());
+    assert!(!story.judgement().complete);
+    assert_eq!(story.withheld(), unanswered);
+}
+
+#[test]
+fn the_end_of_a_lag_is_known_before() {
+    let mut story = Story::new(false);
+    assert_eq!(story.ledger.next_lag(story.now()), None);
+    story.note(FIRST, told(5), told(8));
+    let too_long = MAX_LAG + Duration::from_nanos(1);
+    let since = story.now();
+    story.note(FIRST, told(6), told(8));
+    assert_eq!(story.ledger.next_lag(story.now()), Some(since + too_long));
+    story.seconds += 55;
+    assert_eq!(story.withheld(), [(String::from("b."), Withheld::Lag)]);
+    let later = since + Duration::from_secs(10);
+    assert_eq!(story.ledger.next_lag(story.now()), Some(later + too_long));
+    story.seconds += 10;
+    assert_eq!(story.withheld().len(), 2);
+    assert_eq!(story.ledger.next_lag(story.now()), None);
 }
