@@ -2,8 +2,8 @@
 //!
 //! It answers queries that are due a referral and passes everything else, octet
 //! for octet as it came. What is answered is decided in dns-glue-common; this
-//! crate moves bytes: [`packet`] and [`rest`] read and write the frame,
-//! [`tables`] reads the maps.
+//! crate moves bytes: [`packet`] reads and writes the frame, [`tables`] reads
+//! the maps.
 #![no_std]
 #![no_main]
 #![expect(
@@ -12,7 +12,6 @@
 )]
 
 mod packet;
-mod rest;
 mod tables;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};

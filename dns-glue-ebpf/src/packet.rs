@@ -2,7 +2,7 @@
 //!
 //! Headers and single numbers are read and written directly, each behind a
 //! bounds check of its own. What a reply is made of is copied in blocks
-//! ([`rest`](crate::rest)). Other runs of octets, and those shorter than a block,
+//! ([`rest`](dns_glue_ebpf::rest)). Other runs of octets, and those shorter than a block,
 //! go through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
 //! take a length known only at run time.
 
@@ -20,11 +20,8 @@ use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTE
 use dns_glue_common::route::RouteLookup;
 use dns_glue_common::wire::MessageBuffer;
 use dns_glue_ebpf::opaque;
+use dns_glue_ebpf::rest::{BLOCK, OFFSET_MASK, PacketRest};
 
-use crate::rest::{BLOCK, PacketRest};
-
-/// Offsets in a packet, masked by this: larger than any reply's frame.
-pub const OFFSET_MASK: usize = 0x0fff;
 /// Lengths of a part of a reply, less one, masked by this.
 const PIECE_LENGTH_MASK: usize = 0x07ff;
 

@@ -1,4 +1,4 @@
-//! What a reply is made of, copied into the packet.
+//! A packet from an offset on, and what a reply is made of copied there.
 //!
 //! By loads and stores of eight octets: for the few hundred octets of a referral
 //! that takes less than a call of `bpf_xdp_store_bytes`, which copies them by a
@@ -7,9 +7,11 @@
 use core::marker::PhantomData;
 use dns_glue_common::frame::Rest;
 use dns_glue_common::limits::MAX_UDP_OCTETS;
-use dns_glue_ebpf::opaque;
 
-use crate::packet::OFFSET_MASK;
+use crate::opaque;
+
+/// Offsets in a packet, masked by this: larger than any reply's frame.
+pub const OFFSET_MASK: usize = 0x0fff;
 
 /// Octets that are copied behind one bounds check.
 pub const BLOCK: usize = 64;
