@@ -71,6 +71,9 @@ pub enum Kind {
     Own = 2,
 }
 
+/// Relocations that are read at once.
+pub const RELOCATION_GROUP: usize = 4;
+
 /// A relocation: kind in the two upper bits, offset among the records below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation(pub u16);
@@ -139,53 +142,50 @@ impl Extent {
     };
 }
 
-/// How far the pointers of a piece shift, modulo 2^16: indexed by [`Kind`], the
-/// last without meaning.
+/// How far the pointers of a piece shift, modulo 2^16: 16 bits for each
+/// [`Kind`], from the lowest.
 ///
 /// # Verifier
 ///
-/// An array, so that a pointer's shift is a load and not a branch: with three
-/// ways for each of 128 pointers the verifier would not come to an end.
+/// One number, so that a pointer's shift is cut out of a register, not chosen by
+/// a branch: with three ways for each of 128 pointers the verifier would not
+/// come to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct Shift([u16; 4]);
+#[repr(transparent)]
+pub struct Shift(u64);
 
 impl Shift {
     /// Not at all.
-    pub const NONE: Self = Self([0; 4]);
+    pub const NONE: Self = Self(0);
 
     /// By these, for `Kind::Cut`, `Kind::Body` and `Kind::Own`.
     #[inline(always)]
     pub const fn new(cut: u16, body: u16, own: u16) -> Self {
-        Self([cut, body, own, 0])
+        Self(cut as u64 | (body as u64) << 16 | (own as u64) << 32)
     }
 
     /// Whether no pointer shifts.
     #[inline(always)]
     pub const fn is_none(&self) -> bool {
-        let [cut, body, own, _] = self.0;
-        cut | body | own == 0
+        self.0 == 0
     }
 
     /// By how much a pointer shifts.
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "two bits index four shifts: no panic is left"
-    )]
     pub const fn of(&self, relocation: Relocation) -> u16 {
-        self.0[(relocation.0 >> 14) as usize]
+        // Sixteen times the kind, in one shift and one mask.
+        (self.0 >> (relocation.0 >> 10 & 0x30)) as u16
     }
 
     /// The sum of the records up to `extent` once its pointers are shifted,
     /// modulo 65535; a number.
     #[inline(always)]
     pub const fn sum(&self, extent: &Extent) -> u16 {
-        let [cut, body, own, _] = self.0;
+        let Self(shifts) = *self;
         let sum = extent.sum as u64
-            + extent.gain_cut as u64 * residue(cut)
-            + extent.gain_body as u64 * residue(body)
-            + extent.gain_own as u64 * residue(own);
+            + extent.gain_cut as u64 * residue(shifts as u16)
+            + extent.gain_body as u64 * residue((shifts >> 16) as u16)
+            + extent.gain_own as u64 * residue((shifts >> 32) as u16);
         fold(sum)
     }
 }
@@ -269,11 +269,24 @@ impl<'a> Piece<'a> {
         self.number(20) as u32 | (self.number(22) as u32) << 16
     }
 
-    /// Relocation `place` of those that begin at offset `first`. Valid values:
-    /// below `whole().relocations`.
+    /// Relocations `4 * group` to `4 * group + 3` of those that begin at offset
+    /// `first`, a multiple of 8. Valid groups: those of which the first is below
+    /// `whole().relocations`; the others are what is behind if they are not.
+    ///
+    /// # Verifier
+    ///
+    /// As `number`; four at a time, because the masks take as long as the load.
     #[inline(always)]
-    pub fn relocation(&self, first: usize, place: usize) -> Relocation {
-        Relocation(self.number(first + 2 * (place & (MAX_RELOCATIONS - 1))))
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "both terms are masked: their sum is below the slab's size, no panic is left"
+    )]
+    pub fn relocations(&self, first: usize, group: usize) -> [Relocation; RELOCATION_GROUP] {
+        let offset = first + size_of::<u64>() * group;
+        let at = (self.start & (SLAB_OCTETS - PIECE_ALIGN)) + (offset & (SLAB_SLACK - PIECE_ALIGN));
+        let (groups, _) = self.slab.0.as_chunks::<8>();
+        let group = u64::from_le_bytes(groups[at / 8]);
+        [0, 16, 32, 48].map(|bit| Relocation((group >> bit) as u16))
     }
 
     /// The longest part of the piece that has at most `room` octets, of those
@@ -478,7 +491,8 @@ mod tests {
             assert_eq!(piece.cut_points(), count);
             for at in 0..count {
                 let first = relocations_start(whole.octets);
-                assert_eq!(piece.relocation(first, at), Relocation(at as u16));
+                let group = piece.relocations(first, at / RELOCATION_GROUP);
+                assert_eq!(group[at % RELOCATION_GROUP], Relocation(at as u16));
             }
             for room in 0..=octets + 1 {
                 let mut note = 0xffff;

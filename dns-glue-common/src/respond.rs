@@ -8,7 +8,7 @@ use crate::decide::{self, Generation, Keeping, Part, Plan};
 use crate::frame::checksum::Sum;
 use crate::frame::parse::{self, Datagram, Family, with_ends};
 use crate::frame::reply::{self, Numbers};
-use crate::frame::{Frame, Scratch, Unfit, read_back};
+use crate::frame::{Frame, Rest as _, Scratch, Unfit, read_back};
 use crate::host::Host;
 use crate::kept::{Found, KeptBodies};
 use crate::limits::{
@@ -17,7 +17,7 @@ use crate::limits::{
 };
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::referral::{Piece, relocations_start};
+use crate::referral::{Piece, RELOCATION_GROUP, relocations_start};
 use crate::route;
 use crate::wire::{Message, edns, query};
 use network_types::udp::UdpHdr;
@@ -302,18 +302,24 @@ fn write_part<F: Frame, G: Generation>(
     if part.shift.is_none() {
         return true;
     }
+    let Some(mut records) = frame.rest(start) else {
+        return false;
+    };
     let first = relocations_start(part.whole_octets);
     let relocations = read_back(&part.relocations) as usize;
-    for place in 0..MAX_RELOCATIONS {
-        if place >= relocations {
-            break;
+    let shift = part.shift;
+    for group in 0..MAX_RELOCATIONS / RELOCATION_GROUP {
+        let before = RELOCATION_GROUP * group;
+        for (place, relocation) in (before..).zip(piece.relocations(first, group)) {
+            if place >= relocations {
+                return true;
+            }
+            let Some(pointer) = records.place::<2>(relocation.offset()) else {
+                return false;
+            };
+            let shifted = u16::from_be_bytes(*pointer).wrapping_add(shift.of(relocation));
+            *pointer = shifted.to_be_bytes();
         }
-        let relocation = piece.relocation(first, place);
-        let Some(pointer) = frame.place::<2>(start + relocation.offset()) else {
-            return false;
-        };
-        let shifted = u16::from_be_bytes(*pointer).wrapping_add(part.shift.of(relocation));
-        *pointer = shifted.to_be_bytes();
     }
     true
 }

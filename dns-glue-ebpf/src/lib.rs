@@ -1,11 +1,14 @@
-//! What every program of this crate ends with, and what keeps the verifier's
-//! view of a value.
+//! What every program of this crate ends with, what keeps the verifier's view of
+//! a value, and how octets get into a packet.
 //!
 //! On the host there is nothing: the library target exists there so that
 //! dns-glue-userspace can name this crate as a build dependency and be rebuilt
 //! when it changes.
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+#[cfg(target_arch = "bpf")]
+pub mod rest;
 
 /// Makes a value something that the optimiser knows nothing of, so that the
 /// checks and masks that follow stay in the program for the verifier to see.

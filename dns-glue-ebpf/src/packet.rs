@@ -1,9 +1,10 @@
 //! The frame under an XDP program: every raw access to a packet is here.
 //!
 //! Headers and single numbers are read and written directly, each behind a
-//! bounds check of its own. Runs of octets go through `bpf_xdp_load_bytes` and
-//! `bpf_xdp_store_bytes` (Linux 5.18), which take a length known only at run
-//! time.
+//! bounds check of its own. What a reply is made of is copied in blocks
+//! ([`rest`](dns_glue_ebpf::rest)). Other runs of octets, and those shorter than a block,
+//! go through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
+//! take a length known only at run time.
 
 use aya_ebpf::bindings;
 use aya_ebpf::helpers::generated::{
@@ -19,9 +20,8 @@ use dns_glue_common::referral::{PIECE_ALIGN, PIECE_HEAD_OCTETS, Piece, SLAB_OCTE
 use dns_glue_common::route::RouteLookup;
 use dns_glue_common::wire::MessageBuffer;
 use dns_glue_ebpf::opaque;
+use dns_glue_ebpf::rest::{BLOCK, OFFSET_MASK, PacketRest};
 
-/// Offsets in a packet, masked by this: larger than any reply's frame.
-const OFFSET_MASK: usize = 0x0fff;
 /// Lengths of a part of a reply, less one, masked by this.
 const PIECE_LENGTH_MASK: usize = 0x07ff;
 
@@ -73,6 +73,20 @@ impl Packet<'_> {
         let address = self.address(offset, 8)?;
         // SAFETY: eight octets are inside the packet.
         Some(unsafe { ptr::read_unaligned(address.cast()) })
+    }
+
+    /// Copies octets to `offset`, as [`PacketRest::copy`].
+    ///
+    /// # Safety
+    ///
+    /// At least MAX_UDP_OCTETS octets can be read there.
+    #[inline(always)]
+    unsafe fn copy(&mut self, offset: usize, from: *const u8, octets: usize) -> bool {
+        match self.rest(offset) {
+            // SAFETY: the caller's word.
+            Some(mut rest) => unsafe { rest.copy(from, octets) },
+            None => false,
+        }
     }
 
     /// Octets of the frame over all its buffers.
@@ -139,6 +153,11 @@ fn body_length(octets: usize) -> Option<u32> {
 }
 
 impl Frame for Packet<'_> {
+    type Rest<'r>
+        = PacketRest<'r>
+    where
+        Self: 'r;
+
     #[inline(always)]
     fn linear_octets(&self) -> usize {
         self.ctx.data_end() - self.ctx.data()
@@ -234,28 +253,40 @@ impl Frame for Packet<'_> {
     }
 
     #[inline(always)]
+    fn rest(&mut self, offset: usize) -> Option<PacketRest<'_>> {
+        let start = self.address(offset, 0)? as usize;
+        Some(PacketRest::new(start, self.ctx.data_end()))
+    }
+
+    #[inline(always)]
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {
-        let octets = length(octets, PIECE_LENGTH_MASK);
         // SAFETY: a slab is longer by its slack than the largest start, so
-        // start, head and length stay inside; the helper reads it and checks
-        // the packet's side.
-        let result = unsafe {
+        // start, head and the longest length stay inside; the helper checks the
+        // packet's side.
+        unsafe {
             let records = ptr::from_ref(piece.slab)
                 .cast::<u8>()
                 .add(opaque(piece.start) & (SLAB_OCTETS - PIECE_ALIGN))
                 .add(PIECE_HEAD_OCTETS);
+            if octets >= BLOCK {
+                return self.copy(offset, records, octets);
+            }
+            let octets = length(octets, PIECE_LENGTH_MASK);
             bpf_xdp_store_bytes(
                 self.ctx.ctx,
                 offset as u32,
                 records.cast_mut().cast(),
                 octets,
-            )
-        };
-        result == 0
+            ) == 0
+        }
     }
 
     #[inline(always)]
     fn write_body(&mut self, offset: usize, body: &[u8; MAX_UDP_OCTETS], octets: usize) -> bool {
+        if octets >= BLOCK {
+            // SAFETY: the body has MAX_UDP_OCTETS.
+            return unsafe { self.copy(offset, body.as_ptr(), octets) };
+        }
         let Some(octets) = body_length(octets) else {
             return false;
         };

@@ -41,6 +41,8 @@ pub struct MemoryFrame {
 }
 
 impl Frame for MemoryFrame {
+    type Rest<'r> = &'r mut [u8];
+
     fn linear_octets(&self) -> usize {
         self.octets.len()
     }
@@ -85,6 +87,10 @@ impl Frame for MemoryFrame {
 
     fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
         self.octets.get_mut(offset..)?.first_chunk_mut()
+    }
+
+    fn rest(&mut self, offset: usize) -> Option<&mut [u8]> {
+        self.octets.get_mut(offset..)
     }
 
     fn write_piece(&mut self, offset: usize, piece: &Piece<'_>, octets: usize) -> bool {

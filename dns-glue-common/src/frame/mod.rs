@@ -54,6 +54,11 @@ pub enum Unfit {
 /// Reads and writes are checked; `None` and `false` mean that the frame is
 /// shorter than that and that nothing was done.
 pub trait Frame {
+    /// The octets from an offset on.
+    type Rest<'r>: Rest
+    where
+        Self: 'r;
+
     /// Octets that lie in the first buffer, which alone can be read and
     /// written.
     fn linear_octets(&self) -> usize;
@@ -101,6 +106,10 @@ pub trait Frame {
     /// `N` octets from `offset`, to be changed in place.
     fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]>;
 
+    /// The octets from `offset` on, when many places among them are to be
+    /// changed.
+    fn rest(&mut self, offset: usize) -> Option<Self::Rest<'_>>;
+
     /// Writes the first `octets` octets of a piece's records to `offset`.
     ///
     /// Valid lengths: `1..=MAX_UDP_OCTETS`.
@@ -125,6 +134,22 @@ pub trait Frame {
         identifier: &[u8; MAX_NSID_OCTETS],
         octets: usize,
     ) -> bool;
+}
+
+/// What follows an offset of a frame, and does not move while this lives: where
+/// it starts and ends is not asked for again at every place.
+pub trait Rest {
+    /// `N` octets from `offset`, counted from the rest's start, to be changed in
+    /// place; `None` if the frame ends before.
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]>;
+}
+
+/// Of a frame in memory.
+impl Rest for &mut [u8] {
+    #[inline(always)]
+    fn place<const N: usize>(&mut self, offset: usize) -> Option<&mut [u8; N]> {
+        self.get_mut(offset..)?.first_chunk_mut()
+    }
 }
 
 /// Where a packet is worked on, one for each CPU.

@@ -21,8 +21,10 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use core::ptr;
+use dns_glue_common::limits::MAX_UDP_OCTETS;
 use dns_glue_common::traffic::{LINE_OCTETS, MAX_READS, Reading};
 use dns_glue_ebpf::opaque;
+use dns_glue_ebpf::rest::{OFFSET_MASK, PacketRest};
 
 /// Does nothing: what every measurement takes beside the program that it is of.
 #[xdp(frags)]
@@ -85,29 +87,25 @@ const REPLY_OCTETS: usize = 736;
 
 /// What it writes.
 #[map]
-static REPLY: Array<[u8; REPLY_OCTETS]> = Array::with_max_entries(1, 0);
+static REPLY: Array<[u8; MAX_UDP_OCTETS]> = Array::with_max_entries(1, 0);
 
-/// Sends a frame back with as much behind it as a referral has, written by one
-/// call: what no responder by these helpers can be faster than.
+/// Sends a frame back with as much behind it as a referral has, written as
+/// dns-glue does it: what no responder can be faster than that writes so.
 #[xdp(frags)]
 pub fn reflect_written(ctx: XdpContext) -> u32 {
-    // SAFETY: the context is the one that the kernel gave the program.
-    let octets = unsafe { bpf_xdp_get_buff_len(ctx.ctx) } as u32;
     let Some(reply) = REPLY.get_ptr(0) else {
         return xdp_action::XDP_ABORTED;
     };
-    // SAFETY: the context is the one that the kernel gave the program, and the
-    // reply has as many octets; packet pointers are taken afterwards.
-    let is_written = unsafe {
-        bpf_xdp_adjust_tail(ctx.ctx, REPLY_OCTETS as i32) == 0
-            && bpf_xdp_store_bytes(
-                ctx.ctx,
-                octets,
-                reply.cast_mut().cast(),
-                REPLY_OCTETS as u32,
-            ) == 0
-    };
-    if !is_written {
+    // SAFETY: the context is the one that the kernel gave the program; packet
+    // pointers are taken afterwards.
+    if unsafe { bpf_xdp_adjust_tail(ctx.ctx, REPLY_OCTETS as i32) } != 0 {
+        return xdp_action::XDP_ABORTED;
+    }
+    let (start, end) = (ctx.data(), ctx.data_end());
+    let octets = (end - start).wrapping_sub(REPLY_OCTETS);
+    let mut rest = PacketRest::new(start + (opaque(octets) & OFFSET_MASK), end);
+    // SAFETY: the map's value has MAX_UDP_OCTETS.
+    if !unsafe { rest.copy(reply.cast(), REPLY_OCTETS) } {
         return xdp_action::XDP_ABORTED;
     }
     swap_addresses(&ctx)
