@@ -192,7 +192,7 @@ outcomes! {
     // A delegation that must not be answered now.
     /// The zone's deadline is past: it was not refreshed within the EXPIRE of its SOA record (RFC 1035 3.3.13).
     ZoneExpired = 133, "zone-expired", Pass;
-    /// The zone is withheld: the server behind has had another serial for longer than `--max-lag`, or does not answer for it and `--require-fallback` is given.
+    /// The zone is withheld: the server behind has had another serial for longer than `--max-lag`, or does not answer for it, or was not asked yet, and `--require-fallback` is given.
     ZoneWithheld = 134, "zone-withheld", Pass;
     /// The daemon was silent for longer than referrals are given without it.
     Unattended = 135, "unattended", Pass;
