@@ -89,9 +89,9 @@ pub struct RunArgs {
 
     /// The folder that keeps the program on the interfaces without a process
     ///
-    /// On a BPF file system; this daemon's alone, in its network namespace. By default
-    /// /sys/fs/bpf/dns-glue; with --fallback embedded nothing is kept, and a
-    /// folder is only needed where the process lacks CAP_SYS_ADMIN.
+    /// On a BPF file system; this daemon's alone, in its network namespace. By
+    /// default /sys/fs/bpf/dns-glue; with --fallback embedded nothing is kept,
+    /// and a folder is only needed where the process lacks CAP_SYS_ADMIN.
     #[arg(long, value_name = "DIR")]
     pins: Option<PathBuf>,
 
