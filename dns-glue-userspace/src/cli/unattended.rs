@@ -19,8 +19,7 @@ use crate::serve::status::{CounterStatus, LastWord, Status, unix_seconds};
 /// `error`, why there is no daemon, if there is nothing else to tell.
 pub fn status(pins: &Path, json: bool, all: bool, error: ClientError) -> anyhow::Result<()> {
     let left = find(pins, error)?;
-    let word = left.about.as_deref();
-    let word: Option<LastWord> = word.and_then(|text| serde_json::from_str(text).ok());
+    let word = LastWord::newest(&left.words);
     if left.is_attended {
         let control = word.map(|word| format!(" --control {}", word.control.display()));
         bail!(

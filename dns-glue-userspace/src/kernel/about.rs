@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aya::maps::{Array, Map, MapData, MapError};
 
-use super::pins::{PinFolder, PinsError};
+use super::pins::{PinFolder, PinsError, layouts};
 use super::shared::{ABOUT, ABOUT_OCTETS, HeldMap};
 use super::value::Value;
 
@@ -43,11 +43,6 @@ impl About {
         self.held.pin_again(folder)
     }
 
-    /// The text that was left last, by this process or another.
-    pub fn read(&self) -> Option<String> {
-        text_of(&self.map).ok().flatten()
-    }
-
     /// Leaves a text in place of the last one.
     ///
     /// # Errors
@@ -63,6 +58,16 @@ impl About {
             .set(0, Value(*word), 0)
             .map_err(std::io::Error::other)
     }
+}
+
+/// The texts in a pin folder, of all layouts that this version can read.
+///
+/// # Errors
+///
+/// The folder or a map cannot be read.
+pub(super) fn words(root: &Path) -> Result<Vec<String>, PinsError> {
+    let words = layouts(root)?.into_iter().map(|layout| read(&layout));
+    words.filter_map(Result::transpose).collect()
 }
 
 /// The text in the folder of a layout, if there is one.

@@ -36,6 +36,8 @@ const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
 /// What the kernel tells of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkFacts {
+    /// The kernel's number of the link.
+    pub id: u32,
     /// The number of the program behind it.
     pub program: u32,
     /// The number of its interface, in that interface's own network namespace;
@@ -196,6 +198,7 @@ impl XdpLink {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(LinkFacts {
+            id: info.id,
             program: info.program,
             interface: (info.interface != 0).then_some(info.interface),
         })

@@ -16,8 +16,9 @@
 //! sight when it is sure to succeed ([`super::beginning`]).
 //!
 //! *Invariant:* only a pin is removed that this process has made or has looked
-//! at: another may have come to its path. Whoever changes a folder holds its lock ([`PinFolder`]); whoever
-//! only reads does not ([`super::unattended`]).
+//! at: another may have come to its path ([`super::pinned_link`]). Whoever changes
+//! a folder holds its lock ([`PinFolder`]); whoever only reads does not
+//! ([`super::unattended`]).
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
@@ -31,8 +32,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::about;
-use super::beginning::{Changes, Moved};
-use super::link::{LinkFacts, XdpLink};
+use super::beginning::Changes;
+use super::link::XdpLink;
+use super::pinned_link::{self, PinnedLink};
 use super::shared::SharedMap;
 use crate::shortage::{Shortage, hint, in_full};
 
@@ -45,7 +47,7 @@ const LAYOUT_PREFIX: &str = "layout-";
 /// another size alone is seen.
 const LAYOUT: u32 = 1;
 /// What links are called, before the number of the interface.
-const LINK_PREFIX: &str = "link-";
+pub(super) const LINK_PREFIX: &str = "link-";
 
 /// How often, and with which pauses, a lock is tried: one who only looks
 /// whether a daemon holds it has it for a moment.
@@ -151,62 +153,6 @@ pub struct PinFolder {
     pub(super) changes: Mutex<Changes>,
 }
 
-/// A link that was found pinned.
-#[derive(Debug)]
-pub struct PinnedLink {
-    /// The link.
-    pub link: XdpLink,
-    /// What the kernel tells of it.
-    pub facts: LinkFacts,
-    /// Where it is pinned.
-    path: PathBuf,
-    /// The pin itself: another one may come to that path.
-    pin: PinNumber,
-}
-
-/// What tells a pin from all others: the numbers of its file system and of its
-/// inode.
-type PinNumber = (u64, u64);
-
-impl PinnedLink {
-    /// The number of the interface at this moment; `None` when it is gone.
-    ///
-    /// # Errors
-    ///
-    /// The kernel does not tell.
-    pub fn interface_now(&self) -> Result<Option<u32>, PinsError> {
-        let facts = self.link.facts();
-        let facts = facts.map_err(system(&self.path, "ask for the link"))?;
-        Ok(facts.interface)
-    }
-
-    /// The word that the daemon has left which pinned it.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read.
-    pub fn word(&self) -> Result<Option<String>, PinsError> {
-        about::read(self.path.parent().unwrap_or(&self.path))
-    }
-
-    /// It has another path now, if it was in that folder.
-    pub fn follow(&mut self, moved: &Moved) {
-        if let Some(path) = moved.follow(&self.path) {
-            self.path = path;
-        }
-    }
-
-    /// Removes the pin with which it was found, and no other one that came to
-    /// its path.
-    fn unpin(&self) -> Result<(), PinsError> {
-        let there = pin_number(&self.path).map_err(system(&self.path, "look at it"))?;
-        if there != Some(self.pin) {
-            return Ok(());
-        }
-        remove_if_there(&self.path).map_err(system(&self.path, "remove it"))
-    }
-}
-
 impl PinFolder {
     /// Makes the folder if it is not there, and locks it. What is in it stays
     /// as it is.
@@ -272,7 +218,16 @@ impl PinFolder {
     ///
     /// The folder cannot be read.
     pub fn links(&self) -> Result<Vec<PinnedLink>, PinsError> {
-        links(&self.root)
+        pinned_link::find(&self.root)
+    }
+
+    /// What daemons have left word of there, in folders of any layout.
+    ///
+    /// # Errors
+    ///
+    /// The folder or a map cannot be read.
+    pub fn words(&self) -> Result<Vec<String>, PinsError> {
+        about::words(&self.root)
     }
 
     /// Makes the folder again, and its lock, if somebody has removed it.
@@ -326,14 +281,14 @@ impl PinFolder {
     ///
     /// The file system says no.
     pub fn pin_too(&self, pinned: &PinnedLink, interface: u32) -> Result<bool, PinsError> {
-        let is_elsewhere = pinned.path != self.link_path(interface);
+        let is_elsewhere = !pinned.is_at(&self.link_path(interface));
         if is_elsewhere {
             self.pin(&pinned.link, interface)?;
         }
         Ok(is_elsewhere)
     }
 
-    /// Removes the pin with which a link was found.
+    /// Removes the pins with which a link was found.
     ///
     /// # Errors
     ///
@@ -348,14 +303,10 @@ impl PinFolder {
     ///
     /// The file system says no.
     pub fn pin_as_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
-        let PinnedLink { link, path, .. } = pinned;
-        if is_there(path)? {
-            return Ok(());
-        }
-        link.pin(path).map_err(system(path, "pin a link there"))
+        pinned.pin_again()
     }
 
-    /// Takes a found link's program off its interface, and removes the pin.
+    /// Takes a found link's program off its interface, and removes its pins.
     ///
     /// # Errors
     ///
@@ -363,7 +314,7 @@ impl PinFolder {
     pub fn discard(&self, pinned: PinnedLink) -> Result<(), PinsError> {
         if let Err(error) = pinned.link.detach() {
             // As when the interface is gone.
-            log::debug!("{}: {error}", pinned.path.display());
+            log::debug!("{}: {error}", pinned.path().display());
         }
         pinned.unpin()
     }
@@ -423,62 +374,6 @@ pub(super) fn map_path(layout: &Path, map: &SharedMap) -> PathBuf {
     layout.join(map.name)
 }
 
-/// The links that are pinned below a pin folder.
-pub(super) fn links(root: &Path) -> Result<Vec<PinnedLink>, PinsError> {
-    let mut found = Vec::new();
-    for layout in layouts(root)? {
-        for path in children(&layout)? {
-            if !has_prefix(&path, LINK_PREFIX) {
-                continue;
-            }
-            if let Some(pinned) = open_link(path)? {
-                found.push(pinned);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The link that is pinned at a path. What is no link of a program is told of,
-/// and must not keep the others from being found; a link that cannot be opened
-/// must, because it would be taken for none.
-fn open_link(path: PathBuf) -> Result<Option<PinnedLink>, PinsError> {
-    let open = || -> io::Result<Option<(XdpLink, LinkFacts, PinNumber)>> {
-        let Some(pin) = pin_number(&path)? else {
-            return Ok(None);
-        };
-        if !fs::metadata(&path)?.is_file() {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let link = XdpLink::open(&path)?;
-        let facts = link.facts()?;
-        Ok(Some((link, facts, pin)))
-    };
-    match open() {
-        Ok(found) => Ok(found.map(|(link, facts, pin)| PinnedLink {
-            link,
-            facts,
-            path,
-            pin,
-        })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            log::warn!("{}: no link of a program", path.display());
-            Ok(None)
-        }
-        Err(error) => Err(system(&path, "open the link")(error)),
-    }
-}
-
-/// The pin at a path, if there is one.
-fn pin_number(path: &Path) -> io::Result<Option<PinNumber>> {
-    match fs::symlink_metadata(path) {
-        Ok(facts) => Ok(Some((facts.dev(), facts.ino()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether anything is there.
 pub(super) fn is_there(path: &Path) -> Result<bool, PinsError> {
     path.try_exists().map_err(system(path, "look at it"))
@@ -501,14 +396,14 @@ pub(super) fn is_attended(root: &Path) -> Result<bool, PinsError> {
 }
 
 /// The folders of all layouts.
-fn layouts(root: &Path) -> Result<Vec<PathBuf>, PinsError> {
+pub(super) fn layouts(root: &Path) -> Result<Vec<PathBuf>, PinsError> {
     let mut folders = children(root)?;
     folders.retain(|path| has_prefix(path, LAYOUT_PREFIX));
     Ok(folders)
 }
 
 /// What is in a folder, by name.
-fn children(folder: &Path) -> Result<Vec<PathBuf>, PinsError> {
+pub(super) fn children(folder: &Path) -> Result<Vec<PathBuf>, PinsError> {
     let read = || -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(folder)?;
         entries.map(|entry| Ok(entry?.path())).collect()
@@ -518,7 +413,7 @@ fn children(folder: &Path) -> Result<Vec<PathBuf>, PinsError> {
     Ok(paths)
 }
 
-fn has_prefix(path: &Path, prefix: &str) -> bool {
+pub(super) fn has_prefix(path: &Path, prefix: &str) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.as_bytes().starts_with(prefix.as_bytes())
 }

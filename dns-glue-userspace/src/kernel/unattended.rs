@@ -4,7 +4,8 @@ use std::path::Path;
 
 use dns_glue_common::reason::Reason;
 
-use super::pins::{self, PinnedLink, PinsError};
+use super::pinned_link::{self, PinnedLink};
+use super::pins::{self, PinsError};
 use super::shared::COUNTERS;
 use super::{Counters, about};
 
@@ -15,8 +16,9 @@ pub struct Unattended {
     pub is_attended: bool,
     /// The links that are pinned.
     pub links: Vec<PinnedLink>,
-    /// What the last daemon left word of.
-    pub about: Option<String>,
+    /// What daemons have left word of: one, unless a start was killed that took
+    /// over from another layout.
+    pub words: Vec<String>,
     /// The counters at this moment; `None` if this version has none there.
     pub counters: Option<Vec<(Reason, u64)>>,
 }
@@ -36,8 +38,8 @@ pub fn look(root: &Path) -> Result<Option<Unattended>, PinsError> {
     let counters = counters.map(|counters| counters.read()).transpose();
     Ok(Some(Unattended {
         is_attended: pins::is_attended(root)?,
-        links: pins::links(root)?,
-        about: about::read(&layout)?,
+        links: pinned_link::find(root)?,
+        words: about::words(root)?,
         counters: counters.map_err(|cause| COUNTERS.refused(&layout, cause))?,
     }))
 }

@@ -213,6 +213,12 @@ pub struct LastWord {
 }
 
 impl LastWord {
+    /// The last of those that this version can read.
+    pub fn newest(texts: &[String]) -> Option<Self> {
+        let words = texts.iter().map(|text| serde_json::from_str::<Self>(text));
+        words.flatten().max_by_key(|word| word.at)
+    }
+
     /// Leaves out what the server behind said at each service address.
     pub fn forget_addresses_behind(&mut self) {
         for zone in self.status.behind.iter_mut().flat_map(|one| &mut one.zones) {

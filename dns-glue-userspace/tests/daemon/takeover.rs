@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use aya::programs::links::{FdLink, PinnedLink};
+
 use super::daemon_support::{Host, SERVER, is_root};
 use super::load::{under_load, version};
 use super::maps::host_tables;
@@ -143,4 +145,51 @@ fn folders_of_other_versions_are_taken_over_and_removed() {
     // It answers on without a daemon as any other.
     kill(&mut daemon);
     assert_eq!(host.on_client(version), Ok(4));
+}
+
+/// As a start leaves it that is killed between pinning a link anew and removing
+/// the pin with which it found it.
+#[test]
+fn a_link_with_pins_in_two_layouts_is_one_link() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let layout = host.pins().join("layout-1");
+    let mut daemon = start(&host, 1, "");
+    let link = link_name(&daemon.status(), 0);
+    for (serial, other) in [(2, "layout-1-2"), (3, "layout-0")] {
+        kill(&mut daemon);
+        let other = host.pins().join(other);
+        fs::create_dir(&other).expect("a folder");
+        let found = PinnedLink::from_pin(layout.join(&link)).expect("a link");
+        let again = FdLink::from(found).pin(other.join(&link));
+        drop(again.expect("pinned"));
+        daemon = start(&host, serial, "");
+        let log = daemon.log();
+        assert!(
+            log.contains("taken over") && !log.contains("detached"),
+            "{log}"
+        );
+        assert_eq!(host.on_client(version), Ok(serial));
+        assert_eq!(pinned(&host.pins()), ["layout-1"]);
+    }
+}
+
+#[test]
+fn what_a_daemon_of_another_layout_told_is_known() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let _wire = host.like_a_wire();
+    let layout = host.pins().join("layout-1");
+    let mut daemon = start(&host, 2, "");
+    kill(&mut daemon);
+    fs::remove_file(layout.join("HOST_SELECTOR")).expect("removed");
+    daemon = start(&host, 1, "");
+    let log = daemon.log();
+    assert!(log.contains("serial 1 is older than 2"), "{log}");
+    assert_eq!(host.on_client(version), Ok(1));
 }

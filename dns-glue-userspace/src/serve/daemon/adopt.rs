@@ -63,8 +63,7 @@ impl Found {
             let Some(interface) = pinned.interface_now()? else {
                 continue;
             };
-            let word = pinned.word()?;
-            let word = word.and_then(|text| serde_json::from_str::<LastWord>(&text).ok());
+            let word = LastWord::newest(&pinned.words()?);
             if word.and_then(|word| word.network_namespace) != Some(network.namespace()) {
                 elsewhere.push(interface);
             }

@@ -41,7 +41,11 @@ impl Daemon {
         let about = keeps_links(&config)
             .then(|| About::open(folder))
             .transpose()?;
-        let before = last_word(about.as_ref());
+        // Of any layout: what was withheld before a change of it stays so, too.
+        let before = match keeps_links(&config) {
+            true => LastWord::newest(&folder.words()?),
+            false => None,
+        };
         warn_of_older_serials(before.as_ref(), &made.zones);
         guard.begin(&made.zones, &made.loaded.deadlines, before.as_ref());
         if !keeps_links(&config) {
@@ -110,11 +114,6 @@ impl Daemon {
             since: Instant::now(),
         })
     }
-}
-
-/// What a daemon has told before this one was there.
-fn last_word(about: Option<&About>) -> Option<LastWord> {
-    serde_json::from_str(&about?.read()?).ok()
 }
 
 /// Warns if a zone is older than what an earlier daemon has answered from: a
