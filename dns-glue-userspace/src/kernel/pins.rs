@@ -16,7 +16,7 @@
 //! sight when it is sure to succeed ([`super::beginning`]).
 //!
 //! *Invariant:* only a pin is removed that this process has made or has looked
-//! at: another may have come to its path ([`super::pinned_link`]). Whoever changes
+//! at: another may have come to its path ([`PinnedLink`]). Whoever changes
 //! a folder holds its lock ([`PinFolder`]); whoever only reads does not
 //! ([`super::unattended`]).
 
