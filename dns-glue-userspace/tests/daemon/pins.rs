@@ -176,7 +176,16 @@ fn the_fallback_takes_over_and_leaves_nothing() {
     let _wire = host.like_a_wire();
     let mut daemon = start(&host, 1, "");
     kill(&mut daemon);
-    let mut daemon = start(&host, 2, "--fallback embedded --pins-of-the-host");
+    // One that fails has announced the end of what answers: that is taken back.
+    let until = unattended_status(&daemon)["attended_until"].clone();
+    let fallback = "--fallback embedded --pins-of-the-host";
+    let further = format!("lo --mode native {fallback}");
+    let error = host.refusal(&arguments_of(&host, 2, &further));
+    assert!(error.contains("cannot attach to lo"), "{error}");
+    assert_eq!(unattended_status(&daemon)["attended_until"], until);
+    assert_eq!(host.on_client(version), Ok(1));
+
+    let mut daemon = start(&host, 2, fallback);
     assert!(daemon.log().contains("taken over"), "{}", daemon.log());
     assert_eq!(host.on_client(version), Ok(2));
     let names = pinned(&host.pins().join("layout-1"));

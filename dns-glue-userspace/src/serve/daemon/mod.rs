@@ -13,6 +13,7 @@ mod adopt;
 mod follow;
 mod generation;
 mod guard;
+mod handover;
 mod interfaces;
 mod reload;
 mod signals;

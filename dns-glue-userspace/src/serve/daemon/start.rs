@@ -3,25 +3,22 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dns_glue_common::deadlines::Deadline;
 use domain::base::Serial;
 use tokio::task::JoinSet;
 
 use super::adopt::Found;
 use super::generation::{Generation, Made, fallback};
 use super::guard::Guard;
+use super::handover::Handover;
 use super::takeover::{HostView, Takeover};
+use super::tell::write_word;
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
-use crate::kernel::{About, Counters, HostMaps, LoadError, PinFolder, SharedMaps, clock};
+use crate::kernel::{About, Counters, HostMaps, LoadError, PinFolder, SharedMaps};
 use crate::serve::addresses::{ServiceAddresses, log_changes};
 use crate::serve::compiled::CompiledZones;
 use crate::serve::interfaces::{self, FixedOffloads, InterfaceError};
 use crate::serve::network::{Link, Network, Snapshot};
 use crate::serve::status::LastWord;
-
-/// How long answers go on at the most if a process dies that takes over pinned
-/// links to keep them to itself.
-const HANDOVER_NANOSECONDS: u64 = 5_000_000_000;
 
 impl Daemon {
     /// Attaches the program, and takes over the interfaces that have one of an
@@ -38,22 +35,14 @@ impl Daemon {
         let host_maps = HostMaps::open(&shared, guard.attended_until());
         let mut host_maps = host_maps.map_err(LoadError::from)?;
         let counters = Counters::open(&shared).map_err(LoadError::from)?;
-        let about = keeps_links(&config)
+        let mut about = keeps_links(&config)
             .then(|| About::open(folder))
             .transpose()?;
         // Of any layout: what was withheld before a change of it stays so, too.
-        let before = match keeps_links(&config) {
-            true => LastWord::newest(&folder.words()?),
-            false => None,
-        };
-        warn_of_older_serials(before.as_ref(), &made.zones);
-        guard.begin(&made.zones, &made.loaded.deadlines, before.as_ref());
-        if !keeps_links(&config) {
-            // Links that an earlier daemon has pinned are unpinned below: if
-            // this process dies before that, they must not answer on.
-            let until = clock::now() + HANDOVER_NANOSECONDS;
-            set_deadlines(&made, Deadline::At(until));
-        }
+        let last = LastWord::newest(&folder.words()?);
+        let before = last.as_ref().filter(|_| keeps_links(&config));
+        warn_of_older_serials(before, &made.zones);
+        guard.begin(&made.zones, &made.loaded.deadlines, before);
         let server = made.fallback.take().map(|zones| fallback(zones, &config));
         let mut addresses =
             ServiceAddresses::new(config.addresses.clone(), config.policy.port, server);
@@ -75,16 +64,35 @@ impl Daemon {
             addresses: addresses.begin(&snapshot, &order).await?,
             interfaces,
         };
+        let (handover, told) = match keeps_links(&config) {
+            true => (None, last),
+            false => (Some(Handover::begin(&made, folder, last)?), None),
+        };
         let takeover = Takeover::new(&made.loaded, &config, folder, &mut host_maps, adopted);
-        let (mut served, changes) = takeover.run(fresh, host, &mut found)?;
+        let taken = takeover.run(fresh, host, &mut found);
+        let (mut served, changes) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                if let Some(handover) = handover {
+                    handover.take_back();
+                }
+                return Err(error);
+            }
+        };
         folder.keep();
         log_changes(&changes);
+        if let (Some(about), Some(told)) = (&mut about, &told)
+            && let Err(error) = write_word(about, told)
+        {
+            // Until there is one of ours; that of another layout goes now.
+            log::debug!("the word of an earlier daemon: {error}");
+        }
         if let Err(error) = found.discard(folder) {
             // They are not in the host's table: their queries pass.
             log::error!("{error}");
         }
-        if !keeps_links(&config) {
-            set_deadlines(&made, Deadline::Never);
+        if let Some(handover) = handover {
+            handover.finish();
         }
         served.sort_by_key(|served| order.iter().position(|index| *index == served.index()));
         let largest_body = made.zones.largest_body();
@@ -132,13 +140,6 @@ fn warn_of_older_serials(before: Option<&LastWord>, zones: &CompiledZones) {
                 answered.serial
             );
         }
-    }
-}
-
-/// Sets the deadline of every zone.
-fn set_deadlines(made: &Made, deadline: Deadline) {
-    for (zone, _) in (0..=u8::MAX).zip(made.zones.rolls()) {
-        made.loaded.deadlines.set(zone, deadline);
     }
 }
 

@@ -84,7 +84,7 @@ impl Daemon {
     }
 }
 
-fn write_word(about: &mut About, word: &LastWord) -> std::io::Result<()> {
+pub(super) fn write_word(about: &mut About, word: &LastWord) -> std::io::Result<()> {
     let text = serde_json::to_string(word).map_err(std::io::Error::other)?;
     about.write(&text)
 }
