@@ -3,6 +3,8 @@
 #[path = "daemon/behind.rs"]
 mod behind;
 mod daemon_support;
+#[path = "daemon/last_word.rs"]
+mod last_word;
 #[path = "daemon/load.rs"]
 mod load;
 #[path = "daemon/maps.rs"]
