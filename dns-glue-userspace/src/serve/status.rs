@@ -198,7 +198,7 @@ pub struct ReloadStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastWord {
     /// When, in seconds of Unix time; renewed about once a minute, and when it
-    /// would tell something else of the server behind.
+    /// would tell something else of the server behind or of the host.
     pub at: u64,
     /// Until when referrals are given, in seconds of Unix time, if no daemon is
     /// heard of; `None` for ever.
