@@ -3,6 +3,10 @@
 #[path = "daemon/behind.rs"]
 mod behind;
 mod daemon_support;
+#[path = "daemon/detached.rs"]
+mod detached;
+#[path = "daemon/last_word.rs"]
+mod last_word;
 #[path = "daemon/load.rs"]
 mod load;
 #[path = "daemon/maps.rs"]

@@ -131,7 +131,7 @@ fn what_comes_back_with_another_program_is_left_alone() {
     });
     // It gets the name with a program on it.
     host.ip(&format!("link set dgmain name {SERVER}"));
-    let refusal = format!("{SERVER} is back, and is not served: {SERVER} has an XDP program");
+    let refusal = format!("{SERVER} is there, and is not served: {SERVER} has an XDP program");
     wait_for("it says why", || daemon.log().contains(&refusal));
     assert_eq!(interface(&daemon, 0)["attached"], false);
     other.kill().expect("a child can be killed");

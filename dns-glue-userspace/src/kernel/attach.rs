@@ -151,7 +151,7 @@ pub struct Attachment {
 
 impl Attachment {
     /// Whether the interface that the program was attached to is gone, although
-    /// another may have its number.
+    /// another may have its number, or somebody has detached the program.
     pub fn is_orphaned(&self) -> bool {
         self.link
             .facts()
@@ -180,7 +180,8 @@ pub struct Move<'a> {
 }
 
 /// Puts another program behind all of the links. If one refuses, those before
-/// it get theirs back. A link whose interface is gone counts as done.
+/// it get theirs back. A link that is detached, because its interface is gone or
+/// by somebody, counts as done.
 ///
 /// # Errors
 ///
@@ -200,7 +201,7 @@ pub fn replace(moves: &[Move<'_>], to: &Loaded) -> Result<(), AttachError> {
             continue;
         };
         if cause.raw_os_error() == Some(libc::ENOLINK) {
-            log::debug!("{interface}: it is gone");
+            log::debug!("{interface}: its link is detached");
             continue;
         }
         for moved in moves.iter().take(done) {

@@ -364,12 +364,12 @@ fn turn_off(name: &str, wanted: Vec<TagOffload>) -> Result<FixedOffloads, Interf
 pub struct Served {
     /// As it was last seen.
     link: Link,
-    /// `None` when the interface is gone.
+    /// `None` when the interface is gone, or somebody has detached the program.
     attachment: Option<Attachment>,
     mode: AttachMode,
     /// Whether our program was on it when it was last seen.
     has_program: bool,
-    /// Why it cannot be served although it has come back.
+    /// Why it cannot be served although it is there.
     refusal: Option<String>,
 }
 
@@ -422,7 +422,7 @@ impl Served {
     }
 
     /// The name of the interface, and the link that holds the program on it;
-    /// `None` when it is gone.
+    /// `None` when it is not served.
     pub fn program_link(&self) -> Option<(&str, &XdpLink)> {
         let attachment = self.attachment.as_ref()?;
         Some((&self.link.name, &attachment.link))
@@ -433,11 +433,11 @@ impl Served {
         &self.link.name
     }
 
-    /// Notes, and logs if that is new, why an interface that has come back is
-    /// not served.
+    /// Notes, and logs if that is new, why an interface that is there is not
+    /// served.
     pub fn note_refusal(&mut self, refusal: String) {
         if self.refusal.as_ref() != Some(&refusal) {
-            log::error!("{} is back, and is not served: {refusal}", self.link.name);
+            log::error!("{} is there, and is not served: {refusal}", self.link.name);
         }
         self.refusal = Some(refusal);
     }
@@ -447,7 +447,7 @@ impl Served {
         self.refusal = None;
     }
 
-    /// Whether it has come back and is not served: another try may help.
+    /// Whether it is there and is not served: another try may help.
     pub fn is_refused(&self) -> bool {
         self.refusal.is_some()
     }
@@ -457,9 +457,19 @@ impl Served {
         self.link.index
     }
 
-    /// Whether the interface is no more.
+    /// Whether the interface is no more, or has no program of ours any more.
     pub fn is_gone(&self) -> bool {
         self.attachment.is_none()
+    }
+
+    /// Whether the program is on it, or is not, although it was otherwise when
+    /// the host was last looked at: the kernel sends no message of a link that
+    /// is detached or gets another program.
+    pub fn has_turned(&self, program: u32) -> bool {
+        let Some(Ok(facts)) = self.attachment.as_ref().map(|one| one.link.facts()) else {
+            return false;
+        };
+        facts.interface.is_none() || (facts.program == program) != self.has_program
     }
 
     /// Warns if bodies of that many octets may find no room in its frames.
@@ -496,12 +506,13 @@ impl Served {
             .attachment
             .as_ref()
             .is_some_and(Attachment::is_orphaned);
-        let found = snapshot
-            .link_by_index(self.link.index)
-            .filter(|_| !is_orphaned);
-        let Some(now) = found else {
+        let there = snapshot.link_by_index(self.link.index);
+        let Some(now) = there.filter(|_| !is_orphaned) else {
             if self.attachment.take().is_some() {
-                log::error!("{} is gone: it is served no more", self.link.name);
+                match there.is_some_and(|now| self.is_the_same(now)) {
+                    true => log::error!("{}: somebody took the program off", self.link.name),
+                    false => log::error!("{} is gone: it is served no more", self.link.name),
+                }
                 host_maps.remove_interface(self.link.index)?;
                 self.has_program = false;
             }
@@ -525,6 +536,12 @@ impl Served {
         self.has_program = has_program;
         self.link = now.clone();
         Ok(())
+    }
+
+    /// Whether an interface of the same number is this one, as far as can be
+    /// seen.
+    fn is_the_same(&self, other: &Link) -> bool {
+        (&other.name, other.mac) == (&self.link.name, self.link.mac)
     }
 
     /// Takes the program off.

@@ -197,7 +197,8 @@ pub struct ReloadStatus {
 /// What a daemon leaves word of, for those who ask when it is gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastWord {
-    /// When, in seconds of Unix time; renewed about once a minute.
+    /// When, in seconds of Unix time; renewed about once a minute, and when it
+    /// would tell something else of the server behind or of the host.
     pub at: u64,
     /// Until when referrals are given, in seconds of Unix time, if no daemon is
     /// heard of; `None` for ever.

@@ -47,7 +47,7 @@ pub fn link_name(status: &serde_json::Value, place: usize) -> String {
 }
 
 /// The state as JSON where no daemon runs.
-fn unattended_status(daemon: &Daemon) -> serde_json::Value {
+pub fn unattended_status(daemon: &Daemon) -> serde_json::Value {
     let output = daemon.command("status --json");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     serde_json::from_slice(&output.stdout).expect("JSON")

@@ -12,7 +12,7 @@ use super::daemon_support::{Host, SERVER, is_root};
 use super::load::marked_zone;
 
 /// A program of its own.
-fn loaded(host: &Host) -> Loaded {
+pub fn loaded(host: &Host) -> Loaded {
     let zone = host.file("test.zone", &marked_zone(1));
     let source = format!("test={}", zone.display());
     let choice = ZoneChoice {
@@ -31,7 +31,7 @@ fn loaded(host: &Host) -> Loaded {
 }
 
 /// Attaches a program to an interface of this thread's network namespace.
-fn attached(loaded: &Loaded, name: &str) -> Attachment {
+pub fn attached(loaded: &Loaded, name: &str) -> Attachment {
     let c_name = CString::new(name).expect("a name");
     // SAFETY: the name ends with NUL and outlives the call.
     let index = unsafe { libc::if_nametoindex(c_name.as_ptr()) };

@@ -25,6 +25,8 @@ pub struct Watch {
     ledger: Ledger,
     /// The last that was returned.
     judgement: Judgement,
+    /// Whether somebody was told since of what [`Watch::status`] tells too.
+    has_news: bool,
     port: u16,
     timing: Timing,
     zones: watch::Sender<Arc<[ProbedZone]>>,
@@ -52,6 +54,7 @@ impl Watch {
         Self {
             ledger: Ledger::new(policy),
             judgement: Judgement::default(),
+            has_news: false,
             port,
             timing,
             zones: watch::Sender::new(Arc::from([])),
@@ -116,6 +119,7 @@ impl Watch {
         }
         let events = self.ledger.set_addresses(addresses.clone(), now());
         events.iter().for_each(log_event);
+        self.has_news |= !events.is_empty();
     }
 
     fn prober(&self, address: IpAddr) -> Prober {
@@ -128,16 +132,17 @@ impl Watch {
         }
     }
 
-    /// Waits until what is to be done differs from what was returned last; at
-    /// first that is a [`Judgement::default`]. Logs what an operator should
-    /// know meanwhile.
+    /// Waits until what is to be done differs from what was returned last, which
+    /// is a [`Judgement::default`] at first, or until something was seen that an
+    /// operator should know: that is logged, and [`Watch::status`] tells it from
+    /// then on. What is to be done.
     ///
     /// Cancel safe: nothing is lost if it is not waited for.
     pub async fn changed(&mut self) -> Judgement {
         loop {
             let before = self.judgement.clone();
             let judgement = self.judge();
-            if judgement != before {
+            if std::mem::take(&mut self.has_news) || judgement != before {
                 return judgement;
             }
             let round = self.rounds.recv();
@@ -173,6 +178,7 @@ impl Watch {
             let said = zones.iter().zip(&answers);
             let events = self.ledger.note(address, said, now());
             events.iter().for_each(log_event);
+            self.has_news |= !events.is_empty();
         }
     }
 

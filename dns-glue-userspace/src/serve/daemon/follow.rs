@@ -78,10 +78,15 @@ impl Daemon {
                     retry.reset();
                 }
                 _ = retry.tick(), if !self.is_complete() => self.update().await?,
-                _ = heartbeat.tick() => self.beat(),
+                _ = heartbeat.tick() => {
+                    self.look_after_links().await?;
+                    self.beat();
+                }
                 judgement = self.guard.judged() => self.heed(&judgement),
                 () = files_changed(&mut self.watch) => self.wish(Wish::of("--watch")),
                 ended = self.reloads.ended(), if self.reloads.is_running() => {
+                    // What is served again gets the next program like the others.
+                    self.look_after_links().await?;
                     self.end_reload(ended);
                 }
                 Some(call) = calls.recv() => match call.request.clone() {
@@ -90,7 +95,10 @@ impl Daemon {
                         call.answer_and_wait(stopping()).await;
                         return Ok(End::Detach);
                     }
-                    Request::Status => call.answer(self.status_reply()),
+                    Request::Status => {
+                        self.look_after_links().await?;
+                        call.answer(self.status_reply());
+                    }
                     Request::Reload(options) => self.wish(Wish::of_call(options, call)),
                     Request::AddInterface { name } => {
                         let reply = self.add_interface(&name).await;
@@ -134,6 +142,16 @@ impl Daemon {
         }
     }
 
+    /// Looks at the host if somebody has detached a link, or put another program
+    /// behind one: the kernel sends no message of that.
+    async fn look_after_links(&mut self) -> Result<(), DaemonError> {
+        let program = self.generation.loaded.program.id;
+        if self.served.iter().any(|served| served.has_turned(program)) {
+            self.update().await?;
+        }
+        Ok(())
+    }
+
     /// Looks at the host, through a new socket if the last was closed.
     pub(super) async fn look(&mut self) -> Result<Snapshot, NetworkError> {
         if self.follows == Follows::Nothing {
@@ -148,6 +166,7 @@ impl Daemon {
     /// Makes the maps and the fallback what the host asks for.
     pub(super) async fn adapt(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
         let program = self.generation.loaded.program.id;
+        let told = self.host_told();
         let was_serving = !self.served.iter().all(Served::is_gone);
         for interface in &mut self.served {
             let was_gone = interface.is_gone();
@@ -165,6 +184,9 @@ impl Daemon {
             .update(snapshot, &indices, &mut self.host_maps)
             .await?;
         self.guard.set_addresses(self.host_maps.addresses());
+        if self.host_told() != told {
+            self.leave_word();
+        }
         Ok(())
     }
 

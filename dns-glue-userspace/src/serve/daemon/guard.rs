@@ -70,8 +70,8 @@ impl Guard {
         self.told_until
     }
 
-    /// Waits until something else follows from what the server behind does.
-    /// Cancel safe.
+    /// Waits until something else follows from what the server behind does, or
+    /// is to be told of it. Cancel safe.
     pub(super) async fn judged(&mut self) -> Judgement {
         match &mut self.behind {
             Some(behind) => behind.changed().await,
@@ -227,10 +227,12 @@ fn probed(roll: &ZoneRoll) -> ProbedZone {
 }
 
 impl Daemon {
-    /// Heeds what was judged of the server behind.
-    pub(super) fn heed(&self, judgement: &Judgement) {
+    /// Heeds what was judged of the server behind. The next daemon must know of
+    /// it, however soon this one dies.
+    pub(super) fn heed(&mut self, judgement: &Judgement) {
         let generation = &self.generation;
         set_deadlines(judgement, &generation.zones, &generation.loaded.deadlines);
+        self.leave_word();
     }
 
     /// Pins links whose pins somebody has removed: without them the answers

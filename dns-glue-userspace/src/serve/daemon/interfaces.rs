@@ -1,5 +1,6 @@
 //! Interfaces that come and go while the daemon runs: those that are made anew
-//! under their names, and those that the operator adds and removes.
+//! under their names, or lose the program, and those that the operator adds and
+//! removes.
 
 use super::{Daemon, DaemonError};
 use crate::kernel::LoadError;
@@ -10,7 +11,8 @@ use crate::shortage::in_full;
 
 impl Daemon {
     /// Serves interfaces again that are gone and have come back: other ones,
-    /// under the same names.
+    /// under the same names. And those from which somebody took the program: who
+    /// wants one not to be served removes it, or stops the daemon.
     pub(super) fn bring_back(&mut self, snapshot: &Snapshot) -> Result<(), DaemonError> {
         for place in 0..self.served.len() {
             let Some(gone) = self.served.get_mut(place).filter(|served| served.is_gone()) else {
@@ -26,7 +28,10 @@ impl Daemon {
                 continue;
             };
             match result {
-                Ok(served) => *gone = served,
+                Ok(served) => {
+                    log::info!("{name}: served again");
+                    *gone = served;
+                }
                 // Tried again and again, told once.
                 Err(error) => gone.note_refusal(in_full(&error)),
             }

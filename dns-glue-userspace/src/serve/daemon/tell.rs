@@ -1,6 +1,8 @@
 //! What the daemon tells of itself: to `status`, and to those who ask when it
 //! is gone.
 
+use std::net::IpAddr;
+
 use dns_glue_common::policy::Policy;
 
 use super::{Config, Daemon, DaemonError, FallbackChoice};
@@ -8,7 +10,7 @@ use crate::kernel::load::ProgramFacts;
 use crate::kernel::{About, LoadError, Loaded};
 use crate::serve::control::Reply;
 use crate::serve::status::{
-    CounterStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
+    CounterStatus, InterfaceStatus, LastWord, ProgramStatus, SettingsStatus, Status, unix_seconds,
 };
 use crate::shortage::in_full;
 
@@ -33,18 +35,26 @@ impl Daemon {
         })
     }
 
+    /// What is told of the host: the interfaces and the service addresses.
+    pub(super) fn host_told(&self) -> (Vec<InterfaceStatus>, Vec<IpAddr>) {
+        let interfaces = self.served.iter();
+        (
+            interfaces
+                .map(|served| served.status(&self.config.paths))
+                .collect(),
+            self.host_maps.addresses().iter().copied().collect(),
+        )
+    }
+
     fn status_without_counters(&self) -> Status {
+        let (interfaces, addresses) = self.host_told();
         let pins = self.folder.path().map(std::path::Path::to_path_buf);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.since.elapsed().as_secs(),
-            interfaces: self
-                .served
-                .iter()
-                .map(|served| served.status(&self.config.paths))
-                .collect(),
-            addresses: self.host_maps.addresses().iter().copied().collect(),
+            interfaces,
+            addresses,
             zones: self.generation.zones.statuses().cloned().collect(),
             settings: SettingsStatus {
                 pins,
