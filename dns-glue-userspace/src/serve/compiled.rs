@@ -59,7 +59,7 @@ pub struct CompiledZone {
     findings: Findings,
     /// The files that it was read from.
     files: Vec<PathBuf>,
-    /// What they held, if that can be looked at again.
+    /// What they held, if there were any.
     texts: Option<Texts>,
     holds_deleg: bool,
     /// When that was, in seconds of Unix time.
@@ -126,7 +126,10 @@ impl CompiledZones {
     /// the same delegations.
     pub fn are_the_same_texts_as(&self, others: &Self) -> bool {
         let mut zones = self.each.iter().zip(&others.each);
-        zones.all(|(zone, other)| zone.texts.is_some() && zone.texts == other.texts)
+        zones.all(|(zone, other)| match (&zone.texts, &other.texts) {
+            (Some(texts), Some(others)) => texts.are_the_same_as(others),
+            _ => false,
+        })
     }
 
     /// The files that the zones were read from.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
 use std::process::Command;
 use std::thread;
 
@@ -331,21 +331,19 @@ fn sighup_reloads() {
     assert_eq!(host.program_on(SERVER), None);
 }
 
-/// A zone that takes as long to read as the test wants: a part of it comes out
-/// of a pipe.
+/// A zone that takes as long to read as the test wants: it comes out of a pipe.
 struct SlowZone<'h> {
     host: &'h Host,
-    /// What is in the file when this one is read.
+    text: String,
+    /// What is in the pipe's place when this one is read.
     next: String,
 }
 
 impl<'h> SlowZone<'h> {
     fn new(host: &'h Host, mark: u8, next: String) -> Self {
-        let pipe = host.path("pipe");
-        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
-        assert!(made.success());
-        host.file("test.zone", &(marked_zone(mark) + "$INCLUDE pipe\n"));
-        Self { host, next }
+        make_pipe(host, "test.zone");
+        let text = marked_zone(mark);
+        Self { host, text, next }
     }
 
     /// Lets the reading go on, once it has come so far.
@@ -357,10 +355,22 @@ impl<'h> SlowZone<'h> {
         let mut pipe = fs::OpenOptions::new()
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
-            .open(self.host.path("pipe"))?;
-        self.host.file("test.zone", &self.next);
-        pipe.write_all(b"slow NS ns.void.\n")
+            .open(self.host.path("test.zone"))?;
+        if !pipe.metadata()?.file_type().is_fifo() {
+            return Err(io::Error::other("the next is there already"));
+        }
+        let next = self.host.file("next.zone", &self.next);
+        fs::rename(next, self.host.path("test.zone"))?;
+        pipe.write_all(self.text.as_bytes())
     }
+}
+
+/// Makes a pipe in the place of a file.
+fn make_pipe(host: &Host, name: &str) {
+    let pipe = host.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    fs::rename(pipe, host.path(name)).expect("renamed");
 }
 
 impl Drop for SlowZone<'_> {
