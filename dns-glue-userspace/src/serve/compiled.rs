@@ -132,6 +132,14 @@ impl CompiledZones {
         })
     }
 
+    /// A zone that was read out of a pipe, with the final dot, and that pipe.
+    pub fn pipe(&self) -> Option<(&str, &Path)> {
+        self.each.iter().find_map(|zone| {
+            let pipe = zone.texts.as_ref()?.pipes().first()?;
+            Some((&zone.status.apex[..], pipe.as_path()))
+        })
+    }
+
     /// The files that the zones were read from.
     pub fn files(&self) -> BTreeSet<PathBuf> {
         let files = self.each.iter().flat_map(|zone| &zone.files);

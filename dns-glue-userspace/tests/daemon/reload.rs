@@ -515,6 +515,62 @@ fn watched_files_are_reloaded_when_they_change() {
     });
 }
 
+/// It would be taken for changed each time it is read, and the next reload would
+/// wait for one who writes to it.
+#[test]
+fn pipes_cannot_be_watched() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let path = host.path("test.zone");
+    let arguments = format!("--iface {SERVER} --zone test.={} --watch", path.display());
+    let check = |words: &str, pipe: &str| {
+        assert!(words.contains("--watch: zone test. comes"), "{words}");
+        assert!(words.contains(pipe), "{words}");
+    };
+    // Without waiting for one who writes.
+    make_pipe(&host, "test.zone");
+    check(&host.refusal(&arguments), "/test.zone,");
+
+    let zone = |mark| marked_zone(mark) + "$INCLUDE more.zone\n";
+    let more = "more NS ns.void.\n";
+    let write_to = |pipe: &str| {
+        let mut options = fs::OpenOptions::new();
+        let options = options.write(true).custom_flags(libc::O_NONBLOCK);
+        let pipe = options.open(host.path(pipe));
+        pipe.and_then(|mut pipe| pipe.write_all(more.as_bytes()))
+    };
+    let next = host.file("next.zone", &zone(1));
+    fs::rename(next, &path).expect("renamed");
+    make_pipe(&host, "more.zone");
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| host.refusal(&arguments));
+        wait_for("it reads", || write_to("more.zone").is_ok());
+        check(&refused.join().expect("a refusal"), "/more.zone,");
+    });
+    assert_eq!(host.program_on(SERVER), None);
+
+    fs::remove_file(host.path("more.zone")).expect("removed");
+    host.file("more.zone", more);
+    let daemon = host.start(&arguments);
+    host.file("piped.zone", &zone(2).replace("more.zone", "later.zone"));
+    make_pipe(&host, "later.zone");
+    fs::rename(host.path("piped.zone"), &path).expect("renamed");
+    wait_for("it reads", || write_to("later.zone").is_ok());
+    wait_for("it has failed", || {
+        daemon.status()["last_reload"]["ok"] == false
+    });
+    let outcome = daemon.status()["last_reload"]["outcome"].to_string();
+    check(&outcome, "/later.zone,");
+    assert_eq!(serial(&daemon), 1);
+    // What is a file again makes it good.
+    fs::rename(host.path("more.zone"), host.path("later.zone")).expect("renamed");
+    wait_for("the new version answers", || serial(&daemon) == 2);
+    let reloads = daemon.log().matches("--watch: reading the zones").count();
+    assert_eq!(reloads, 2, "{}", daemon.log());
+}
+
 /// Each version in a folder of its own, and a link to the one that counts.
 #[test]
 fn a_folder_that_is_replaced_is_watched_on() {

@@ -22,6 +22,7 @@ use crate::serve::compiled::{
 };
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
 use crate::serve::status::{ReloadStatus, unix_seconds};
+use crate::serve::watch::pipes::{self, PipeError};
 use crate::shortage::{Shortage, in_full};
 
 /// Somebody's wish for a reload.
@@ -102,6 +103,9 @@ pub(super) enum ReloadError {
     /// The zones.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// Files that cannot be watched as the others are.
+    #[error(transparent)]
+    Pipe(#[from] PipeError),
     /// A serial goes backwards.
     #[error(
         "zone {apex}: serial {found} does not follow {answers}, which answers (RFC 1982): \
@@ -135,7 +139,7 @@ impl ReloadError {
         match self {
             Self::Compile(CompileError::Unsettled(_)) => true,
             Self::Compile(_) => Shortage::behind(self).is_some(),
-            Self::Backwards { .. } => false,
+            Self::Pipe(_) | Self::Backwards { .. } => false,
             Self::Made(_) | Self::Load(_) | Self::Attach(_) | Self::Compiler(_) => true,
         }
     }
@@ -188,6 +192,9 @@ fn attempt(
     wanted: bool,
 ) -> Result<Attempt, ReloadError> {
     let Before { zones, maps } = before;
+    if config.watch {
+        pipes::refuse_named(&config.zones)?;
+    }
     let view = maps.and_then(|maps| readable(maps.view()));
     let answering = view.as_ref().map(|view| Answering {
         choice: &config.zones,
@@ -200,6 +207,9 @@ fn attempt(
     }
     let compiled = read.compile(&())?;
     drop(view);
+    if config.watch {
+        pipes::refuse_read(&compiled.zones)?;
+    }
     let changes = changes(&zones, &compiled.zones);
     let backwards = changes
         .iter()
@@ -315,9 +325,13 @@ impl Daemon {
             // before the next heartbeat.
             self.pin_again();
         }
-        if let Err(ReloadError::Compile(error)) = &result {
-            // Files that the zones have only now may be what is to be mended.
-            self.generation.files.extend(files_of(error));
+        // Files that the zones have only now may be what is to be mended.
+        match &result {
+            Err(ReloadError::Compile(error)) => self.generation.files.extend(files_of(error)),
+            Err(ReloadError::Pipe(error)) => {
+                self.generation.files.extend(error.files.iter().cloned());
+            }
+            _ => {}
         }
         if let Some(watch) = &mut self.watch {
             watch.follow(&self.generation.files, began);
