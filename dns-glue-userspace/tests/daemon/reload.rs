@@ -300,6 +300,8 @@ fn what_has_changed_with_the_time_alone_is_told_after_a_reload() {
 
     let reply = reload(&daemon, "");
     assert_eq!(reply["outcome"], "unchanged");
+    // Whether it had to be read or not.
+    assert_eq!(reply["zones"][1]["unchanged"], true);
     let warnings = reply["warnings"].to_string();
     assert!(!warnings.contains("signatures"), "{warnings}");
     assert_eq!(signatures(), [second, end].map(Some));

@@ -210,7 +210,7 @@ fn attempt(
     if config.watch {
         pipes::refuse_read(&compiled.zones)?;
     }
-    let changes = changes(&zones, &compiled.zones);
+    let mut changes = changes(&zones, &compiled.zones);
     let backwards = changes
         .iter()
         .find(|zone| zone.serial_order() == Ordering::Greater);
@@ -223,6 +223,9 @@ fn attempt(
     }
     // Read all the same: because signatures are about to expire.
     let is_unchanged = !force && compiled.zones.are_the_same_texts_as(&zones);
+    changes
+        .iter_mut()
+        .for_each(|zone| zone.unchanged |= is_unchanged);
     let warnings = compiled.zones.warnings();
     let (mut made, mut found_anew) = (None, None);
     if wanted && !is_unchanged {
