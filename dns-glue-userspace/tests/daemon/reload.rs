@@ -409,7 +409,14 @@ fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
                 && status["interfaces"][0]["mtu"] == 1600
         });
         assert_eq!(host.on_client(version), Ok(1));
-        assert_eq!(daemon.status()["generation"]["number"], 1);
+        let status = daemon.status();
+        assert_eq!(status["generation"]["number"], 1);
+        let under_way = &status["reload_under_way"];
+        assert_eq!(under_way["asked_by"], "dns-glue reload");
+        let since = under_way["since"].as_u64().expect("a time");
+        assert!(since <= unix_seconds(), "{since}");
+        let text = String::from_utf8(daemon.command("status").stdout).expect("text");
+        assert!(text.contains("\na reload is under way, begun "), "{text}");
         slow.finish();
         assert_eq!(first.join().expect("the first")["generation"], 2);
         for other in others {
@@ -420,6 +427,7 @@ fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
             );
         }
     });
+    assert!(daemon.status()["reload_under_way"].is_null());
     // What has changed before holds for the new generations too.
     assert_eq!(host.on_client(version), Ok(3));
     assert_eq!(

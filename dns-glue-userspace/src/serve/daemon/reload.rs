@@ -21,7 +21,7 @@ use crate::serve::compiled::{
     Answering, CompileError, CompiledZones, ReadZones, files_of, give_back_memory,
 };
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
-use crate::serve::status::{ReloadStatus, unix_seconds};
+use crate::serve::status::{ReloadStatus, ReloadUnderWay, unix_seconds};
 use crate::serve::watch::pipes::{self, PipeError};
 use crate::shortage::{Shortage, in_full};
 
@@ -77,6 +77,16 @@ pub(super) struct Ended {
 impl Reloads {
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// What is to be told of the one under way.
+    pub(super) fn under_way(&self) -> Option<ReloadUnderWay> {
+        let running = self.running.as_ref()?;
+        let since = running.began.duration_since(SystemTime::UNIX_EPOCH);
+        Some(ReloadUnderWay {
+            since: since.unwrap_or_default().as_secs(),
+            asked_by: asked_by(&running.wishes),
+        })
     }
 
     /// Waits for the end of the one under way. Cancelled and called again, it
