@@ -84,6 +84,8 @@ pub struct RunArgs {
     fallback: Fallback,
 
     /// Reload when a file of the zones changes
+    ///
+    /// Zones that come out of pipes are refused then.
     #[arg(long)]
     watch: bool,
 

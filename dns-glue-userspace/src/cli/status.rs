@@ -12,8 +12,8 @@ use super::{ControlArgs, PinsArgs, behind_status, print, unattended};
 use crate::kernel::requirements::Octets;
 use crate::serve::control::{Client, ClientError, Reply, Request};
 use crate::serve::status::{
-    CounterStatus, GenerationStatus, InterfaceStatus, ReloadStatus, Signatures, Status, ZoneStatus,
-    unix_seconds,
+    CounterStatus, GenerationStatus, InterfaceStatus, ReloadStatus, ReloadUnderWay, Signatures,
+    Status, ZoneStatus, unix_seconds,
 };
 
 /// Show interfaces, zones and counters of the running daemon
@@ -67,6 +67,7 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
         program,
         generation,
         last_reload,
+        reload_under_way,
         behind,
         counters,
     } = status;
@@ -98,7 +99,8 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
         program.id,
         program.jited_octets,
         Octets(program.map_octets),
-        generations(generation, last_reload.as_ref(), settings.watch),
+        generations(generation, settings.watch)
+            + &reloads(last_reload.as_ref(), reload_under_way.as_ref()),
         settings.port,
         settings.max_udp,
         settings.cookies,
@@ -149,19 +151,19 @@ pub(super) fn describe(status: &Status, all: bool) -> String {
     text
 }
 
-/// Which generation of the zones answers, and what became of the last reload:
-/// a line each.
-fn generations(
-    generation: &GenerationStatus,
-    last_reload: Option<&ReloadStatus>,
-    watch: bool,
-) -> String {
+/// Which generation of the zones answers: a line.
+fn generations(generation: &GenerationStatus, watch: bool) -> String {
     let GenerationStatus { number, since } = generation;
     let watched = if watch { ", files watched" } else { "" };
-    let mut text = format!(
+    format!(
         "generation {number} of the zones, from {}{watched}\n",
         ago(*since)
-    );
+    )
+}
+
+/// What became of the last reload, and what is under way: a line each.
+fn reloads(last_reload: Option<&ReloadStatus>, under_way: Option<&ReloadUnderWay>) -> String {
+    let mut text = String::new();
     if let Some(reload) = last_reload {
         let ReloadStatus {
             at,
@@ -172,6 +174,11 @@ fn generations(
         let failed = if *ok { "" } else { "FAILED: " };
         let at = ago(*at);
         writeln!(text, "last reload {at} ({asked_by}): {failed}{outcome}")
+            .expect("a String takes everything");
+    }
+    if let Some(ReloadUnderWay { since, asked_by }) = under_way {
+        let began = ago(*since);
+        writeln!(text, "a reload is under way, begun {began} ({asked_by})")
             .expect("a String takes everything");
     }
     text

@@ -69,7 +69,7 @@ fn find(pins: &Path, error: ClientError) -> anyhow::Result<Unattended> {
     match look(pins) {
         Ok(Some(left)) => Ok(left),
         Ok(None) => Err(error.into()),
-        Err(cause) => Err(anyhow::Error::from(error).context(cause.to_string())),
+        Err(cause) => bail!("{error}; what one may have left is not known: {cause}"),
     }
 }
 
@@ -153,4 +153,30 @@ fn in_words(pins: &Path, left: &Unattended, word: Option<&LastWord>, all: bool) 
         None => text.push_str("the daemon has left no word of itself\n"),
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    /// Neither is the cause of the other.
+    #[test]
+    fn no_daemon_and_no_folder_are_told_one_after_the_other() {
+        let error = ClientError::NotRunning {
+            path: "/run/none.sock".into(),
+            cause: io::Error::from_raw_os_error(libc::ENOENT),
+        };
+        let below_a_file = Path::new("/proc/version/pins");
+        let Err(error) = find(below_a_file, error) else {
+            panic!("a folder below a file");
+        };
+        assert_eq!(error.chain().count(), 1, "{error:#}");
+        assert_eq!(
+            error.to_string(),
+            "no dns-glue runs with the control socket /run/none.sock: No such file or directory \
+             (os error 2); what one may have left is not known: --pins /proc/version/pins: cannot \
+             look at it: Not a directory (os error 20)"
+        );
+    }
 }

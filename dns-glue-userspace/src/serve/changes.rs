@@ -158,7 +158,8 @@ pub struct ZoneChanges {
     pub serial_before: u32,
     /// The serial now.
     pub serial: u32,
-    /// Whether its text is the same: then it was neither read nor compiled.
+    /// Whether its text is the same: it was taken over, or those of all zones are
+    /// the same.
     pub unchanged: bool,
     /// Delegations that were not there.
     pub added: Listing<String>,

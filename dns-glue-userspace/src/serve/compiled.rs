@@ -59,7 +59,7 @@ pub struct CompiledZone {
     findings: Findings,
     /// The files that it was read from.
     files: Vec<PathBuf>,
-    /// What they held, if that can be looked at again.
+    /// What they held, if there were any.
     texts: Option<Texts>,
     holds_deleg: bool,
     /// When that was, in seconds of Unix time.
@@ -126,7 +126,18 @@ impl CompiledZones {
     /// the same delegations.
     pub fn are_the_same_texts_as(&self, others: &Self) -> bool {
         let mut zones = self.each.iter().zip(&others.each);
-        zones.all(|(zone, other)| zone.texts.is_some() && zone.texts == other.texts)
+        zones.all(|(zone, other)| match (&zone.texts, &other.texts) {
+            (Some(texts), Some(others)) => texts.are_the_same_as(others),
+            _ => false,
+        })
+    }
+
+    /// A zone that was read out of a pipe, with the final dot, and that pipe.
+    pub fn pipe(&self) -> Option<(&str, &Path)> {
+        self.each.iter().find_map(|zone| {
+            let pipe = zone.texts.as_ref()?.pipes().first()?;
+            Some((&zone.status.apex[..], pipe.as_path()))
+        })
     }
 
     /// The files that the zones were read from.

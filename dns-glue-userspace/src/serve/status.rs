@@ -34,6 +34,9 @@ pub struct Status {
     pub generation: GenerationStatus,
     /// The last reload, whatever became of it.
     pub last_reload: Option<ReloadStatus>,
+    /// The reload under way, if there is one; older versions did not tell.
+    #[serde(default)]
+    pub reload_under_way: Option<ReloadUnderWay>,
     /// The server behind; `None` with the built-in one.
     pub behind: Option<BehindStatus>,
     /// Every outcome, zeros included, in the order of the counters' numbers.
@@ -192,6 +195,15 @@ pub struct ReloadStatus {
     pub ok: bool,
     /// What it did, or why it did not.
     pub outcome: String,
+}
+
+/// A reload that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadUnderWay {
+    /// When it began to read the files, in seconds of Unix time.
+    pub since: u64,
+    /// Who asked for it.
+    pub asked_by: String,
 }
 
 /// What a daemon leaves word of, for those who ask when it is gone.

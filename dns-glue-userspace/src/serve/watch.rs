@@ -10,6 +10,7 @@
 //! file is another or has changed; now and then it is looked without a reason,
 //! for file systems that tell nothing.
 
+pub mod pipes;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,9 @@ struct Heard {
 /// What tells a file from what it was: device, number, octets, and when it was
 /// last changed, in seconds and nanoseconds. Not when it was last written to:
 /// that can be set, and one that takes its place may be older.
+///
+/// What is no regular file has none, as if it were not there: a pipe changes
+/// when somebody reads it.
 type Mark = (u64, u64, u64, i64, i64);
 
 /// Watches files.
@@ -296,7 +300,7 @@ fn changed((.., seconds, nanoseconds): &Mark) -> SystemTime {
 }
 
 fn mark(path: &Path) -> Option<Mark> {
-    let facts = fs::metadata(path).ok()?;
+    let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some((
         facts.dev(),
         facts.ino(),
@@ -309,8 +313,9 @@ fn mark(path: &Path) -> Option<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::os::unix::fs::symlink;
+    use std::process::Command;
     use tokio::time::timeout;
 
     /// A folder with a zone in it, and a watch of that.
@@ -390,6 +395,29 @@ mod tests {
         watch.look_again();
         assert!(watch.look());
         assert!(!watch.look(), "once");
+        fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    /// Somebody writes to it and somebody reads it, and it is what it was.
+    #[tokio::test]
+    async fn a_pipe_is_not_there() {
+        let (folder, mut watch) = site("pipe");
+        let zone = folder.join("test.zone");
+        fs::remove_file(&zone).expect("removed");
+        let made = Command::new("mkfifo").arg(&zone).status().expect("mkfifo");
+        assert!(made.success());
+        assert!(!watch.look(), "made");
+        // Opened for both, it does not wait for the other side.
+        let mut options = fs::OpenOptions::new();
+        let mut pipe = options.read(true).write(true).open(&zone).expect("a pipe");
+        pipe.write_all(b"text").expect("there is room");
+        assert_eq!(pipe.read(&mut [0; 4]).expect("text"), 4);
+        assert!(!watch.look(), "written and read");
+        watch.follow(&BTreeSet::from([zone.clone()]), SystemTime::UNIX_EPOCH);
+        assert!(!watch.look(), "followed");
+        fs::write(folder.join("other"), "text").expect("written");
+        fs::rename(folder.join("other"), &zone).expect("renamed");
+        assert!(watch.look(), "a file in its place");
         fs::remove_dir_all(&folder).expect("the folder");
     }
 

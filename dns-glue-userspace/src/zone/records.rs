@@ -123,8 +123,7 @@ pub struct Zone {
     pub(super) record_count: usize,
     /// The files that it was read from, its own first; none if it was not.
     pub(super) files: Vec<PathBuf>,
-    /// What those files held; `None` if one of them was a pipe, which nobody
-    /// can read again, or there were none.
+    /// What those files held; `None` if there were none.
     pub(super) texts: Option<Texts>,
 }
 
@@ -145,7 +144,7 @@ impl Zone {
         &self.files
     }
 
-    /// What those files held; `None` if that cannot be looked at again.
+    /// What those files held; `None` if there were none.
     #[must_use]
     pub fn texts(&self) -> Option<&Texts> {
         self.texts.as_ref()

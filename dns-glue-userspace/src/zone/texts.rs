@@ -26,23 +26,51 @@ struct Digests {
 }
 
 /// The texts of a zone: its own file, and those that it includes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts(Vec<(PathBuf, Digests)>);
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    files: Vec<(PathBuf, Digests)>,
+    /// Those that were no files: what they held nobody can read again.
+    pipes: Vec<PathBuf>,
+}
 
 impl Texts {
-    /// Whether the files are there and hold the same octets.
+    /// Whether whoever reads the zone again reads the same.
+    #[must_use]
+    pub fn are_unchanged(&self) -> bool {
+        self.pipes.is_empty() && self.files_are_unchanged()
+    }
+
+    /// Whether the files are there and hold the same octets; pipes hold nothing.
     ///
     /// One that cannot be read is another: whoever reads it says why.
     #[must_use]
-    pub fn are_unchanged(&self) -> bool {
+    pub fn files_are_unchanged(&self) -> bool {
         // A file stands behind those that it includes, and changes most.
-        let mut texts = self.0.iter().rev();
-        texts.all(|(path, digests)| is_unchanged(path, digests).unwrap_or(false))
+        let mut files = self.files.iter().rev();
+        files.all(|(path, digests)| is_unchanged(path, digests).unwrap_or(false))
     }
 
-    /// Adds a text that was read to its end.
-    pub(super) fn add<R>(&mut self, path: &Path, text: Digesting<R>) {
-        self.0.push((path.to_path_buf(), text.finish()));
+    /// Whether they are known to make the same zone as others.
+    #[must_use]
+    pub fn are_the_same_as(&self, others: &Self) -> bool {
+        let are_files = self.pipes.is_empty() && others.pipes.is_empty();
+        are_files && self.files == others.files
+    }
+
+    /// Those that cannot be read again.
+    #[must_use]
+    pub fn pipes(&self) -> &[PathBuf] {
+        &self.pipes
+    }
+
+    /// Adds a file that was read to its end.
+    pub(super) fn add_file<R>(&mut self, path: &Path, text: Digesting<R>) {
+        self.files.push((path.to_path_buf(), text.finish()));
+    }
+
+    /// Adds a pipe that was read to its end.
+    pub(super) fn add_pipe(&mut self, path: &Path) {
+        self.pipes.push(path.to_path_buf());
     }
 }
 
@@ -152,7 +180,7 @@ mod tests {
         let mut buffer = vec![0; at_once];
         while text.read(&mut buffer).expect("octets") != 0 {}
         let mut texts = Texts::default();
-        texts.add(path, text);
+        texts.add_file(path, text);
         texts
     }
 
@@ -163,7 +191,7 @@ mod tests {
             let scratch = Scratch::holding("octets", &text);
             let Scratch(path) = &scratch;
             let texts = noted(path, 65_537);
-            assert_eq!(texts, noted(path, BLOCK + 3));
+            assert!(texts.are_the_same_as(&noted(path, BLOCK + 3)), "{octets}");
             assert!(texts.are_unchanged(), "{octets}");
             for at in [0, octets / 2, octets.saturating_sub(1)] {
                 let Some(octet) = text.get_mut(at) else {
@@ -180,6 +208,19 @@ mod tests {
             file.write_all(b"x").expect("it grows");
             assert!(!texts.are_unchanged(), "{octets}");
         }
+    }
+
+    /// Beside a pipe a file tells less than the zone.
+    #[test]
+    fn with_a_pipe_among_them_they_are_never_the_same() {
+        let scratch = Scratch::holding("pipe", b"text");
+        let mut texts = noted(&scratch.0, 10);
+        texts.add_pipe(Path::new("/dev/fd/63"));
+        assert!(texts.files_are_unchanged() && !texts.are_unchanged());
+        assert!(!texts.are_the_same_as(&texts.clone()));
+        assert!(!texts.are_the_same_as(&noted(&scratch.0, 10)));
+        fs::write(&scratch.0, b"next").expect("a file");
+        assert!(!texts.files_are_unchanged());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
 use std::process::Command;
 use std::thread;
 
@@ -300,6 +300,8 @@ fn what_has_changed_with_the_time_alone_is_told_after_a_reload() {
 
     let reply = reload(&daemon, "");
     assert_eq!(reply["outcome"], "unchanged");
+    // Whether it had to be read or not.
+    assert_eq!(reply["zones"][1]["unchanged"], true);
     let warnings = reply["warnings"].to_string();
     assert!(!warnings.contains("signatures"), "{warnings}");
     assert_eq!(signatures(), [second, end].map(Some));
@@ -331,21 +333,19 @@ fn sighup_reloads() {
     assert_eq!(host.program_on(SERVER), None);
 }
 
-/// A zone that takes as long to read as the test wants: a part of it comes out
-/// of a pipe.
+/// A zone that takes as long to read as the test wants: it comes out of a pipe.
 struct SlowZone<'h> {
     host: &'h Host,
-    /// What is in the file when this one is read.
+    text: String,
+    /// What is in the pipe's place when this one is read.
     next: String,
 }
 
 impl<'h> SlowZone<'h> {
     fn new(host: &'h Host, mark: u8, next: String) -> Self {
-        let pipe = host.path("pipe");
-        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
-        assert!(made.success());
-        host.file("test.zone", &(marked_zone(mark) + "$INCLUDE pipe\n"));
-        Self { host, next }
+        make_pipe(host, "test.zone");
+        let text = marked_zone(mark);
+        Self { host, text, next }
     }
 
     /// Lets the reading go on, once it has come so far.
@@ -357,10 +357,22 @@ impl<'h> SlowZone<'h> {
         let mut pipe = fs::OpenOptions::new()
             .write(true)
             .custom_flags(libc::O_NONBLOCK)
-            .open(self.host.path("pipe"))?;
-        self.host.file("test.zone", &self.next);
-        pipe.write_all(b"slow NS ns.void.\n")
+            .open(self.host.path("test.zone"))?;
+        if !pipe.metadata()?.file_type().is_fifo() {
+            return Err(io::Error::other("the next is there already"));
+        }
+        let next = self.host.file("next.zone", &self.next);
+        fs::rename(next, self.host.path("test.zone"))?;
+        pipe.write_all(self.text.as_bytes())
     }
+}
+
+/// Makes a pipe in the place of a file.
+fn make_pipe(host: &Host, name: &str) {
+    let pipe = host.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    fs::rename(pipe, host.path(name)).expect("renamed");
 }
 
 impl Drop for SlowZone<'_> {
@@ -397,7 +409,14 @@ fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
                 && status["interfaces"][0]["mtu"] == 1600
         });
         assert_eq!(host.on_client(version), Ok(1));
-        assert_eq!(daemon.status()["generation"]["number"], 1);
+        let status = daemon.status();
+        assert_eq!(status["generation"]["number"], 1);
+        let under_way = &status["reload_under_way"];
+        assert_eq!(under_way["asked_by"], "dns-glue reload");
+        let since = under_way["since"].as_u64().expect("a time");
+        assert!(since <= unix_seconds(), "{since}");
+        let text = String::from_utf8(daemon.command("status").stdout).expect("text");
+        assert!(text.contains("\na reload is under way, begun "), "{text}");
         slow.finish();
         assert_eq!(first.join().expect("the first")["generation"], 2);
         for other in others {
@@ -408,6 +427,7 @@ fn the_host_is_followed_and_reloads_wait_while_one_is_under_way() {
             );
         }
     });
+    assert!(daemon.status()["reload_under_way"].is_null());
     // What has changed before holds for the new generations too.
     assert_eq!(host.on_client(version), Ok(3));
     assert_eq!(
@@ -503,6 +523,62 @@ fn watched_files_are_reloaded_when_they_change() {
     wait_for("what is included counts", || {
         daemon.status()["zones"][1]["delegations"] == 3
     });
+}
+
+/// It would be taken for changed each time it is read, and the next reload would
+/// wait for one who writes to it.
+#[test]
+fn pipes_cannot_be_watched() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    let path = host.path("test.zone");
+    let arguments = format!("--iface {SERVER} --zone test.={} --watch", path.display());
+    let check = |words: &str, pipe: &str| {
+        assert!(words.contains("--watch: zone test. comes"), "{words}");
+        assert!(words.contains(pipe), "{words}");
+    };
+    // Without waiting for one who writes.
+    make_pipe(&host, "test.zone");
+    check(&host.refusal(&arguments), "/test.zone,");
+
+    let zone = |mark| marked_zone(mark) + "$INCLUDE more.zone\n";
+    let more = "more NS ns.void.\n";
+    let write_to = |pipe: &str| {
+        let mut options = fs::OpenOptions::new();
+        let options = options.write(true).custom_flags(libc::O_NONBLOCK);
+        let pipe = options.open(host.path(pipe));
+        pipe.and_then(|mut pipe| pipe.write_all(more.as_bytes()))
+    };
+    let next = host.file("next.zone", &zone(1));
+    fs::rename(next, &path).expect("renamed");
+    make_pipe(&host, "more.zone");
+    thread::scope(|scope| {
+        let refused = scope.spawn(|| host.refusal(&arguments));
+        wait_for("it reads", || write_to("more.zone").is_ok());
+        check(&refused.join().expect("a refusal"), "/more.zone,");
+    });
+    assert_eq!(host.program_on(SERVER), None);
+
+    fs::remove_file(host.path("more.zone")).expect("removed");
+    host.file("more.zone", more);
+    let daemon = host.start(&arguments);
+    host.file("piped.zone", &zone(2).replace("more.zone", "later.zone"));
+    make_pipe(&host, "later.zone");
+    fs::rename(host.path("piped.zone"), &path).expect("renamed");
+    wait_for("it reads", || write_to("later.zone").is_ok());
+    wait_for("it has failed", || {
+        daemon.status()["last_reload"]["ok"] == false
+    });
+    let outcome = daemon.status()["last_reload"]["outcome"].to_string();
+    check(&outcome, "/later.zone,");
+    assert_eq!(serial(&daemon), 1);
+    // What is a file again makes it good.
+    fs::rename(host.path("more.zone"), host.path("later.zone")).expect("renamed");
+    wait_for("the new version answers", || serial(&daemon) == 2);
+    let reloads = daemon.log().matches("--watch: reading the zones").count();
+    assert_eq!(reloads, 2, "{}", daemon.log());
 }
 
 /// Each version in a folder of its own, and a link to the one that counts.

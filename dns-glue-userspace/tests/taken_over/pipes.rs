@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use dns_glue::serve::compiled::{CompileError, compile_zones};
+
 use super::{Compiled, Folder, assert_as_from_scratch, compile, deep, large, next, taken};
 
 /// What a pipe holds if nobody reads, at most.
@@ -107,4 +109,44 @@ fn a_pipe_is_read_once_where_another_zone_has_to_be_read_again() {
     assert_as_from_scratch(&compiled, &choice);
     let serials: Vec<u32> = compiled.zones.records().map(|zone| zone.serial()).collect();
     assert_eq!(serials, [2, 7]);
+}
+
+/// Half of the old version and half of the new one is a zone that nobody has
+/// written.
+#[test]
+fn a_zone_whose_file_changes_while_its_pipe_is_read_is_refused() {
+    let folder = Folder::new();
+    let choice = folder.choice(&["test."]);
+    let including = |serial| large(serial, 3) + "$INCLUDE more\n";
+    folder.write("0", &including(1));
+    let text: String = (0..8000)
+        .map(|number| format!("more{number} NS ns.void.\n"))
+        .collect();
+    let (rest, all_but_one) = text.as_bytes().split_last().expect("a text");
+    assert!(all_but_one.len() > 2 * PIPE_OCTETS);
+    let compile_while = |meanwhile: &(dyn Fn() + Sync)| {
+        let (reader, mut writer) = pipe().expect("a pipe");
+        link(&folder, "more", &reader);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // Done only when somebody reads, who has read the file then.
+                writer.write_all(all_but_one).expect("it reads");
+                meanwhile();
+                writer.write_all(&[*rest]).expect("it reads");
+            });
+            compile_zones(&choice, &())
+        })
+    };
+    let settled = compile_while(&|| {});
+    let settled = settled.unwrap_or_else(|error| panic!("{error}"));
+    let serials: Vec<u32> = settled.zones.records().map(|zone| zone.serial()).collect();
+    assert_eq!(serials, [1]);
+    let write_next = || {
+        folder.write("0", &including(2));
+    };
+    match compile_while(&write_next) {
+        Err(CompileError::Unsettled(zone)) => assert_eq!(zone, "test."),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("a file of serial 1 with an include of serial 2"),
+    }
 }

@@ -10,6 +10,8 @@ use crate::zone::texts::Texts;
 ///
 /// Files that are others once all are read may have been read half before that
 /// and half after: the zones that they make are read once more, and no others.
+/// One that comes out of a pipe too cannot be, and is refused. What other zones
+/// had out of pipes is lost then too: there is no next generation to keep it for.
 ///
 /// # Errors
 ///
@@ -18,17 +20,20 @@ pub(super) fn load_settled(
     sources: &[&ZoneSource],
     progress: &dyn Progress,
 ) -> Result<Vec<Zone>, CompileError> {
-    let zones = load_each(sources, progress)?.into_iter();
     // Each that has to be read again is dropped before.
-    let settled: Vec<Option<Zone>> = zones
-        .map(|zone| is_settled(&zone).then_some(zone))
-        .collect();
+    let mut settled = Vec::with_capacity(sources.len());
+    for zone in load_each(sources, progress)? {
+        let is_settled = is_settled(&zone);
+        if !is_settled && is_out_of_a_pipe(&zone) {
+            return Err(unsettled(&zone));
+        }
+        settled.push(is_settled.then_some(zone));
+    }
     let both = sources.iter().zip(&settled);
     let rest = both.filter_map(|(source, zone)| zone.is_none().then_some(*source));
     let again = load_each(&rest.collect::<Vec<_>>(), progress)?;
     if let Some(zone) = again.iter().find(|zone| !is_settled(zone)) {
-        let name = zone.apex().fmt_with_dot().to_string();
-        return Err(CompileError::Unsettled(name));
+        return Err(unsettled(zone));
     }
     let mut again = again.into_iter();
     let zones = settled.into_iter();
@@ -65,5 +70,14 @@ fn load_each(sources: &[&ZoneSource], progress: &dyn Progress) -> Result<Vec<Zon
 /// have the same time, and a write to memory that is mapped has that of the
 /// first one since the page was last written out.
 fn is_settled(zone: &Zone) -> bool {
-    zone.texts().is_none_or(Texts::are_unchanged)
+    zone.texts().is_none_or(Texts::files_are_unchanged)
+}
+
+/// Whether it cannot be read again, or not whole.
+fn is_out_of_a_pipe(zone: &Zone) -> bool {
+    zone.texts().is_some_and(|texts| !texts.pipes().is_empty())
+}
+
+fn unsettled(zone: &Zone) -> CompileError {
+    CompileError::Unsettled(zone.apex().fmt_with_dot().to_string())
 }

@@ -48,6 +48,7 @@ use super::interfaces::{self as served_interfaces, FixedOffloads, InterfaceError
 use super::network::{Network, NetworkError};
 use super::paths::{PathError, Paths};
 use super::status::ReloadStatus;
+use super::watch::pipes::{self, PipeError};
 use super::watch::{Watch, WatchError};
 use crate::kernel::attach::{AttachError, ModeChoice};
 use crate::kernel::requirements::{self, RequirementError};
@@ -116,6 +117,9 @@ pub enum DaemonError {
     /// The zones' files cannot be watched.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The zones' files can never be.
+    #[error(transparent)]
+    Pipe(#[from] PipeError),
     /// The kernel's interfaces.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -237,13 +241,7 @@ async fn run_with(
     let shared = Arc::new(SharedMaps::open(folder)?);
     let making = {
         let (config, shared) = (Arc::clone(&config), Arc::clone(&shared));
-        spawn_blocking(move || -> Result<_, DaemonError> {
-            // Looked at before they are read: what changes then is seen.
-            let watch = config.watch.then(|| Watch::of(&config.zones)).transpose()?;
-            let compiled = compile_zones(&config.zones, &*progress)?;
-            drop(progress);
-            Ok((Made::load(compiled, &config, &shared)?, watch))
-        })
+        spawn_blocking(move || make_first(&config, &shared, progress))
     };
     let mut wishes = Vec::new();
     let (made, watch) = tokio::select! {
@@ -262,6 +260,26 @@ async fn run_with(
     daemon.reloads.waiting = wishes;
     let end = daemon.follow(signals, queue).await;
     daemon.end(end).await
+}
+
+/// Makes the first generation; watches its files, if they are to be.
+fn make_first(
+    config: &Config,
+    shared: &SharedMaps,
+    progress: Box<dyn Progress + Send>,
+) -> Result<(Made, Option<Watch>), DaemonError> {
+    let mut watch = None;
+    if config.watch {
+        pipes::refuse_named(&config.zones)?;
+        // Looked at before they are read: what changes then is seen.
+        watch = Some(Watch::of(&config.zones)?);
+    }
+    let compiled = compile_zones(&config.zones, &*progress)?;
+    drop(progress);
+    if config.watch {
+        pipes::refuse_read(&compiled.zones)?;
+    }
+    Ok((Made::load(compiled, config, shared)?, watch))
 }
 
 /// Waits for the end of a daemon that does not serve yet. Wishes for a reload

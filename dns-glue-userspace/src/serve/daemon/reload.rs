@@ -21,7 +21,8 @@ use crate::serve::compiled::{
     Answering, CompileError, CompiledZones, ReadZones, files_of, give_back_memory,
 };
 use crate::serve::control::{Call, ReloadOptions, Reloaded, Reply};
-use crate::serve::status::{ReloadStatus, unix_seconds};
+use crate::serve::status::{ReloadStatus, ReloadUnderWay, unix_seconds};
+use crate::serve::watch::pipes::{self, PipeError};
 use crate::shortage::{Shortage, in_full};
 
 /// Somebody's wish for a reload.
@@ -78,6 +79,16 @@ impl Reloads {
         self.running.is_some()
     }
 
+    /// What is to be told of the one under way.
+    pub(super) fn under_way(&self) -> Option<ReloadUnderWay> {
+        let running = self.running.as_ref()?;
+        let since = running.began.duration_since(SystemTime::UNIX_EPOCH);
+        Some(ReloadUnderWay {
+            since: since.unwrap_or_default().as_secs(),
+            asked_by: asked_by(&running.wishes),
+        })
+    }
+
     /// Waits for the end of the one under way. Cancelled and called again, it
     /// misses nothing.
     pub(super) async fn ended(&mut self) -> Ended {
@@ -102,6 +113,9 @@ pub(super) enum ReloadError {
     /// The zones.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// Files that cannot be watched as the others are.
+    #[error(transparent)]
+    Pipe(#[from] PipeError),
     /// A serial goes backwards.
     #[error(
         "zone {apex}: serial {found} does not follow {answers}, which answers (RFC 1982): \
@@ -135,7 +149,7 @@ impl ReloadError {
         match self {
             Self::Compile(CompileError::Unsettled(_)) => true,
             Self::Compile(_) => Shortage::behind(self).is_some(),
-            Self::Backwards { .. } => false,
+            Self::Pipe(_) | Self::Backwards { .. } => false,
             Self::Made(_) | Self::Load(_) | Self::Attach(_) | Self::Compiler(_) => true,
         }
     }
@@ -188,6 +202,9 @@ fn attempt(
     wanted: bool,
 ) -> Result<Attempt, ReloadError> {
     let Before { zones, maps } = before;
+    if config.watch {
+        pipes::refuse_named(&config.zones)?;
+    }
     let view = maps.and_then(|maps| readable(maps.view()));
     let answering = view.as_ref().map(|view| Answering {
         choice: &config.zones,
@@ -200,7 +217,10 @@ fn attempt(
     }
     let compiled = read.compile(&())?;
     drop(view);
-    let changes = changes(&zones, &compiled.zones);
+    if config.watch {
+        pipes::refuse_read(&compiled.zones)?;
+    }
+    let mut changes = changes(&zones, &compiled.zones);
     let backwards = changes
         .iter()
         .find(|zone| zone.serial_order() == Ordering::Greater);
@@ -213,6 +233,9 @@ fn attempt(
     }
     // Read all the same: because signatures are about to expire.
     let is_unchanged = !force && compiled.zones.are_the_same_texts_as(&zones);
+    changes
+        .iter_mut()
+        .for_each(|zone| zone.unchanged |= is_unchanged);
     let warnings = compiled.zones.warnings();
     let (mut made, mut found_anew) = (None, None);
     if wanted && !is_unchanged {
@@ -315,9 +338,13 @@ impl Daemon {
             // before the next heartbeat.
             self.pin_again();
         }
-        if let Err(ReloadError::Compile(error)) = &result {
-            // Files that the zones have only now may be what is to be mended.
-            self.generation.files.extend(files_of(error));
+        // Files that the zones have only now may be what is to be mended.
+        match &result {
+            Err(ReloadError::Compile(error)) => self.generation.files.extend(files_of(error)),
+            Err(ReloadError::Pipe(error)) => {
+                self.generation.files.extend(error.files.iter().cloned());
+            }
+            _ => {}
         }
         if let Some(watch) = &mut self.watch {
             watch.follow(&self.generation.files, began);

@@ -31,6 +31,7 @@ impl Daemon {
                 .into_iter()
                 .map(|(reason, packets)| CounterStatus::new(reason, packets))
                 .collect(),
+            reload_under_way: self.reloads.under_way(),
             ..self.status_without_counters()
         })
     }
@@ -63,6 +64,8 @@ impl Daemon {
             program: program_status(&self.generation.loaded),
             generation: self.generation.status.clone(),
             last_reload: self.last_reload.clone(),
+            // It ends with the process.
+            reload_under_way: None,
             behind: self.guard.status(),
             counters: Vec::new(),
         }

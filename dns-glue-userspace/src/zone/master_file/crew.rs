@@ -53,9 +53,11 @@ impl Reader {
         let is_file = matches!(text, Text::File(_));
         let mut pieces = Pieces::begin(Digesting::new(text), PIECE)?;
         self.read_pieces(&mut pieces, state)?;
-        match (&mut self.texts, self.open_files.last()) {
-            (Some(texts), Some(path)) if is_file => texts.add(path, pieces.into_source()),
-            _ => self.texts = None,
+        if let (Some(texts), Some(path)) = (&mut self.texts, self.open_files.last()) {
+            match is_file {
+                true => texts.add_file(path, pieces.into_source()),
+                false => texts.add_pipe(path),
+            }
         }
         Ok(())
     }
