@@ -10,7 +10,8 @@
 //! The maps are frozen once they are filled. What would follow from octets that
 //! somebody has changed all the same is not taken on trust where it is seen at
 //! no cost: no zone gets the pieces of another, nothing is written outside of
-//! its own, and every entry is there, where a lookup finds it. The pieces
+//! its own, and every entry is there, where a lookup finds it. An entry of another
+//! zone in the place of one of its own is not seen, if it names no piece; the pieces
 //! themselves are copied as they are: to know them again would take a digest of
 //! all of them with every generation.
 

@@ -1,8 +1,10 @@
 //! Zones that are taken over from tables to which somebody has written.
 
+use std::collections::HashSet;
+
 use dns_glue::compile::encode::WITH_SIGNATURES_AT;
 use dns_glue::conform::random::{Draw as _, Random};
-use dns_glue_common::index::{Bucket, EntryKind, Slot};
+use dns_glue_common::index::{Bucket, EntryKind, NameKey, Slot};
 use dns_glue_common::referral::{PIECE_ALIGN, SLAB_OCTETS};
 use proptest::prelude::*;
 
@@ -96,7 +98,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Whatever was written there: something comes of it, and the zone that is
-    /// read is answered for as it is.
+    /// read is answered for as it is, unless an entry came to the other one that
+    /// is none of its own.
     #[test]
     fn scribbles_end_nothing_and_reach_no_other_zone(
         zone: u64,
@@ -110,9 +113,11 @@ proptest! {
         folder.write("1", &zones::text(!zone));
         let mut before = compile(&choice);
         let mut random = Random(seed);
+        let keys = keys_of_first(&mut before);
         for _ in 0..times {
             scribble(&mut before, at_entries, &mut random);
         }
+        let has_strangers = !keys_of_first(&mut before).is_subset(&keys);
         folder.write("1", &zones::text(seed));
         let after = next(&choice, &before, &choice);
         let scratch = compile(&choice);
@@ -121,13 +126,19 @@ proptest! {
             names.filter(|name| name.ends_with("example.")).collect()
         };
         let [own, other] = [&after, &scratch].map(|one| answers_to(&one.generation, names()));
-        prop_assert_eq!(own, other);
+        prop_assert!(has_strangers || own == other, "{own:?} instead of {other:?}");
         match taken(&before, &after)[..] {
             [false, false] => assert_as_from_scratch(&after, &choice),
             // What is taken over is what was written there.
             _ => drop(super::answers(&after.generation)),
         }
     }
+}
+
+/// The keys of what is said to be of the first zone.
+fn keys_of_first(compiled: &mut Compiled) -> HashSet<NameKey> {
+    let entries = slots(compiled).filter(|slot| slot.name_octets != 0 && slot.zone == 0);
+    entries.map(|slot| slot.key).collect()
 }
 
 /// Writes something somewhere: as an entry would have it, or any octets.
