@@ -239,8 +239,7 @@ pub fn ends() -> Ends {
 }
 
 fn poll_in_threads(namespace: &Namespace, interface: &str) -> Result<()> {
-    // With GRO an end polls at all, and takes frames that XDP sends, whether
-    // it has a program of its own or not.
+    // With GRO an end polls at all, whether it has a program of its own or not.
     execute(namespace, &["ethtool", "-K", interface, "gro", "on"])?;
     set(namespace, interface, "threaded", 1)
 }
