@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::status::{duration, table};
+use crate::serve::behind::Withheld;
 use crate::serve::behind::status::{
     AddressBehind, Agreement, BehindStatus, QuestionStatus, ZoneBehind,
 };
@@ -23,7 +24,8 @@ pub fn describe(status: &BehindStatus) -> String {
         ["ZONE", "SERIAL", "SERVER BEHIND", "UDP", "TCP", "REFERRALS"],
         zones.iter().map(row),
     ));
-    let is_unproven = |zone: &ZoneBehind| zone.withheld.as_deref() == Some("unproven");
+    let is_unproven =
+        |zone: &ZoneBehind| zone.withheld.as_deref() == Some(Withheld::Unproven.name());
     if zones.iter().any(is_unproven) {
         text.push_str(
             "\nunproven: until the server behind was asked for each zone at each service address\n",

@@ -171,19 +171,21 @@ impl PinFolder {
     }
 
     fn beside(&self) -> PathBuf {
+        self.with_ending("-next")
+    }
+
+    /// Where a folder is that has this after the name of our layout's.
+    fn with_ending(&self, ending: &str) -> PathBuf {
         let mut path = self.final_layout().into_os_string();
-        path.push("-next");
+        path.push(ending);
         path.into()
     }
 
     /// Where nothing is yet, under a name that counts as one of another layout.
     fn free_place(&self) -> Result<PathBuf, PinsError> {
-        let ours = self.final_layout();
         let mut number = 2_u32;
         loop {
-            let mut path = ours.clone().into_os_string();
-            path.push(format!("-{number}"));
-            let path = PathBuf::from(path);
+            let path = self.with_ending(&format!("-{number}"));
             if !is_there(&path)? {
                 return Ok(path);
             }

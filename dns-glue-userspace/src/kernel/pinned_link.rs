@@ -72,7 +72,7 @@ impl PinnedLink {
     }
 
     /// Where it was found first.
-    pub(super) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         let first = self.pins.first();
         first.map_or(Path::new(""), |pin| &pin.path)
     }
@@ -84,7 +84,11 @@ impl PinnedLink {
 
     /// Removes the pins with which it was found, and no other ones that came to
     /// their paths.
-    pub(super) fn unpin(&self) -> Result<(), PinsError> {
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn unpin(&self) -> Result<(), PinsError> {
         for Pin { path, number } in &self.pins {
             let there = pin_number(path).map_err(system(path, "look at it"))?;
             if there == Some(*number) {
@@ -95,7 +99,11 @@ impl PinnedLink {
     }
 
     /// Pins it where it was found and nothing is any more.
-    pub(super) fn pin_again(&self) -> Result<(), PinsError> {
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn pin_again(&self) -> Result<(), PinsError> {
         for Pin { path, .. } in &self.pins {
             if !is_there(path)? {
                 let pinned = self.link.pin(path);
@@ -103,6 +111,19 @@ impl PinnedLink {
             }
         }
         Ok(())
+    }
+
+    /// Takes the program off its interface, and removes the pins.
+    ///
+    /// # Errors
+    ///
+    /// The file system says no.
+    pub fn discard(self) -> Result<(), PinsError> {
+        if let Err(error) = self.link.detach() {
+            // As when the interface is gone.
+            log::debug!("{}: {error}", self.path().display());
+        }
+        self.unpin()
     }
 }
 

@@ -288,37 +288,6 @@ impl PinFolder {
         Ok(is_elsewhere)
     }
 
-    /// Removes the pins with which a link was found.
-    ///
-    /// # Errors
-    ///
-    /// The file system says no.
-    pub fn unpin_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
-        pinned.unpin()
-    }
-
-    /// Pins a link where it was found, if nothing is there any more.
-    ///
-    /// # Errors
-    ///
-    /// The file system says no.
-    pub fn pin_as_found(&self, pinned: &PinnedLink) -> Result<(), PinsError> {
-        pinned.pin_again()
-    }
-
-    /// Takes a found link's program off its interface, and removes its pins.
-    ///
-    /// # Errors
-    ///
-    /// The file system says no.
-    pub fn discard(&self, pinned: PinnedLink) -> Result<(), PinsError> {
-        if let Err(error) = pinned.link.detach() {
-            // As when the interface is gone.
-            log::debug!("{}: {error}", pinned.path().display());
-        }
-        pinned.unpin()
-    }
-
     /// Removes what other layouts left, their links too: those that were taken
     /// over are pinned under ours before.
     ///
@@ -345,7 +314,7 @@ impl PinFolder {
             return Ok(());
         };
         for pinned in self.links()? {
-            self.discard(pinned)?;
+            pinned.discard()?;
         }
         for layout in layouts(&self.root)? {
             fs::remove_dir_all(&layout).map_err(system(&layout, "remove it"))?;

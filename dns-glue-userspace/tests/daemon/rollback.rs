@@ -2,9 +2,11 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+use aya::maps::MapData;
 
 use super::daemon_support::{Host, SERVER, is_root};
 use super::load::{under_load, version};
@@ -14,7 +16,6 @@ use super::pins::{arguments_of, kill, start};
 /// Commands of bpf(2), from linux/bpf.h.
 const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_OBJ_PIN: libc::c_int = 6;
-const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_MAP_FREEZE: libc::c_int = 22;
 const BPF_LINK_CREATE: libc::c_int = 28;
 
@@ -40,30 +41,11 @@ fn owned(descriptor: libc::c_int) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
-/// The attributes of `BPF_OBJ_PIN` and `BPF_OBJ_GET`.
-#[repr(C)]
-struct PinAttributes {
-    path: u64,
-    object: i32,
-    flags: u32,
-}
-
-fn c_path(path: &Path) -> CString {
-    CString::new(path.as_os_str().as_bytes()).expect("no NUL")
-}
-
 /// Lets nobody write to a pinned map any more.
 fn freeze(path: &Path) {
-    let path = c_path(path);
-    let attributes = PinAttributes {
-        path: path.as_ptr() as u64,
-        object: 0,
-        flags: 0,
-    };
-    // SAFETY: the path outlives the call.
-    let map = owned(unsafe { bpf(BPF_OBJ_GET, attributes) });
+    let map = MapData::from_pin(path).expect("a map");
     // SAFETY: no pointer.
-    unsafe { bpf(BPF_MAP_FREEZE, map.as_raw_fd()) };
+    unsafe { bpf(BPF_MAP_FREEZE, map.fd().as_fd().as_raw_fd()) };
 }
 
 /// An XDP program that passes everything. It is loaded without saying that it is
@@ -101,6 +83,13 @@ fn attach_pinned(program: &OwnedFd, interface: u32, pin: &Path) {
         attach_type: u32,
         flags: u32,
     }
+    /// The head of the attributes of `BPF_OBJ_PIN`.
+    #[repr(C)]
+    struct PinAttributes {
+        path: u64,
+        link: i32,
+        flags: u32,
+    }
     const BPF_XDP: u32 = 37;
     const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
     let attributes = Attributes {
@@ -111,10 +100,10 @@ fn attach_pinned(program: &OwnedFd, interface: u32, pin: &Path) {
     };
     // SAFETY: no pointer.
     let link = owned(unsafe { bpf(BPF_LINK_CREATE, attributes) });
-    let path = c_path(pin);
+    let path = CString::new(pin.as_os_str().as_bytes()).expect("no NUL");
     let attributes = PinAttributes {
         path: path.as_ptr() as u64,
-        object: link.as_raw_fd(),
+        link: link.as_raw_fd(),
         flags: 0,
     };
     // SAFETY: the path outlives the call.

@@ -123,9 +123,9 @@ impl Found {
     }
 
     /// Pins those again whose places were taken.
-    pub(super) fn pin_again(&self, folder: &PinFolder) {
+    pub(super) fn pin_again(&self) {
         for pinned in &self.links {
-            if let Err(error) = folder.pin_as_found(pinned) {
+            if let Err(error) = pinned.pin_again() {
                 log::error!("{error}");
             }
         }
@@ -139,7 +139,7 @@ impl Found {
                     "interface {interface}: served by an earlier daemon, not by this one: detached"
                 );
             }
-            folder.discard(pinned)?;
+            pinned.discard()?;
         }
         folder.remove_other_layouts()
     }

@@ -46,8 +46,6 @@ impl Daemon {
         signals: &mut Signals,
         mut calls: mpsc::Receiver<Call>,
     ) -> Result<End, DaemonError> {
-        // Also where its links are: the next daemon may be elsewhere.
-        self.leave_word();
         log::info!("ready: {}", self.summary());
         self.watch_files();
         self.begin_reload();

@@ -120,7 +120,7 @@ impl Guard {
             let probed: Vec<ProbedZone> = zones.rolls().map(probed).collect();
             behind.foresee(&probed)
         });
-        set_deadlines(&judgement.unwrap_or_default(), zones, deadlines);
+        set_judged(&judgement.unwrap_or_default(), zones, deadlines);
     }
 
     /// From now on these zones answer, with these deadlines.
@@ -135,7 +135,7 @@ impl Guard {
     /// Judges anew, and makes the deadlines what follows.
     fn judge(&mut self, zones: &CompiledZones, deadlines: &Deadlines) {
         let judgement = self.behind.as_mut().map(Watch::judge);
-        set_deadlines(&judgement.unwrap_or_default(), zones, deadlines);
+        set_judged(&judgement.unwrap_or_default(), zones, deadlines);
     }
 
     /// What `status` tells.
@@ -196,15 +196,23 @@ fn warning(signatures: Signatures) -> Option<(SignatureWarning, String)> {
 }
 
 /// Makes the deadlines what was judged.
-fn set_deadlines(judgement: &Judgement, zones: &CompiledZones, deadlines: &Deadlines) {
+fn set_judged(judgement: &Judgement, zones: &CompiledZones, deadlines: &Deadlines) {
+    set_deadlines(zones, deadlines, |roll| {
+        match judgement.withheld.contains_key(&roll.apex) {
+            true => Deadline::Withheld,
+            false => Deadline::Never,
+        }
+    });
+}
+
+/// Sets the deadline of every zone.
+pub(super) fn set_deadlines(
+    zones: &CompiledZones,
+    deadlines: &Deadlines,
+    of: impl Fn(&ZoneRoll) -> Deadline,
+) {
     for (number, roll) in (0..=u8::MAX).zip(zones.rolls()) {
-        deadlines.set(
-            number,
-            match judgement.withheld.contains_key(&roll.apex) {
-                true => Deadline::Withheld,
-                false => Deadline::Never,
-            },
-        );
+        deadlines.set(number, of(roll));
     }
 }
 
@@ -231,7 +239,7 @@ impl Daemon {
     /// it, however soon this one dies.
     pub(super) fn heed(&mut self, judgement: &Judgement) {
         let generation = &self.generation;
-        set_deadlines(judgement, &generation.zones, &generation.loaded.deadlines);
+        set_judged(judgement, &generation.zones, &generation.loaded.deadlines);
         self.leave_word();
     }
 

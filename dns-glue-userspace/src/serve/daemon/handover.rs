@@ -2,19 +2,20 @@
 //! itself (`--fallback embedded`).
 //!
 //! Until their pins are removed they outlive the process: if it is killed then,
-//! the kernel ends their answers after [`NANOSECONDS`], and the word that is in
+//! the kernel ends their answers after [`SECONDS`], and the word that is in
 //! the folder says so.
 
 use dns_glue_common::deadlines::Deadline;
 
 use super::DaemonError;
 use super::generation::Made;
+use super::guard::set_deadlines;
 use super::tell::write_word;
 use crate::kernel::{About, PinFolder, clock};
 use crate::serve::status::{LastWord, unix_seconds};
 
 /// How long answers go on at the most if the process dies.
-const NANOSECONDS: u64 = 5_000_000_000;
+const SECONDS: u64 = 5;
 
 /// A handover that is under way.
 pub(super) struct Handover<'m> {
@@ -35,7 +36,7 @@ impl<'m> Handover<'m> {
         folder: &PinFolder,
         before: Option<LastWord>,
     ) -> Result<Self, DaemonError> {
-        set_deadlines(made, Deadline::At(clock::now() + NANOSECONDS));
+        set_all(made, Deadline::At(clock::now() + SECONDS * 1_000_000_000));
         let Some(before) = before else {
             return Ok(Self { made, about: None });
         };
@@ -43,7 +44,7 @@ impl<'m> Handover<'m> {
         let now = unix_seconds();
         let word = LastWord {
             at: now,
-            attended_until: Some(now + NANOSECONDS.div_ceil(1_000_000_000)),
+            attended_until: Some(now + SECONDS),
             ..before.clone()
         };
         leave(&mut about, &word);
@@ -53,7 +54,7 @@ impl<'m> Handover<'m> {
 
     /// The pins are gone: nothing outlives the process.
     pub(super) fn finish(self) {
-        set_deadlines(self.made, Deadline::Never);
+        set_all(self.made, Deadline::Never);
     }
 
     /// It has failed: what answered answers on.
@@ -70,9 +71,6 @@ fn leave(about: &mut About, word: &LastWord) {
     }
 }
 
-/// Sets the deadline of every zone.
-fn set_deadlines(made: &Made, deadline: Deadline) {
-    for (zone, _) in (0..=u8::MAX).zip(made.zones.rolls()) {
-        made.loaded.deadlines.set(zone, deadline);
-    }
+fn set_all(made: &Made, deadline: Deadline) {
+    set_deadlines(&made.zones, &made.loaded.deadlines, |_| deadline);
 }

@@ -11,7 +11,6 @@ use super::generation::{Generation, Made, fallback};
 use super::guard::Guard;
 use super::handover::Handover;
 use super::takeover::{HostView, Takeover};
-use super::tell::write_word;
 use super::{Config, Daemon, DaemonError, Follows, Reloads, keeps_links};
 use crate::kernel::{About, Counters, HostMaps, LoadError, PinFolder, SharedMaps};
 use crate::serve::addresses::{ServiceAddresses, log_changes};
@@ -35,7 +34,7 @@ impl Daemon {
         let host_maps = HostMaps::open(&shared, guard.attended_until());
         let mut host_maps = host_maps.map_err(LoadError::from)?;
         let counters = Counters::open(&shared).map_err(LoadError::from)?;
-        let mut about = keeps_links(&config)
+        let about = keeps_links(&config)
             .then(|| About::open(folder))
             .transpose()?;
         // Of any layout: what was withheld before a change of it stays so, too.
@@ -64,10 +63,8 @@ impl Daemon {
             addresses: addresses.begin(&snapshot, &order).await?,
             interfaces,
         };
-        let (handover, told) = match keeps_links(&config) {
-            true => (None, last),
-            false => (Some(Handover::begin(&made, folder, last)?), None),
-        };
+        let handover = (!keeps_links(&config)).then(|| Handover::begin(&made, folder, last));
+        let handover = handover.transpose()?;
         let takeover = Takeover::new(&made.loaded, &config, folder, &mut host_maps, adopted);
         let taken = takeover.run(fresh, host, &mut found);
         let (mut served, changes) = match taken {
@@ -81,16 +78,6 @@ impl Daemon {
         };
         folder.keep();
         log_changes(&changes);
-        if let (Some(about), Some(told)) = (&mut about, &told)
-            && let Err(error) = write_word(about, told)
-        {
-            // Until there is one of ours; that of another layout goes now.
-            log::debug!("the word of an earlier daemon: {error}");
-        }
-        if let Err(error) = found.discard(folder) {
-            // They are not in the host's table: their queries pass.
-            log::error!("{error}");
-        }
         if let Some(handover) = handover {
             handover.finish();
         }
@@ -101,7 +88,7 @@ impl Daemon {
         }
         let generation = Generation::begin(made, 1, &mut tasks);
         guard.set_addresses(host_maps.addresses());
-        Ok(Self {
+        let mut daemon = Self {
             served,
             fixed_offloads,
             generation,
@@ -120,7 +107,15 @@ impl Daemon {
             tasks,
             config,
             since: Instant::now(),
-        })
+        };
+        // Also where its links are: the next daemon may be elsewhere. The word of
+        // another layout goes below.
+        daemon.leave_word();
+        if let Err(error) = found.discard(folder) {
+            // They are not in the host's table: their queries pass.
+            log::error!("{error}");
+        }
+        Ok(daemon)
     }
 }
 

@@ -165,7 +165,7 @@ impl<'a> Takeover<'a> {
 
     fn unpin(&mut self) -> Result<(), DaemonError> {
         for adopted in &self.adopted {
-            self.folder.unpin_found(&adopted.pinned)?;
+            adopted.pinned.unpin()?;
             self.unpinned += 1;
         }
         Ok(())
@@ -176,7 +176,7 @@ impl<'a> Takeover<'a> {
         let mut served = self.attached;
         for Adopted { link, pinned, .. } in self.adopted {
             if self.pinned.contains(&link.index)
-                && let Err(error) = self.folder.unpin_found(&pinned)
+                && let Err(error) = pinned.unpin()
             {
                 log::error!("{error}");
             }
@@ -188,7 +188,7 @@ impl<'a> Takeover<'a> {
     /// Everything as it was. What was attached is let go.
     fn take_back(self, others: &Found) {
         for adopted in self.adopted.iter().take(self.unpinned) {
-            if let Err(error) = self.folder.pin_as_found(&adopted.pinned) {
+            if let Err(error) = adopted.pinned.pin_again() {
                 log::error!("{error}");
             }
         }
@@ -207,7 +207,7 @@ impl<'a> Takeover<'a> {
                 log::error!("{error}");
             }
         }
-        others.pin_again(self.folder);
+        others.pin_again();
         if let Err(error) = self.folder.unsettle() {
             log::error!("{error}");
         }

@@ -46,7 +46,7 @@ pub enum Withheld {
 
 impl Withheld {
     /// A word that does not change.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Lag => "lag",
             Self::Unanswered => "unanswered",
