@@ -5,8 +5,8 @@
 //! [`PIECES`] and the globals) are filled before the program runs and never
 //! change, and [`KEPT`] holds what they were last put together to; [`DEADLINES`]
 //! belongs to the generation too, but the daemon changes it word by word.
-//! [`SCRATCH`] is of no meaning between packets. But for [`DEADLINES`] these are
-//! frozen: no process can write to them. The others belong to the host: its
+//! [`SCRATCH`] is of no meaning between packets, [`CLOCK`] between ticks. But for
+//! [`DEADLINES`] these are frozen: no process can write to them. The others belong to the host: its
 //! counters, and what [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
@@ -28,6 +28,8 @@ pub const PIECES: &str = "PIECES";
 pub const COUNTERS: &str = "COUNTERS";
 /// Per-CPU array of one [`Scratch`](crate::frame::Scratch).
 pub const SCRATCH: &str = "SCRATCH";
+/// Per-CPU array of one [`Reading`].
+pub const CLOCK: &str = "CLOCK";
 /// Per-CPU array of [`KEPT_BODIES`](crate::limits::KEPT_BODIES)
 /// [`KeptBody`](crate::kept::KeptBody), all empty at first.
 pub const KEPT: &str = "KEPT";
@@ -71,6 +73,16 @@ pub struct Settings {
     pub buckets: u32,
 }
 const _: () = assert!(size_of::<Settings>() == 80);
+
+/// What a CPU read from the clock last. Host byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Reading {
+    /// The number of the kernel's tick at which it did, in jiffies.
+    pub tick: u64,
+    /// The time, nanoseconds of `CLOCK_MONOTONIC`.
+    pub time: u64,
+}
 
 /// An interface that the program is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

@@ -3,7 +3,7 @@
 //! It answers queries that are due a referral and passes everything else, octet
 //! for octet as it came. What is answered is decided in dns-glue-common; this
 //! crate moves bytes: [`packet`] reads and writes the frame, [`tables`] reads
-//! the maps.
+//! the maps, [`clock`] the time.
 #![no_std]
 #![no_main]
 #![expect(
@@ -11,6 +11,7 @@
     reason = "the xdp macro gives its entry point no documentation"
 )]
 
+mod clock;
 mod packet;
 mod tables;
 

@@ -3,7 +3,6 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
-use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, PerCpuArray};
 use core::ptr;
@@ -18,6 +17,8 @@ use dns_glue_common::policy::Policy;
 use dns_glue_common::reason::{COUNTER_SLOTS, Reason};
 use dns_glue_common::referral::{Pieces, Slab};
 use dns_glue_ebpf::opaque;
+
+use crate::clock;
 
 /// The number of buckets is set when the program is loaded.
 #[map]
@@ -168,8 +169,7 @@ impl Pieces for Tables {
 impl Deadlines for Tables {
     #[inline(always)]
     fn now(&self) -> u64 {
-        // SAFETY: it takes nothing and reads a clock.
-        unsafe { bpf_ktime_get_coarse_ns() }
+        clock::now()
     }
 
     #[inline(always)]

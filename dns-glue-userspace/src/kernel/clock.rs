@@ -1,7 +1,7 @@
 //! The clock that deadlines are told by: `CLOCK_MONOTONIC`, at the resolution
 //! of the kernel's tick.
 //!
-//! The program reads it by `bpf_ktime_get_coarse_ns`. It stands still while the
+//! The program reads it by `bpf_ktime_get_coarse_ns`, once a tick. It stands still while the
 //! machine sleeps, and a time namespace with an offset of its own would show
 //! another one than the program's.
 

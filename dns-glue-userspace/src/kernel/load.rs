@@ -313,7 +313,13 @@ fn load_with(
     fill(&ebpf, maps::PIECES, &generation.slabs)?;
     // What answers, and what a later generation takes zones over from, is what
     // was compiled: so too for what the program alone writes to.
-    for name in [maps::INDEX, maps::PIECES, maps::KEPT, maps::SCRATCH] {
+    for name in [
+        maps::INDEX,
+        maps::PIECES,
+        maps::KEPT,
+        maps::SCRATCH,
+        maps::CLOCK,
+    ] {
         let frozen = freeze(array_fd(&ebpf, name)?);
         frozen.map_err(|cause| LoadError::Freeze { map: name, cause })?;
     }

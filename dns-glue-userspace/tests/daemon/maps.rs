@@ -13,6 +13,7 @@ use dns_glue_common::frame::Scratch;
 use dns_glue_common::host::HostTable;
 use dns_glue_common::index::Bucket;
 use dns_glue_common::kept::KeptBody;
+use dns_glue_common::maps::Reading;
 use dns_glue_common::referral::Slab;
 
 use super::daemon_support::{Daemon, Host, SERVER, is_root, wait_for};
@@ -214,6 +215,10 @@ fn nobody_writes_to_the_maps_of_a_generation() {
             (
                 "SCRATCH",
                 write_per_cpu::<{ size_of::<Scratch>() }>(map("SCRATCH")),
+            ),
+            (
+                "CLOCK",
+                write_per_cpu::<{ size_of::<Reading>() }>(map("CLOCK")),
             ),
         ];
         for (name, written) in written {

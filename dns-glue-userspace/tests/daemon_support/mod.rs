@@ -402,7 +402,7 @@ pub fn query(name: &str) -> Vec<u8> {
 /// Sends a datagram and waits a while for the reply.
 pub fn exchange(server: &str, query: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+    socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     let server: SocketAddr = format!("{server}:53").parse().expect("an address");
     socket.send_to(query, server)?;
     let mut reply = [0; 4096];
