@@ -1,7 +1,6 @@
 //! The rounds of one contender under one workload, and what they come to.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dns_glue_common::traffic::latency_of;
@@ -28,8 +27,9 @@ const GENTLE: f64 = 20_000.0;
 /// Queries a second at which latency is taken, of everybody alike: the slowest
 /// server bears twice as many.
 const CALM: f64 = 5000.0;
-/// How long, in turns: enough for the slowest replies of a hundred.
-const CALM_TURNS: u32 = 2;
+/// How much of a turn is for that: in all rounds together there are enough for
+/// the slowest replies of a hundred.
+const CALM_PART: u32 = 2;
 
 /// A contender's rounds.
 pub struct Course<'s> {
@@ -37,13 +37,14 @@ pub struct Course<'s> {
     /// The rate at which it is at its best.
     rate: Rate,
     lossless: Lossless,
-    latency: Option<Latency>,
     rounds: Vec<Round>,
     repeated: Repeated,
     /// Nanoseconds of the program, and of one that does nothing, by round.
     program_ns: Vec<f64>,
     empty_ns: Vec<f64>,
     floods: Vec<Round>,
+    /// Timed replies by the class of their latency.
+    latencies: Vec<u64>,
 }
 
 impl<'s> Course<'s> {
@@ -64,7 +65,6 @@ impl<'s> Course<'s> {
             true => warm.replies_per_second() / 2.0,
             false => GENTLE,
         };
-        let latency = calm(asker, site, plan.turn)?;
         let lossless = lossless::search(asker, site, start.max(GENTLE), plan.turn)?;
         let rate = match in_kernel {
             true => Rate::Unlimited,
@@ -74,12 +74,12 @@ impl<'s> Course<'s> {
             site,
             rate,
             lossless,
-            latency,
             rounds: Vec::new(),
             repeated: Repeated::default(),
             program_ns: Vec::new(),
             empty_ns: Vec::new(),
             floods: Vec::new(),
+            latencies: Vec::new(),
         })
     }
 
@@ -93,7 +93,7 @@ impl<'s> Course<'s> {
         self.rounds.len()
     }
 
-    /// Asks for a round, times the program, and floods.
+    /// Asks for a round, times the program and replies, and floods.
     ///
     /// # Errors
     ///
@@ -104,6 +104,7 @@ impl<'s> Course<'s> {
         if let Some(program) = self.site.program()? {
             self.time_program(asker, program, plan)?;
         }
+        self.time_replies(asker, plan)?;
         self.floods.push(self.flood(asker, plan)?);
         Ok(())
     }
@@ -193,6 +194,21 @@ impl<'s> Course<'s> {
         Ok(())
     }
 
+    /// How long replies take when there is time for each of them: without
+    /// moderation, which would be all that is measured.
+    fn time_replies(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
+        let site = self.site;
+        site.wire().moderate(asker.namespace, Moderation::NONE)?;
+        let round = asker.ask(site, Rate::Timed(CALM), plan.turn / CALM_PART);
+        site.moderate(asker.namespace)?;
+        let counts = round?.latencies;
+        self.latencies.resize(counts.len(), 0);
+        for (sum, count) in self.latencies.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        Ok(())
+    }
+
     /// A round in which as much is asked as can be.
     fn flood(&self, asker: &mut Asker<'_>, plan: &Plan) -> Result<Round> {
         self.site.schedule(Load::Flood)?;
@@ -219,6 +235,7 @@ impl<'s> Course<'s> {
         };
         let stolen =
             sum(|round| round.ticks.stolen) as f64 / sum(|round| round.ticks.all).max(1) as f64;
+        let core_ns_by_round = rounds.iter().map(Round::core_ns).collect();
         let flood = median(Round::queries_per_second).zip(median(Round::replies_per_second));
         Ok(Measurement {
             contender: self.site.contender().to_string(),
@@ -233,11 +250,12 @@ impl<'s> Course<'s> {
             lossless_rate: Some(self.lossless.rate),
             lossless_is_least: self.lossless.is_least,
             core_ns_per_reply: spread(Round::core_ns)?,
+            core_ns_by_round,
             rcodes: rcodes(rounds),
             truncated: sum(|round| round.returned.truncated),
             reply_octets_mean: sum(|round| round.returned.octets) as f64
                 / sum(Round::replies) as f64,
-            latency: self.latency,
+            latency: latency(&self.latencies),
             flood: flood.map(|(queries_per_second, replies_per_second)| Flood {
                 queries_per_second,
                 replies_per_second,
@@ -266,21 +284,13 @@ impl Repeated {
     }
 }
 
-/// How long replies take when there is time for each of them: without
-/// moderation, which would be all that is measured.
-fn calm(asker: &mut Asker<'_>, site: &Site, turn: Duration) -> Result<Option<Latency>> {
-    site.wire().moderate(asker.namespace, Moderation::NONE)?;
-    let round = asker.ask(site, Rate::Timed(CALM), turn * CALM_TURNS);
-    site.moderate(asker.namespace)?;
-    Ok(latency_of_round(&round?))
-}
-
-fn latency_of_round(round: &Round) -> Option<Latency> {
-    let all: u64 = round.latencies.iter().sum();
+/// What the slowest replies of so many in a hundred take.
+fn latency(classes: &[u64]) -> Option<Latency> {
+    let all: u64 = classes.iter().sum();
     let percentile = |percent: u64| {
         let mut seen = 0;
-        let mut classes = (0_u32..).zip(&round.latencies);
-        let found = classes.find(|(_, count)| {
+        let mut counts = (0_u32..).zip(classes);
+        let found = counts.find(|(_, count)| {
             seen += **count;
             seen * 100 >= all * percent
         });

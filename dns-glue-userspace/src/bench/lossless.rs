@@ -32,7 +32,8 @@ pub struct Lossless {
 }
 
 /// Finds the highest rate, queries a second, at which fewer than one query in a
-/// thousand is lost, on the wire or by the contender. `start` is where the
+/// thousand is lost, on the wire or by the contender, and none is put off until
+/// nothing is sent any more. `start` is where the
 /// search begins, queries a second.
 ///
 /// # Errors
@@ -60,7 +61,7 @@ pub fn search(asker: &mut Asker<'_>, site: &Site, start: f64, turn: Duration) ->
         );
         let middle = (low + high) / 2.0;
         match carries(asker, site, middle, turn)? {
-            Some(_) => low = middle,
+            Some(sent) => low = sent.min(middle),
             None => high = middle,
         }
     }
@@ -77,7 +78,7 @@ fn carries(asker: &mut Asker<'_>, site: &Site, rate: f64, turn: Duration) -> Res
     for _ in 0..TRIES {
         let round = asker.ask(site, Rate::Paced(rate), turn)?;
         let lost = round.lost() as f64 / round.queries as f64;
-        if lost < LOSS {
+        if lost < LOSS && round.keeps_up() {
             let sent = round.queries_per_second();
             best = Some(sent.max(best.unwrap_or(sent)));
             if sent >= rate * NEARLY {

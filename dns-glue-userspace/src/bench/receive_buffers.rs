@@ -4,10 +4,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
+use crate::testbed::server::RECEIVE_OCTETS;
+
 /// Octets of the receive buffer of a socket that asks for nothing else, as
 /// guides for name servers recommend: the kernel's own default of 208 KiB holds
-/// the queries of a few milliseconds. NSD asks for 1 MiB by itself.
-const OCTETS: u64 = 4 << 20;
+/// the queries of a few milliseconds. NSD is configured to ask for as much.
+const OCTETS: u64 = RECEIVE_OCTETS;
 /// Sizes of the whole machine: no network namespace has its own.
 const SETTINGS: [&str; 2] = [
     "/proc/sys/net/core/rmem_max",

@@ -12,7 +12,7 @@ pub mod contender {
     /// The same, and grows the frame by 64 octets.
     pub const GROWING: &str = "growing-reflector";
     /// Sends each frame back with as many octets behind it as a referral has,
-    /// written by one call.
+    /// copied as a kept body is.
     pub const WRITING: &str = "writing-reflector";
     /// Reads a cache line of an array as large as the maps of dns-glue, and
     /// sends the frame back with that behind it.
@@ -83,6 +83,7 @@ pub enum Asked {
 }
 
 /// What becomes of replies when as much is asked as can be; medians of rounds.
+/// Replies that come when nothing is asked any more do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flood {
     /// Queries a second.
@@ -151,6 +152,9 @@ pub struct Measurement {
     /// queries and the counting of replies: driver, program, stack and server;
     /// nanoseconds.
     pub core_ns_per_reply: Spread,
+    /// The same, by round: contenders had their turns of a round one after the
+    /// other.
+    pub core_ns_by_round: Vec<f64>,
     /// Time of the XDP program alone for each frame, as the kernel counts it,
     /// without what it counts for a program that does nothing; nanoseconds.
     pub program_ns: Option<Spread>,
@@ -184,14 +188,33 @@ pub struct Measurement {
 
 /// A core that is used to this part is saturated.
 const SATURATED: f64 = 0.95;
-/// More than this part of the highest rate without loss is more than a contender
-/// can carry.
+/// And one that is used to this part when more came than found a place: the
+/// kernel keeps a twentieth of a core for other work of the machine.
+const SATURATED_BESIDE_WORK: f64 = 0.9;
+/// So much of the queries has to find no place then.
+const OVERFLOW: f64 = 0.01;
+/// More than this part of a rate that a contender carries is more than it can
+/// carry.
 const FLOODED: f64 = 1.1;
 
 impl Measurement {
     /// Whether its core had no time to spare.
     pub fn is_saturated(&self) -> bool {
-        self.core_utilisation.median >= SATURATED
+        let Losses {
+            queries, before, ..
+        } = self.losses;
+        let overflows = before as f64 > queries as f64 * OVERFLOW;
+        let used = self.core_utilisation.median;
+        used >= SATURATED || overflows && used >= SATURATED_BESIDE_WORK
+    }
+
+    /// Core time of a reply as a part of what `base` takes: of each round, the
+    /// middle of all, since a machine that changes its speed does so for all
+    /// that have their turn then.
+    pub fn core_time_to(&self, base: &Self) -> Option<f64> {
+        let rounds = self.core_ns_by_round.iter().zip(&base.core_ns_by_round);
+        let mut ratios: Vec<f64> = rounds.map(|(ours, base)| ours / base).collect();
+        Spread::of(&mut ratios).map(|spread| spread.median)
     }
 
     /// Replies a second if a core did nothing else: what its time comes to.
@@ -199,13 +222,15 @@ impl Measurement {
         1e9 / self.core_ns_per_reply.median
     }
 
-    /// Replies a second in a flood as a part of the highest rate without loss;
-    /// `None` if more than that could not be asked, or not be found.
+    /// Replies a second in a flood as a part of the most that it was seen to
+    /// give: without loss, or in the rounds that count. `None` if more than that
+    /// could not be asked, or not be found.
     pub fn withstands(&self) -> Option<f64> {
         let (flood, lossless) = (self.flood?, self.lossless_rate?);
-        let is_flood = flood.queries_per_second >= lossless * FLOODED;
+        let most = lossless.max(self.replies_per_second.median);
+        let is_flood = flood.queries_per_second >= most * FLOODED;
         let is_known = is_flood && !self.lossless_is_least;
-        is_known.then(|| flood.replies_per_second / lossless)
+        is_known.then(|| flood.replies_per_second / most)
     }
 }
 
@@ -378,6 +403,7 @@ mod tests {
     use super::*;
     use crate::bench::contender::Contender;
     use crate::bench::load::programs::Reflector;
+    use crate::bench::report::example;
     use crate::compare::Server;
 
     #[test]
@@ -413,6 +439,18 @@ mod tests {
         ] {
             assert_eq!(contender.to_string(), name);
         }
+    }
+
+    /// By medians of all rounds it would be 2.
+    #[test]
+    fn times_of_the_same_round_are_compared() {
+        let of = |rounds: &[f64]| Measurement {
+            core_ns_by_round: rounds.to_vec(),
+            ..example::measurement(contender::DNS_GLUE, "root, referrals", 1.0)
+        };
+        let (base, ours) = (of(&[100.0, 200.0, 200.0]), of(&[300.0, 600.0, 400.0]));
+        assert_eq!(ours.core_time_to(&base), Some(3.0));
+        assert_eq!(of(&[]).core_time_to(&base), None);
     }
 
     #[test]

@@ -18,6 +18,9 @@ const SETTLING: Duration = Duration::from_millis(30);
 /// So often that is waited for: a server that was flooded goes on answering.
 const SETTLINGS: usize = 100;
 
+/// Queries of so long may wait for their answers when the last one is sent.
+const LATE: Duration = Duration::from_millis(10);
+
 /// Who asks, and from where.
 pub struct Asker<'n> {
     /// The client's programs.
@@ -43,6 +46,9 @@ pub struct Round {
     pub socket_drops: u64,
     /// What came back.
     pub returned: Returned,
+    /// Replies among these that came back when nothing was sent any more: their
+    /// queries had waited.
+    pub late: u64,
     /// Processor time of the contender.
     pub processor_time: Duration,
     /// Time that counting the replies took of the same processor.
@@ -56,7 +62,7 @@ pub struct Round {
 impl Round {
     /// Replies, or queries that came back as they were.
     pub fn replies(&self) -> u64 {
-        self.returned.rcodes.iter().sum::<u64>() + self.returned.reflected
+        replies(&self.returned)
     }
 
     /// Nanoseconds of the contender's processor time for a reply.
@@ -93,9 +99,16 @@ impl Round {
         self.queries as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Replies a second.
+    /// Replies a second, as long as queries were sent: what is answered
+    /// afterwards is what buffers hold, however large they are.
     pub fn replies_per_second(&self) -> f64 {
-        self.replies() as f64 / self.elapsed.as_secs_f64()
+        self.replies().saturating_sub(self.late) as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Whether queries were answered as they came, and not put off until nothing
+    /// came any more.
+    pub fn keeps_up(&self) -> bool {
+        self.late as f64 <= self.queries_per_second() * LATE.as_secs_f64()
     }
 
     /// Unanswered queries as a share of those that arrived.
@@ -109,7 +122,7 @@ impl Round {
     pub fn is_whole(&self, rate: Rate) -> bool {
         match rate {
             Rate::Unlimited => self.unanswered() * 100 <= self.wire.received,
-            Rate::Paced(_) | Rate::Timed(_) => self.lost() * 100 <= self.queries,
+            Rate::Paced(_) | Rate::Timed(_) => self.lost() * 100 <= self.queries && self.keeps_up(),
         }
     }
 }
@@ -136,6 +149,7 @@ impl Asker<'_> {
             let interface = index_of(wire.client_end())?;
             client.send(interface, sender, &wire::ends(), rate, duration)
         })??;
+        let in_time = self.client.returned()?;
         let settled = self.settle()?;
         let since = self.client.latencies()?;
         Ok(Round {
@@ -144,6 +158,7 @@ impl Asker<'_> {
             wire: wire.counts(self.namespace)?.since(&counts),
             socket_drops: wire.socket_drops()?.saturating_sub(socket_drops),
             returned: since_returned(&settled, &returned),
+            late: replies(&settled) - replies(&in_time),
             processor_time: site.processor_time()?.saturating_sub(time),
             sink_time: site.sink_time()?.saturating_sub(sink_time),
             ticks: Ticks::of(site.processor())?.since(ticks),
@@ -171,6 +186,10 @@ impl Asker<'_> {
         }
         bail!("replies go on coming back though nothing is sent")
     }
+}
+
+fn replies(returned: &Returned) -> u64 {
+    returned.rcodes.iter().sum::<u64>() + returned.reflected
 }
 
 fn since_returned(now: &Returned, then: &Returned) -> Returned {
@@ -210,6 +229,7 @@ mod tests {
                 ..WireCounts::default()
             },
             returned,
+            late: 0,
             processor_time: Duration::from_millis(60),
             sink_time: Duration::from_millis(30),
             ticks: Ticks::default(),
@@ -235,6 +255,21 @@ mod tests {
             let is_whole = [Rate::Unlimited, paced].map(|rate| round.is_whole(rate));
             assert_eq!(is_whole, whole, "{lost_before} {unanswered}");
         }
+    }
+
+    /// 1000 queries in a tenth of a second: 100 in the time that one may wait.
+    #[test]
+    fn what_is_answered_afterwards_does_not_count_as_a_rate() {
+        let late = |late| Round {
+            late,
+            ..round(0, 0)
+        };
+        assert!((late(400).replies_per_second() - 6000.0).abs() < 1e-6);
+        assert!((late(400).core_ns() - 60_000.0).abs() < 1e-6);
+        let paced = Rate::Paced(10_000.0);
+        assert!(late(100).is_whole(paced));
+        assert!(!late(101).is_whole(paced));
+        assert!(late(101).is_whole(Rate::Unlimited));
     }
 
     #[test]

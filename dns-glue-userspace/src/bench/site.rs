@@ -40,7 +40,8 @@ pub enum Load {
     /// server's processes, then other work of the machine.
     Bearable,
     /// More than it can bear: the kernel lets packets and processes take turns
-    /// then, with all other work of the machine, whoever is asked.
+    /// then, with all other work of the machine. Without a process there is
+    /// nobody to take turns with, and packets come first as always.
     Flood,
 }
 
@@ -225,6 +226,7 @@ impl Site {
     pub fn schedule(&self, load: Load) -> Result<()> {
         let (poller, processes) = match load {
             Load::Bearable => (POLLER, PROCESSES),
+            Load::Flood if self.processes.is_empty() => (POLLER, PROCESSES),
             Load::Flood => (Schedule::Fair, Schedule::Fair),
         };
         threads::set_schedule(self.pollers.server, poller).context("schedule a poller")?;

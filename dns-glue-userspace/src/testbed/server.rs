@@ -120,6 +120,10 @@ fn knot_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
+/// The receive buffer that NSD asks for, octets: else it asks for less than others
+/// can be given.
+pub const RECEIVE_OCTETS: u64 = 4 << 20;
+
 fn nsd_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
     let (folder, octets) = (setting.folder.display(), setting.max_udp);
     let mut text = String::from("server:\n");
@@ -132,7 +136,8 @@ fn nsd_conf(setting: &Setting<'_>) -> Result<String, fmt::Error> {
          server-count: 1\n  ipv4-edns-size: {octets}\n  ipv6-edns-size: {octets}\n  \
          zonesdir: \"{folder}\"\n  zonelistfile: \"{folder}/zone.list\"\n  database: \"\"\n  \
          pidfile: \"\"\n  xfrdfile: \"\"\n  tcp-timeout: 60\n  tcp-query-count: 0\n  \
-         rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n\
+         rrl-ratelimit: 0\n  rrl-whitelist-ratelimit: 0\n  \
+         receive-buffer-size: {RECEIVE_OCTETS}\n\
          remote-control:\n  control-enable: no\n"
     )?;
     for zone in setting.zones {

@@ -22,10 +22,11 @@ impl<'r> Evidence<'r> {
             .find(|one| one.contender == contender && one.workload == workload)
     }
 
-    /// Processor time of a reply, in nanoseconds.
-    pub fn core_ns(self, contender: &str, workload: &str) -> Option<f64> {
-        let measurement = self.measurement(contender, workload)?;
-        Some(measurement.core_ns_per_reply.median)
+    /// Processor time of a reply, to that of another contender under the same
+    /// workload.
+    pub fn core_time(self, contender: &str, base: &str, workload: &str) -> Option<f64> {
+        let base = self.measurement(base, workload)?;
+        self.measurement(contender, workload)?.core_time_to(base)
     }
 
     /// Replies a second, if they are as many as its core can give.
@@ -66,7 +67,8 @@ pub fn served(work: &ZoneWork) -> Option<f64> {
     work.served_octets.map(|octets| octets as f64)
 }
 
-/// Octets of the maps of dns-glue.
-pub fn maps(work: Option<&ZoneWork>) -> Option<f64> {
-    work?.map_octets.map(|octets| octets as f64)
+/// Octets of the maps of dns-glue, and of the memory of its daemon.
+pub fn maps_and_daemon(work: Option<&ZoneWork>) -> Option<f64> {
+    let work = work?;
+    Some(work.map_octets? as f64 + served(work)?)
 }

@@ -42,6 +42,7 @@ pub fn measurement(name: &str, workload: &str, core_ns: f64) -> Measurement {
         lossless_rate: Some(0.75e9 / core_ns),
         lossless_is_least: false,
         core_ns_per_reply: spread(core_ns, 0.1),
+        core_ns_by_round: vec![core_ns, core_ns * 0.9, core_ns * 1.1],
         program_ns: (!is_server).then(|| spread(core_ns / 2.0, 0.0)),
         empty_program_ns: (!is_server).then_some(20.0),
         rcodes: rcodes.collect::<BTreeMap<_, _>>(),
@@ -108,7 +109,8 @@ pub fn run() -> Run {
         measurement(contender::DNS_GLUE, "root, random names", 800.0),
         measurement(contender::NSD, "root, random names", 5000.0),
     ]);
-    let mut ours = work(contender::DNS_GLUE, 2.0, 250, Some(80));
+    let mut ours = work(contender::DNS_GLUE, 2.0, 20, Some(80));
+    ours.peak_octets = 350 * MEBIOCTET;
     ours.phases = vec![Phase {
         name: "compiling".into(),
         seconds: 1.5,

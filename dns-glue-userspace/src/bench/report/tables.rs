@@ -120,16 +120,13 @@ fn goals(goals: &[Goal]) -> Table {
 }
 
 fn load(workload: &str, measurements: &[&Measurement]) -> Table {
-    let core_ns = |name: &str| {
-        let mut measurements = measurements.iter();
-        let measurement = measurements.find(|one| one.contender == name)?;
-        Some(measurement.core_ns_per_reply.median)
-    };
-    let bases = [contender::BARE, contender::GROWING, contender::DNS_GLUE].map(core_ns);
+    let base = |name: &str| measurements.iter().find(|one| one.contender == name);
+    let bases = [contender::BARE, contender::GROWING, contender::DNS_GLUE].map(base);
     let row = |one: &&Measurement| {
-        let ns = one.core_ns_per_reply.median;
-        let [bare, growing, ours] =
-            bases.map(|base| base.map(|base| three_digits(ns / base)).unwrap_or_default());
+        let [bare, growing, ours] = bases.map(|base| {
+            let ratio = base.and_then(|base| one.core_time_to(base));
+            ratio.map(three_digits).unwrap_or_default()
+        });
         let latency = |of: fn(&crate::bench::results::Latency) -> f64| {
             one.latency
                 .as_ref()
