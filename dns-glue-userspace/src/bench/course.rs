@@ -236,7 +236,7 @@ impl<'s> Course<'s> {
         let stolen =
             sum(|round| round.ticks.stolen) as f64 / sum(|round| round.ticks.all).max(1) as f64;
         let core_ns_by_round = rounds.iter().map(Round::core_ns).collect();
-        let flood = median(Round::queries_per_second).zip(median(Round::replies_per_second));
+        let flood = median(Round::queries_per_second).zip(median(Round::answers_per_second));
         Ok(Measurement {
             contender: self.site.contender().to_string(),
             workload: workload.to_owned(),

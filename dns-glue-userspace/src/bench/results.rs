@@ -83,7 +83,8 @@ pub enum Asked {
 }
 
 /// What becomes of replies when as much is asked as can be; medians of rounds.
-/// Replies that come when nothing is asked any more do not count.
+/// Replies that come when nothing is asked any more do not count, those that got
+/// lost behind the contender do.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flood {
     /// Queries a second.

@@ -105,6 +105,12 @@ impl Round {
         self.replies().saturating_sub(self.late) as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// The same with those replies that got lost on the way to who counts them,
+    /// who has to share the processor in a flood.
+    pub fn answers_per_second(&self) -> f64 {
+        self.answered().saturating_sub(self.late) as f64 / self.elapsed.as_secs_f64()
+    }
+
     /// Whether queries were answered as they came, and not put off until nothing
     /// came any more.
     pub fn keeps_up(&self) -> bool {

@@ -12,14 +12,15 @@ const ALWAYS: [&str; 9] = [
      had other work: replies/s is \
      its rate and not the contender's, and core ns has the waking of a thread in it that has no rest \
      when it is saturated.",
-    "replies/s: observed, as long as queries were sent. The replies are counted on the contender's core, which takes a part of it: \
-     ratios of these rates are nearer to 1 than those of core time.",
+    "replies/s: observed, as long as queries were sent. The replies are counted on the contender's \
+     core, which takes a part of it: ratios of these rates are nearer to 1 than those of core time.",
     "core %: the part of the time in which the core worked for the contender or counted replies. \
      /s of core: replies in a second of core ns, the same kind of rate for all rows. / reflector, \
      / growing, / dns-glue: core ns to theirs, the median of the ratios of the rounds.",
     "lossless/s: the highest rate at which less than 0.1 % gets lost and no queue grows; \u{2265}: \
      all that the client can send. flooded/s: replies when as much is asked as can be, until the \
-     last query is sent: not what buffers hold. With a server, packets and processes take turns then.",
+     last query is sent: not what buffers hold, but with what got lost behind the contender. With a \
+     server, packets and processes take turns then.",
     "core ns: a reply's time of the contender's core, without the counting of replies. Before \
      servers, packets gather for 100 us, before dns-glue with a server behind it for 50 us; in the \
      kernel they do not, because there is always another one.",
