@@ -1,6 +1,7 @@
 //! The program's way on the host, over frames in memory: `respond` is all of
 //! it (headers, query, lookup, reply), `decide` what it does with the message
-//! until it is known what to send.
+//! until it is known what to send, with the bodies that `respond` has kept;
+//! `compose` is the same without any, so that each body is put together.
 //!
 //! A frame is copied to its place each time, as respond writes over it: that is
 //! part of what is measured. In the kernel the same source takes other times;
@@ -22,7 +23,7 @@ use dns_glue::report::query::{Edns, write_query};
 use dns_glue::zone::cuts::find_cuts;
 use dns_glue::zone::master_file::read_text;
 use dns_glue_common::deadlines::NEVER;
-use dns_glue_common::decide::decide;
+use dns_glue_common::decide::{Keeping, decide};
 use dns_glue_common::frame::Scratch;
 use dns_glue_common::maps::{AddressKey, Interface};
 use dns_glue_common::policy::Policy;
@@ -59,12 +60,14 @@ const fn referral(name: &'static str, qname: &'static str, dnssec: bool) -> Case
     }
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 11] = [
     referral("bare", "in-domain.signed.example.", false),
     referral("www", "www.in-domain.signed.example.", false),
     referral("4 labels", "a.b.c.d.in-domain.signed.example.", false),
     referral("bare, DO", "in-domain.signed.example.", true),
     referral("www, DO", "www.in-domain.signed.example.", true),
+    referral("9 name servers", "www.many.signed.example.", false),
+    referral("9 name servers, DO", "www.many.signed.example.", true),
     Case {
         ipv4: true,
         ..referral("www, IPv4", "www.in-domain.signed.example.", false)
@@ -182,33 +185,63 @@ fn benches(criterion: &mut Criterion) {
     }
     group.finish();
 
-    let mut group = criterion.benchmark_group("decide");
-    // What differs in front of the message only is left out.
-    let ours = |case: &&Case| !case.ipv4 && case.port == policy.port;
-    for case in CASES.iter().filter(ours) {
-        let message = case.message();
-        let mut answer = || {
-            let scratch = &mut *scratch;
-            scratch.message.0[..message.len()].copy_from_slice(&message);
-            let message = Message::new(&scratch.message, message.len());
-            parse_query(&message, &mut scratch.starts, &policy, &mut scratch.query)?;
-            decide(
-                &message,
-                &scratch.starts,
-                &scratch.query,
-                &host,
-                &generation,
-                &deadlines,
-                &mut kept,
-                &policy,
-                1452,
-                &mut scratch.plan,
-            )?;
-            Ok(scratch.plan.outcome())
-        };
-        let outcome: Reason = answer().unwrap_or_else(|reason| reason);
-        assert_eq!(outcome, case.outcome, "{}", case.name);
-        group.bench_function(case.name, |bencher| bencher.iter(&mut answer));
+    let mut world = World {
+        generation,
+        policy,
+        host,
+        scratch,
+    };
+    let found = world.decide(criterion, "decide", &mut kept);
+    assert!(found > 0, "no case has a body that is kept");
+    // Nothing writes replies here, so none is kept.
+    let found = world.decide(criterion, "compose", &mut MemoryKept::default());
+    assert_eq!(found, 0, "nothing is put together");
+}
+
+/// What a message is decided in.
+struct World {
+    generation: Generation,
+    policy: Policy,
+    host: MemoryHost,
+    scratch: Box<Scratch>,
+}
+
+impl World {
+    /// Measures all cases that differ in the message; how many of them found
+    /// their bodies kept.
+    fn decide(&mut self, criterion: &mut Criterion, group: &str, kept: &mut MemoryKept) -> usize {
+        let deadlines = MemoryDeadlines::default();
+        let mut group = criterion.benchmark_group(group);
+        let mut found = 0;
+        let ours = |case: &&Case| !case.ipv4 && case.port == self.policy.port;
+        for case in CASES.iter().filter(ours) {
+            let message = case.message();
+            let scratch = &mut *self.scratch;
+            let mut answer = || {
+                scratch.message.0[..message.len()].copy_from_slice(&message);
+                let message = Message::new(&scratch.message, message.len());
+                let policy = &self.policy;
+                parse_query(&message, &mut scratch.starts, policy, &mut scratch.query)?;
+                decide(
+                    &message,
+                    &scratch.starts,
+                    &scratch.query,
+                    &self.host,
+                    &self.generation,
+                    &deadlines,
+                    kept,
+                    policy,
+                    1452,
+                    &mut scratch.plan,
+                )?;
+                Ok((scratch.plan.outcome(), scratch.plan.keeping))
+            };
+            let (outcome, keeping) = answer().unwrap_or_else(|reason| (reason, Keeping::None));
+            assert_eq!(outcome, case.outcome, "{}", case.name);
+            found += usize::from(matches!(keeping, Keeping::Send));
+            group.bench_function(case.name, |bencher| bencher.iter(&mut answer));
+        }
+        found
     }
 }
 
