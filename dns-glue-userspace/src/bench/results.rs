@@ -48,8 +48,11 @@ pub struct Spread {
 
 impl Spread {
     /// The spread of the values, which are sorted by it; `None` if there are
-    /// none.
+    /// none, or one is not finite: JSON has no such numbers.
     pub fn of(values: &mut [f64]) -> Option<Self> {
+        if !values.iter().all(|value| value.is_finite()) {
+            return None;
+        }
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let upper = *values.get(values.len() / 2)?;
@@ -420,6 +423,9 @@ mod tests {
         let spread = |values: &[f64]| Spread::of(&mut values.to_vec());
         let of = |median, min, max| Some(Spread { median, min, max });
         assert_eq!(spread(&[]), None);
+        for not_finite in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(spread(&[1.0, not_finite]), None);
+        }
         assert_eq!(spread(&[2.0]), of(2.0, 2.0, 2.0));
         assert_eq!(spread(&[3.0, 1.0, 2.0]), of(2.0, 1.0, 3.0));
         assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), of(2.5, 1.0, 4.0));
