@@ -129,10 +129,18 @@ impl Choices {
         zones
     }
 
-    /// The size at which mixes and floods are asked for.
+    /// The size at which mixes and floods are asked for; of those that were
+    /// named the largest at which servers take part, if there is one.
     #[must_use]
-    pub fn size_of_mixes(&self) -> u64 {
-        if self.quick { SMALL } else { LARGE }
+    pub fn size_of_mixes(&self) -> Option<u64> {
+        match (self.tlds.is_empty(), self.quick) {
+            (true, true) => Some(SMALL),
+            (true, false) => Some(LARGE),
+            (false, _) => {
+                let sizes = self.tlds.iter().copied();
+                sizes.filter(|delegations| *delegations <= LARGE).max()
+            }
+        }
     }
 
     /// How often processes are started for a zone.
@@ -230,6 +238,7 @@ pub(crate) mod tests {
         let choices = choices(Path::new("/nowhere"));
         let sizes = |choices: &Choices| choices.synthetic();
         assert_eq!(sizes(&choices), [(SMALL, Signing::None)]);
+        assert_eq!(choices.size_of_mixes(), Some(SMALL));
         let usual = Choices {
             quick: false,
             ..choices
@@ -237,6 +246,7 @@ pub(crate) mod tests {
         let (plain, opt_out) = (Signing::None, Signing::OptOut);
         let expected = [(SMALL, plain), (LARGE, plain), (LARGE, opt_out)];
         assert_eq!(sizes(&usual), expected);
+        assert_eq!(usual.size_of_mixes(), Some(LARGE));
         let full = Choices {
             full: true,
             ..usual
@@ -252,6 +262,12 @@ pub(crate) mod tests {
             ..signed
         };
         assert_eq!(sizes(&chosen), [(5000, plain), (LARGEST, plain)]);
+        assert_eq!(chosen.size_of_mixes(), Some(5000));
+        let large = Choices {
+            tlds: vec![LARGEST],
+            ..chosen
+        };
+        assert_eq!(large.size_of_mixes(), None);
     }
 
     #[test]

@@ -332,6 +332,15 @@ pub struct Failure {
     pub error: String,
 }
 
+/// What has no results though nothing failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Who or what, and of which zone if not of all.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
 /// What dns-glue sets out to reach, and whether it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
@@ -372,8 +381,10 @@ pub struct Run {
     pub cases: Vec<ProgramCase>,
     /// What was to be reached.
     pub goals: Vec<Goal>,
-    /// Who was left out, and why.
+    /// Who could not be measured, and why.
     pub failures: Vec<Failure>,
+    /// Who and what was not to be measured here, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
 #[cfg(test)]
