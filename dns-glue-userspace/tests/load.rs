@@ -5,6 +5,7 @@ mod program_support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dns_glue::bench::contender::Contender;
@@ -13,6 +14,8 @@ use dns_glue::bench::failures::Failures;
 use dns_glue::bench::load::messages;
 use dns_glue::bench::load::programs::{Rate, Reflector};
 use dns_glue::bench::load::queries::PreparedQueries;
+use dns_glue::bench::measure::Plan;
+use dns_glue::bench::results::Measurement;
 use dns_glue::bench::round::Round;
 use dns_glue::bench::site::Serving;
 use dns_glue::zone::cuts::find_cuts;
@@ -20,6 +23,9 @@ use dns_glue::zone::source::{self, ZoneSource};
 use program_support::is_root;
 
 const TURN: Duration = Duration::from_millis(100);
+
+/// Held by the test that has a contest: its client is called after the process.
+static CONTEST: Mutex<()> = Mutex::new(());
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -48,12 +54,8 @@ fn assert_whole(round: &Round, what: &str) {
     );
 }
 
-#[test]
-fn every_query_is_accounted_for() {
-    if !is_root() {
-        eprintln!("skipped: network namespaces and XDP need root");
-        return;
-    }
+/// The example zone, and queries for it that the kernel answers.
+fn zone_and_queries() -> (ZoneSource, PreparedQueries) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/example-signed.zone");
     let zone: ZoneSource = format!("signed.example={}", file.display())
         .parse()
@@ -68,16 +70,82 @@ fn every_query_is_accounted_for() {
         .filter(|message| kernel_answers(&zones, message))
         .collect();
     let queries = PreparedQueries::new(answered.iter().copied()).expect("there are some");
+    (zone, queries)
+}
 
-    let folder = Folder(std::env::temp_dir().join(format!("dns-glue-load-{}", std::process::id())));
+fn folder(test: &str) -> Folder {
+    let name = format!("dns-glue-load-{test}-{}", std::process::id());
+    Folder(std::env::temp_dir().join(name))
+}
+
+fn serving<'a>(zones: &'a [ZoneSource], folder: &'a Folder) -> Serving<'a> {
     let binary = Path::new(env!("CARGO_BIN_EXE_dns-glue"));
-    let serving = Serving {
-        zones: &[zone],
+    Serving {
+        zones,
         max_udp: 1232,
         folder: &folder.0,
         binaries: binary.parent().expect("a folder"),
         processor: 0,
+    }
+}
+
+/// Kills the process that was started with a path in this folder.
+fn kill_process_of(folder: &Folder) {
+    let is_its = |id: &u32| {
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&*folder.0.to_string_lossy())
     };
+    let processes = fs::read_dir("/proc").expect("there is /proc").flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let found: Vec<u32> = ids.filter(is_its).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    // SAFETY: a plain system call.
+    let result = unsafe { libc::kill(found[0].cast_signed(), libc::SIGKILL) };
+    assert_eq!(result, 0);
+}
+
+#[test]
+fn who_is_dead_is_a_failure_and_the_others_go_on() {
+    if !is_root() {
+        eprintln!("skipped: network namespaces and XDP need root");
+        return;
+    }
+    let _alone = CONTEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let (zone, queries) = zone_and_queries();
+    let (zones, folder) = ([zone], folder("dead"));
+    let contenders = [Contender::DnsGlue, Contender::Reflector(Reflector::Bare)];
+    let mut failures = Failures::default();
+    let contest = Contest::start(&contenders, &serving(&zones, &folder), 0, &mut failures);
+    let mut contest = contest.expect("there can be a client");
+    kill_process_of(&folder);
+    let plan = Plan {
+        rounds: 1,
+        turn: TURN,
+    };
+    let measured = contest.hold("all", &queries, &plan, &mut failures);
+    let measured = measured.expect("the reflector can be asked");
+    let names: Vec<&str> = measured.iter().map(|one| one.contender.as_str()).collect();
+    assert_eq!(names, ["reflector"]);
+    let failures = failures.all().iter();
+    let failures: Vec<_> = failures
+        .map(|one| [&one.contender, &one.what, &one.error].map(String::as_str))
+        .collect();
+    let expected = ["dns-glue", "all", "dns-glue: it ended: signal 9"];
+    assert_eq!(failures, [expected]);
+    // Numbers that are none could not be read again.
+    let json = serde_json::to_string(&measured).expect("it can be written");
+    serde_json::from_str::<Vec<Measurement>>(&json).expect("it can be read");
+}
+
+#[test]
+fn every_query_is_accounted_for() {
+    if !is_root() {
+        eprintln!("skipped: network namespaces and XDP need root");
+        return;
+    }
+    let _alone = CONTEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let (zone, queries) = zone_and_queries();
+    let (zones, folder) = ([zone], folder("counts"));
     let contenders = [
         Contender::Reflector(Reflector::Bare),
         Contender::Reflector(Reflector::Growing),
@@ -87,7 +155,7 @@ fn every_query_is_accounted_for() {
     ];
     // The same processor: no more is sent than can be answered.
     let mut failures = Failures::default();
-    let contest = Contest::start(&contenders, &serving, 0, &mut failures);
+    let contest = Contest::start(&contenders, &serving(&zones, &folder), 0, &mut failures);
     let contest = contest.expect("there can be a client");
     assert!(failures.all().is_empty(), "{failures:?}");
     let mut asker = contest.asker(&queries).expect("the client's programs load");

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use clap::{ValueEnum as _, value_parser};
 
 use super::circumstances::Chosen;
 use super::contender::Contender;
 use super::workload::Extent;
 use super::workload::messages::MAX_QUERIES;
+use super::workload::tld::MAX_DELEGATIONS;
 use super::zone_work::ServedZone;
 use crate::synthetic::Signing;
 use crate::zone::source::ZoneSource;
@@ -53,6 +54,7 @@ pub struct Choices {
     /// Unsigned synthetic zones of so many delegations, instead of the usual
     /// ones
     #[arg(long = "tld", value_name = "NUMBER", num_args = 1..)]
+    #[arg(value_parser = value_parser!(u64).range(1..=MAX_DELEGATIONS))]
     pub tlds: Vec<u64>,
     /// One part only
     #[arg(long, value_enum)]
@@ -127,10 +129,18 @@ impl Choices {
         zones
     }
 
-    /// The size at which mixes and floods are asked for.
+    /// The size at which mixes and floods are asked for; of those that were
+    /// named the largest at which servers take part, if there is one.
     #[must_use]
-    pub fn size_of_mixes(&self) -> u64 {
-        if self.quick { SMALL } else { LARGE }
+    pub fn size_of_mixes(&self) -> Option<u64> {
+        match (self.tlds.is_empty(), self.quick) {
+            (true, true) => Some(SMALL),
+            (true, false) => Some(LARGE),
+            (false, _) => {
+                let sizes = self.tlds.iter().copied();
+                sizes.filter(|delegations| *delegations <= LARGE).max()
+            }
+        }
     }
 
     /// How often processes are started for a zone.
@@ -200,6 +210,8 @@ impl Choices {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     /// A quick run under load, with everything in a folder.
@@ -226,6 +238,7 @@ pub(crate) mod tests {
         let choices = choices(Path::new("/nowhere"));
         let sizes = |choices: &Choices| choices.synthetic();
         assert_eq!(sizes(&choices), [(SMALL, Signing::None)]);
+        assert_eq!(choices.size_of_mixes(), Some(SMALL));
         let usual = Choices {
             quick: false,
             ..choices
@@ -233,6 +246,7 @@ pub(crate) mod tests {
         let (plain, opt_out) = (Signing::None, Signing::OptOut);
         let expected = [(SMALL, plain), (LARGE, plain), (LARGE, opt_out)];
         assert_eq!(sizes(&usual), expected);
+        assert_eq!(usual.size_of_mixes(), Some(LARGE));
         let full = Choices {
             full: true,
             ..usual
@@ -248,6 +262,35 @@ pub(crate) mod tests {
             ..signed
         };
         assert_eq!(sizes(&chosen), [(5000, plain), (LARGEST, plain)]);
+        assert_eq!(chosen.size_of_mixes(), Some(5000));
+        let large = Choices {
+            tlds: vec![LARGEST],
+            ..chosen
+        };
+        assert_eq!(large.size_of_mixes(), None);
+    }
+
+    #[test]
+    fn a_zone_has_from_one_delegation_to_as_many_as_there_are_labels() {
+        #[derive(clap::Parser)]
+        struct Arguments {
+            #[command(flatten)]
+            choices: Choices,
+        }
+        let parse = |number: &str| {
+            let folders = ["--out=o", "--data=d", "--cache=c", "--binaries=b"];
+            let all = ["bench"].into_iter().chain(folders);
+            let parsed = Arguments::try_parse_from(all.chain(["--tld", "5", number]));
+            parsed.map(|arguments| arguments.choices.tlds)
+        };
+        assert_eq!(parse("1").unwrap(), [5, 1]);
+        assert_eq!(parse("1073741824").unwrap(), [5, MAX_DELEGATIONS]);
+        for number in ["0", "1073741825", "2000000000"] {
+            let error = parse(number).unwrap_err().to_string();
+            let told = format!("invalid value '{number}' for '--tld <NUMBER>...'");
+            assert!(error.contains(&told), "{error}");
+            assert!(error.contains("1..=1073741824"), "{error}");
+        }
     }
 
     #[test]

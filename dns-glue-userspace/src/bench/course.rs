@@ -83,6 +83,11 @@ impl<'s> Course<'s> {
         })
     }
 
+    /// Where it is asked.
+    pub fn site(&self) -> &'s Site {
+        self.site
+    }
+
     /// Who is asked.
     pub fn contender(&self) -> String {
         self.site.contender().to_string()
@@ -97,7 +102,7 @@ impl<'s> Course<'s> {
     ///
     /// # Errors
     ///
-    /// The contender is gone, or its program did not run.
+    /// The contender is gone or answers nothing, or its program did not run.
     pub fn turn(&mut self, asker: &mut Asker<'_>, plan: &Plan) -> Result<()> {
         let round = self.whole_round(asker, plan)?;
         self.rounds.push(round);
@@ -126,6 +131,11 @@ impl<'s> Course<'s> {
             round = asker.ask(self.site, self.rate, plan.turn)?;
             replied += round.wire.replied;
         }
+        ensure!(
+            round.replies() > 0,
+            "none of {} queries got a reply",
+            round.queries
+        );
         if !round.is_whole(self.rate) {
             // Told beside the numbers: to end here would take them all away.
             eprintln!(
@@ -226,7 +236,7 @@ impl<'s> Course<'s> {
         let rounds = &self.rounds;
         let spread = |of: fn(&Round) -> f64| {
             let mut values: Vec<f64> = rounds.iter().map(of).collect();
-            Spread::of(&mut values).context("no rounds")
+            Spread::of(&mut values).context("no rounds, or one without a reply")
         };
         let sum = |of: fn(&Round) -> u64| rounds.iter().map(of).sum::<u64>();
         let median = |of: fn(&Round) -> f64| {

@@ -1,13 +1,17 @@
-//! What one contender cannot do, so that the others go on without it.
+//! What one contender cannot do, so that the others go on without it, and what
+//! cannot be measured here at all.
 
 use std::io;
 
-use super::results::Failure;
+use super::results::{Failure, LeftOut};
 use crate::testbed::interrupt;
 
-/// The failures of a run so far.
+/// What a run has no results of so far.
 #[derive(Debug, Default)]
-pub struct Failures(Vec<Failure>);
+pub struct Failures {
+    failed: Vec<Failure>,
+    left_out: Vec<LeftOut>,
+}
 
 impl Failures {
     /// Notes that a contender is left out from here on, under a workload or
@@ -20,8 +24,8 @@ impl Failures {
     pub fn note(&mut self, contender: &str, what: &str, error: &anyhow::Error) -> io::Result<()> {
         interrupt::check()?;
         let error = format!("{error:#}");
-        eprintln!("{contender} is left out, {what}: {error}");
-        self.0.push(Failure {
+        eprintln!("{contender} has failed, {what}: {error}");
+        self.failed.push(Failure {
             contender: contender.to_owned(),
             what: what.to_owned(),
             error,
@@ -46,10 +50,26 @@ impl Failures {
         }
     }
 
-    /// All of them, in their order.
+    /// Notes who or what is not measured though nothing failed, and why; once,
+    /// however often it is said.
+    pub fn leave_out(&mut self, what: String, why: String) {
+        let left_out = LeftOut { what, why };
+        if !self.left_out.contains(&left_out) {
+            eprintln!("{} is left out: {}", left_out.what, left_out.why);
+            self.left_out.push(left_out);
+        }
+    }
+
+    /// All failures, in their order.
     #[must_use]
     pub fn all(&self) -> &[Failure] {
-        &self.0
+        &self.failed
+    }
+
+    /// All that is left out, in its order.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 }
 
@@ -71,5 +91,17 @@ mod tests {
             .map(|one| [&one.contender, &one.what, &one.error].map(String::as_str))
             .collect();
         assert_eq!(told, [["nsd", "root, misses", "what: cause"]]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_noted_once() {
+        let mut failures = Failures::default();
+        for what in ["nsd", "knot", "nsd"] {
+            failures.leave_out(what.to_owned(), "it is not installed".to_owned());
+        }
+        let left_out = failures.left_out().iter();
+        let left_out: Vec<&str> = left_out.map(|one| one.what.as_str()).collect();
+        assert_eq!(left_out, ["nsd", "knot"]);
+        assert!(failures.all().is_empty());
     }
 }

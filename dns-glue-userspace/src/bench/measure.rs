@@ -35,7 +35,7 @@ pub fn measure(
 ) -> Result<Vec<Measurement>> {
     let mut courses = Vec::new();
     for site in sites {
-        let course = Course::prepare(asker, site, plan);
+        let course = of_running(site, Course::prepare(asker, site, plan));
         courses.extend(failures.or_note(&site.contender().to_string(), workload, course)?);
     }
     // One whose rate was lowered has lost the rounds before, and has more turns
@@ -46,7 +46,8 @@ pub fn measure(
             if course.rounds() < plan.rounds {
                 asker.client.begin_round(course.rounds(), plan.rounds);
                 let contender = course.contender();
-                let turn = course.turn(asker, plan).map(|()| course);
+                let turn = course.turn(asker, plan);
+                let turn = of_running(course.site(), turn).map(|()| course);
                 left.extend(failures.or_note(&contender, workload, turn)?);
             } else {
                 left.push(course);
@@ -61,4 +62,11 @@ pub fn measure(
         measurements.extend(failures.or_note(&contender, workload, finished)?);
     }
     Ok(measurements)
+}
+
+/// What came of a site, or that it has ended: whatever else is then wrong, that
+/// is the cause, and what seems right is not.
+fn of_running<T>(site: &Site, result: Result<T>) -> Result<T> {
+    site.ensure_running()?;
+    result
 }

@@ -12,7 +12,7 @@
 //!                                           -> course (its rounds) -> measure (all in turns)
 //! results -> report (goals, tables, a plot)
 //! readiness (what must be there; leftovers go) -> run (all of it, in order)
-//! failures (who is left out), circumstances (of what a run is) -> results
+//! failures (who fails or is left out), circumstances (of what a run is) -> results
 //! ```
 //!
 //! A contender's time is the processor time of the thread that polls its

@@ -2,11 +2,12 @@
 //! end: root, programs, a folder that can be written to, and no other run.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::choices::Choices;
+use super::choices::{Choices, Part};
 use super::contender::Contender;
 use super::leftovers;
 use super::workload::query_file;
@@ -22,8 +23,9 @@ const LOCK: &str = "/run/dns-glue-bench.lock";
 /// # Errors
 ///
 /// This is not root, another run is under way, a contender that was named
-/// cannot be started here, the queries cannot be read, or the folder for the
-/// results cannot be written to.
+/// cannot be started here, a program of this project is not where it should be,
+/// the queries cannot be read, or the folder for the results cannot be written
+/// to.
 pub fn ensure_ready(choices: &Choices) -> Result<File> {
     ensure!(
         is_root(),
@@ -31,6 +33,9 @@ pub fn ensure_ready(choices: &Choices) -> Result<File> {
     );
     for contender in &choices.contenders {
         ensure_installed(*contender)?;
+    }
+    for program in started(choices) {
+        ensure_program(&choices.binaries, program)?;
     }
     if let Some(path) = &choices.queries {
         query_file::read(path, None)?;
@@ -48,6 +53,31 @@ fn ensure_installed(contender: Contender) -> Result<()> {
             "--contender {contender}: {server} is not installed"
         );
     }
+    Ok(())
+}
+
+/// The programs of this project that the chosen parts start.
+fn started(choices: &Choices) -> &'static [&'static str] {
+    let is_dns_glue =
+        |one: &Contender| matches!(one, Contender::DnsGlue | Contender::DnsGlueBefore(_));
+    let contenders = &choices.contenders;
+    let has_dns_glue = contenders.is_empty() || contenders.iter().any(is_dns_glue);
+    match (choices.wants(Part::Zone), choices.wants(Part::Load)) {
+        (true, _) => &["dns-glue", "dns-glue-lab"],
+        (false, true) if has_dns_glue => &["dns-glue"],
+        (false, _) => &[],
+    }
+}
+
+/// It must be a file that may be executed.
+fn ensure_program(binaries: &Path, program: &str) -> Result<()> {
+    let path = binaries.join(program);
+    let facts = fs::metadata(&path).with_context(|| format!("--binaries: {}", path.display()))?;
+    ensure!(
+        facts.is_file() && facts.mode() & 0o111 != 0,
+        "--binaries: {} is no program",
+        path.display()
+    );
     Ok(())
 }
 
@@ -75,7 +105,10 @@ fn lock(path: &Path) -> Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+    use crate::bench::choices::tests::choices;
 
     fn path(name: &str) -> std::path::PathBuf {
         let name = format!("dns-glue-ready-{name}-{}", std::process::id());
@@ -91,6 +124,43 @@ mod tests {
         drop(first);
         assert!(lock(&path).is_ok());
         fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn programs_are_needed_by_those_that_start_them() {
+        let with = |only, contender: Option<&str>| {
+            let mut choices = choices(Path::new("/nowhere"));
+            choices.only = only;
+            choices.contenders = contender
+                .map(|one| one.parse().unwrap())
+                .into_iter()
+                .collect();
+            started(&choices)
+        };
+        let (ours, both) = (["dns-glue"], ["dns-glue", "dns-glue-lab"]);
+        assert_eq!(with(None, None), both);
+        assert_eq!(with(None, Some("nsd")), both);
+        assert_eq!(with(Some(Part::Zone), Some("nsd")), both);
+        assert_eq!(with(Some(Part::Load), None), ours);
+        assert_eq!(with(Some(Part::Load), Some("dns-glue")), ours);
+        assert_eq!(with(Some(Part::Load), Some("dns-glue+knot")), ours);
+        assert!(with(Some(Part::Load), Some("nsd")).is_empty());
+        assert!(with(Some(Part::Cases), None).is_empty());
+    }
+
+    #[test]
+    fn a_program_can_be_executed() {
+        let folder = path("programs");
+        fs::create_dir(&folder).unwrap();
+        let ensured = || ensure_program(&folder, "dns-glue").map_err(|error| error.to_string());
+        let told = format!("--binaries: {}/dns-glue", folder.display());
+        assert_eq!(ensured(), Err(told.clone()));
+        let file = folder.join("dns-glue");
+        fs::write(&file, "").unwrap();
+        assert_eq!(ensured(), Err(format!("{told} is no program")));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(ensured(), Ok(()));
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -48,8 +48,11 @@ pub struct Spread {
 
 impl Spread {
     /// The spread of the values, which are sorted by it; `None` if there are
-    /// none.
+    /// none, or one is not finite: JSON has no such numbers.
     pub fn of(values: &mut [f64]) -> Option<Self> {
+        if !values.iter().all(|value| value.is_finite()) {
+            return None;
+        }
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let upper = *values.get(values.len() / 2)?;
@@ -355,6 +358,15 @@ pub struct Failure {
     pub error: String,
 }
 
+/// What has no results though nothing failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Who or what, and of which zone if not of all.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
 /// What dns-glue sets out to reach, and whether it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
@@ -395,8 +407,10 @@ pub struct Run {
     pub cases: Vec<ProgramCase>,
     /// What was to be reached.
     pub goals: Vec<Goal>,
-    /// Who was left out, and why.
+    /// Who could not be measured, and why.
     pub failures: Vec<Failure>,
+    /// Who and what was not to be measured here, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
 #[cfg(test)]
@@ -459,6 +473,9 @@ mod tests {
         let spread = |values: &[f64]| Spread::of(&mut values.to_vec());
         let of = |median, min, max| Some(Spread { median, min, max });
         assert_eq!(spread(&[]), None);
+        for not_finite in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(spread(&[1.0, not_finite]), None);
+        }
         assert_eq!(spread(&[2.0]), of(2.0, 2.0, 2.0));
         assert_eq!(spread(&[3.0, 1.0, 2.0]), of(2.0, 1.0, 3.0));
         assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), of(2.5, 1.0, 4.0));

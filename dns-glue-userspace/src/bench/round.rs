@@ -141,6 +141,7 @@ impl Asker<'_> {
     /// The client's program fails, the contender is gone, or a signal has come.
     pub fn ask(&mut self, site: &Site, rate: Rate, duration: Duration) -> Result<Round> {
         interrupt::check()?;
+        site.ensure_running()?;
         let wire = site.wire();
         let socket_drops = wire.socket_drops()?;
         let counts = wire.counts(self.namespace)?;

@@ -67,6 +67,7 @@ pub fn run(choices: &Choices, measure: &mut dyn Measure) -> Result<Ended> {
         cases: Vec::new(),
         goals: Vec::new(),
         failures: Vec::new(),
+        left_out: Vec::new(),
     };
     let mut course = Course {
         choices,
@@ -100,6 +101,12 @@ impl Course<'_> {
         let stock = Stock::open(&choices.data, &choices.cache)?;
         fs::create_dir_all(&choices.out)
             .with_context(|| format!("create {}", choices.out.display()))?;
+        if choices.wants(Part::Load) && choices.size_of_mixes().is_none() {
+            self.failures.leave_out(
+                String::from("mixes and floods"),
+                String::from("every synthetic zone is too large for servers side by side"),
+            );
+        }
         let (real, real_names) = stock.real(choices.zone.as_ref())?;
         if choices.wants(Part::Cases) {
             tell("the program alone", &real);
@@ -151,7 +158,9 @@ impl Course<'_> {
             .into_iter()
             .partition(|program| program.is_installed());
         for program in missing {
-            eprintln!("{} is not installed: it is left out", program.name());
+            let what = format!("{}, what a zone takes", program.name());
+            let why = String::from("it is not installed");
+            self.failures.leave_out(what, why);
         }
         let failures = &mut self.failures;
         let mut works = zone_work::measure(&programs, zone, setting, failures)?;
@@ -200,6 +209,7 @@ impl Course<'_> {
     fn close(&mut self) -> Result<()> {
         self.run.circumstances = self.watch.so_far()?;
         self.run.failures = self.failures.all().to_vec();
+        self.run.left_out = self.failures.left_out().to_vec();
         judge(&mut self.run);
         if let Err(error) = write(&self.run, &self.choices.out) {
             eprintln!("{error:#}");
@@ -244,7 +254,7 @@ fn tld_workloads(
     let mut workloads = vec![tld.referrals(Popularity::Uniform)];
     if signing == Signing::None {
         workloads.push(tld.referrals(Popularity::Zipf));
-        if zone.delegations == choices.size_of_mixes() {
+        if choices.size_of_mixes() == Some(zone.delegations) {
             workloads.extend(MISS_PERCENTS.map(|percent| tld.mix(percent)));
             workloads.extend(tld.floods());
         }
@@ -340,6 +350,30 @@ mod tests {
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         assert!(markdown.contains("**Load: TLD 10 k, Zipf**"));
         assert!(picture.starts_with("<svg "));
+    }
+
+    #[test]
+    fn mixes_are_of_the_largest_zone_that_was_named_or_left_out() {
+        let folder = std::env::temp_dir().join(format!("dns-glue-left-{}", std::process::id()));
+        let mut choices = choices(&folder);
+        choices.tlds = vec![40, 50];
+        let stock = Stock::open(&choices.data, &choices.cache).unwrap();
+        let workloads = |choices: &Choices, delegations| {
+            let tld = stock.tld(delegations, Signing::None).unwrap();
+            let workloads = tld_workloads(choices, &stock, &tld, Signing::None);
+            workloads.unwrap().len()
+        };
+        assert_eq!([40, 50].map(|size| workloads(&choices, size)), [2, 7]);
+        // It ends before a zone of that size is made.
+        choices.tlds = vec![2_000_000];
+        choices.zone = Some("own.=/nowhere/own.zone".parse().unwrap());
+        let Ended { run, error } = run(&choices, &mut Same(Vec::new())).unwrap();
+        assert!(error.unwrap().to_string().contains("/nowhere/own.zone"));
+        let left_out: Vec<&str> = run.left_out.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(left_out, ["mixes and floods"]);
+        let markdown = fs::read_to_string(choices.out.join("bench.md")).unwrap();
+        assert!(markdown.contains("**Left out**"), "{markdown}");
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

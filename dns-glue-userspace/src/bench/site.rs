@@ -213,6 +213,24 @@ impl Site {
         &self.wire
     }
 
+    /// Fails if a process of the contender has ended, and says which.
+    ///
+    /// # Errors
+    ///
+    /// One has.
+    pub fn ensure_running(&self) -> Result<()> {
+        if let Some(daemon) = &self.daemon {
+            daemon.ensure_running().context("dns-glue")?;
+        }
+        let Some(process) = &self.server else {
+            return Ok(());
+        };
+        let name = self.contender.server().map(|server| server.to_string());
+        process
+            .ensure_running()
+            .with_context(|| name.unwrap_or_default())
+    }
+
     /// dns-glue, if it is there.
     pub fn daemon(&self) -> Option<&Daemon> {
         self.daemon.as_ref()

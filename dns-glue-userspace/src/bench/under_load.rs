@@ -70,7 +70,7 @@ impl Measure for UnderLoad {
             processors > ANSWERER,
             "load needs two processors: one asks, one answers"
         );
-        self.tell_who_is_left_out(zone);
+        self.note_who_is_left_out(zone, failures);
         let _buffers = ReceiveBuffers::raise();
         let folder = Folder::new("bench")?;
         let serving = Serving {
@@ -101,19 +101,22 @@ impl Measure for UnderLoad {
 }
 
 impl UnderLoad {
-    /// Says why somebody who might take part does not.
-    fn tell_who_is_left_out(&self, zone: &ServedZone) {
+    /// Notes why somebody who might take part does not.
+    fn note_who_is_left_out(&self, zone: &ServedZone, failures: &mut Failures) {
         let is_chosen = |one: &Contender| self.chosen.is_empty() || self.chosen.contains(one);
         for contender in Contender::ALL.into_iter().filter(is_chosen) {
             let Some(server) = contender.server() else {
                 continue;
             };
             if !Program::Server(server).is_installed() {
-                eprintln!("{contender} is left out: {server} is not installed");
+                failures.leave_out(
+                    format!("{contender}, load"),
+                    format!("{server} is not installed"),
+                );
             } else if zone.delegations > MANY {
-                eprintln!(
-                    "{contender} is left out: {} is too large to be served by all side by side",
-                    zone.name
+                failures.leave_out(
+                    format!("{contender}, load of {}", zone.name),
+                    String::from("the zone is too large to be served by all side by side"),
                 );
             }
         }

@@ -42,7 +42,7 @@ fn measure(choices: &Choices) -> Result<()> {
     println!("{}", report::text(&run));
     match error {
         Some(error) => Err(error),
-        None if !run.failures.is_empty() => bail!("not all was measured: see 'Left out'"),
+        None if !run.failures.is_empty() => bail!("not all was measured: see 'Failed'"),
         None => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use super::draw::{Draw, Purpose};
 use super::labels::{Labels, MAX_LABELS, OWN, Shuffled};
 use super::servers::{Place, Servers, Set};
 use super::{Parameters, Signing};
+use crate::testbed::interrupt;
 
 /// TTLs as in com.
 const SOA_TTL: u32 = 900;
@@ -23,7 +24,8 @@ const ELSEWHERE: [&str; 4] = ["com", "net", "org", "se"];
 /// writer should be buffered.
 ///
 /// # Errors
-/// When the parameters are not what they must be, or writing fails.
+/// When the parameters are not what they must be, writing fails, or a signal has
+/// come.
 pub fn write(parameters: &Parameters, labels: &Labels, writer: &mut impl Write) -> io::Result<()> {
     let apex = apex_text(&parameters.apex)?;
     if parameters.delegations > MAX_LABELS {
@@ -41,6 +43,7 @@ pub fn write(parameters: &Parameters, labels: &Labels, writer: &mut impl Write) 
     };
     write_apex(&apex, writer)?;
     for number in 0..parameters.delegations {
+        interrupt::check()?;
         zone.delegation(number);
         writer.write_all(zone.text.as_bytes())?;
     }

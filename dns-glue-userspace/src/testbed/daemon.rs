@@ -56,7 +56,7 @@ impl Daemon {
         }
         let log = folder.join("dns-glue.log");
         let process = Process::start(&mut command, host, &log)?;
-        let mut daemon = Self {
+        let daemon = Self {
             process,
             _pins: pins,
             binary,
@@ -73,6 +73,15 @@ impl Daemon {
             bail!("dns-glue: {error:#}\n{log}");
         }
         Ok(daemon)
+    }
+
+    /// Fails if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// It has.
+    pub fn ensure_running(&self) -> Result<()> {
+        self.process.ensure_running()
     }
 
     /// Packets of each outcome: name, action, number.

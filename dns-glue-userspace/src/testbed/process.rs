@@ -62,14 +62,27 @@ impl Process {
         &mut self.0
     }
 
-    /// Fails if it has ended.
+    /// Fails if it has ended. It can be waited for all the same.
     ///
     /// # Errors
     ///
     /// It has.
-    pub fn ensure_running(&mut self) -> Result<()> {
-        let ended = self.0.try_wait().context("ask after a child")?;
-        ensure!(ended.is_none(), "it ended: {ended:?}");
+    pub fn ensure_running(&self) -> Result<()> {
+        // SAFETY: a siginfo_t is numbers and pointers, for which zeros are
+        // valid.
+        let mut ended: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: the pointer leads to a siginfo_t.
+        let result = unsafe { libc::waitid(libc::P_PID, self.0.id(), &raw mut ended, options) };
+        // One that was waited for is no child any more.
+        ensure!(result == 0, "it ended: {}", io::Error::last_os_error());
+        // SAFETY: waitid fills in what is told of a child, or leaves zeros.
+        let (id, status) = unsafe { (ended.si_pid(), ended.si_status()) };
+        let how = match ended.si_code {
+            libc::CLD_EXITED => "exit status",
+            _ => "signal",
+        };
+        ensure!(id == 0, "it ended: {how} {status}");
         Ok(())
     }
 }
@@ -157,4 +170,37 @@ pub fn wait_so_long_for(
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(process: &Process) -> String {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Err(error) = process.ensure_running() {
+                return error.to_string();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("it goes on");
+    }
+
+    #[test]
+    fn a_process_that_was_killed_has_ended_before_it_is_waited_for() {
+        let mut process = Process(Command::new("sleep").arg("600").spawn().unwrap());
+        process.ensure_running().unwrap();
+        process.child().kill().unwrap();
+        assert_eq!(ended(&process), "it ended: signal 9");
+        assert_eq!(ended(&process), "it ended: signal 9");
+        process.child().wait().unwrap();
+        assert!(ended(&process).starts_with("it ended: No child"));
+    }
+
+    #[test]
+    fn the_exit_status_of_a_process_is_told() {
+        let process = Process(Command::new("false").spawn().unwrap());
+        assert_eq!(ended(&process), "it ended: exit status 1");
+    }
 }

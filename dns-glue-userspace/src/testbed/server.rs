@@ -67,15 +67,15 @@ pub fn start(server: Server, setting: &Setting<'_>, host: &Namespace) -> Result<
     if let Some(processor) = setting.processor {
         super::process::pin(&mut command, processor);
     }
-    let mut process = Process::start(&mut command, host, &log)?;
-    if let Err(error) = wait_for_answers(&mut process, setting.zones, host) {
+    let process = Process::start(&mut command, host, &log)?;
+    if let Err(error) = wait_for_answers(&process, setting.zones, host) {
         let log = fs::read_to_string(&log).unwrap_or_default();
         bail!("{server}: {error:#}\n{log}");
     }
     Ok(process)
 }
 
-fn wait_for_answers(process: &mut Process, zones: &[ZoneSource], host: &Namespace) -> Result<()> {
+fn wait_for_answers(process: &Process, zones: &[ZoneSource], host: &Namespace) -> Result<()> {
     let soa = |zone: &ZoneSource| {
         let name = zone.apex.as_slice();
         [b"\0\0\0\0\0\x01\0\0\0\0\0\0", name, b"\0\x06\0\x01"].concat()

@@ -3,8 +3,8 @@
 use super::number::{count, octets, three_digits};
 use super::table::Table;
 use crate::bench::results::{
-    Asked, Circumstances, Failure, Goal, Machine, Measurement, ProgramCase, Run, Spread, Verdict,
-    ZoneWork, contender,
+    Asked, Circumstances, Failure, Goal, LeftOut, Machine, Measurement, ProgramCase, Run, Spread,
+    Verdict, ZoneWork, contender,
 };
 
 /// All of them; those without a row are left out.
@@ -25,6 +25,7 @@ pub fn all(run: &Run) -> Vec<Table> {
     tables.push(phases(&run.zone_work));
     tables.push(cases(&run.cases));
     tables.push(failures(&run.failures));
+    tables.push(left_out(&run.left_out));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -350,10 +351,20 @@ fn failures(failures: &[Failure]) -> Table {
         vec![one.contender.clone(), one.what.clone(), error]
     };
     Table {
-        title: "Left out".into(),
+        title: "Failed".into(),
         heads: vec!["contender", "where", "why"],
         rows: failures.iter().map(row).collect(),
         words: 3,
+    }
+}
+
+fn left_out(left_out: &[LeftOut]) -> Table {
+    let row = |one: &LeftOut| vec![one.what.clone(), one.why.clone()];
+    Table {
+        title: "Left out".into(),
+        heads: vec!["what", "why"],
+        rows: left_out.iter().map(row).collect(),
+        words: 2,
     }
 }
 
@@ -409,8 +420,12 @@ mod tests {
              stolen 2.0 %"
         );
         assert_eq!(
-            line_after("Left out", "knot-xdp"),
+            line_after("Failed", "knot-xdp"),
             "knot-xdp root, referrals it does not start"
+        );
+        assert_eq!(
+            line_after("Left out", "BIND"),
+            "BIND, what a zone takes it is not installed"
         );
         assert_eq!(
             line_after("The program", "miss"),

@@ -13,6 +13,9 @@ use crate::synthetic::{Labels, MAX_LABELS, Parameters, Shuffled};
 /// Octets of a label that is made up for one query.
 const RANDOM_OCTETS: usize = 12;
 
+/// Delegations of a zone, at most: absent names are labels of numbers beyond.
+pub const MAX_DELEGATIONS: u64 = MAX_LABELS / 2;
+
 /// What the names of these workloads end in.
 pub const UNIFORM: &str = "uniform";
 /// The same by Zipf's law.
@@ -41,8 +44,7 @@ enum Prefix {
 
 impl<'l> Tld<'l> {
     /// Queries for the zone of these parameters and labels. There must be a
-    /// delegation, and at most 2^30 of them: absent names are labels of
-    /// numbers beyond.
+    /// delegation, and at most [`MAX_DELEGATIONS`].
     ///
     /// # Panics
     ///
@@ -56,7 +58,7 @@ impl<'l> Tld<'l> {
         edns: Edns,
     ) -> Self {
         let delegations = parameters.delegations;
-        let bound = 1..=MAX_LABELS / 2;
+        let bound = 1..=MAX_DELEGATIONS;
         assert!(bound.contains(&delegations), "from 1 to 2^30 delegations");
         Self {
             name: name.to_owned(),

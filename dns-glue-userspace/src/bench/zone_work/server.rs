@@ -180,7 +180,7 @@ impl Serving {
     /// # Errors
     ///
     /// It has.
-    pub fn ensure_running(&mut self) -> Result<()> {
+    pub fn ensure_running(&self) -> Result<()> {
         self.process
             .ensure_running()
             .with_context(|| fs::read_to_string(&self.log).unwrap_or_default())
