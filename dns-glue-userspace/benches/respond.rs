@@ -66,8 +66,8 @@ const CASES: [Case; 11] = [
     referral("4 labels", "a.b.c.d.in-domain.signed.example.", false),
     referral("bare, DO", "in-domain.signed.example.", true),
     referral("www, DO", "www.in-domain.signed.example.", true),
-    referral("9 name servers", "www.many.signed.example.", false),
-    referral("9 name servers, DO", "www.many.signed.example.", true),
+    referral("9 name servers", "www.full.signed.example.", false),
+    referral("9 name servers, DO", "www.full.signed.example.", true),
     Case {
         ipv4: true,
         ..referral("www, IPv4", "www.in-domain.signed.example.", false)
@@ -180,7 +180,10 @@ fn benches(criterion: &mut Criterion) {
                 &mut scratch,
             )
         };
-        assert_eq!(answer(), case.outcome, "{}", case.name);
+        // A body that is kept is kept the second time, and sent the third.
+        for _ in 0..3 {
+            assert_eq!(answer(), case.outcome, "{}", case.name);
+        }
         group.bench_function(case.name, |bencher| bencher.iter(&mut answer));
     }
     group.finish();
