@@ -33,8 +33,9 @@ pub struct Arguments {
     #[arg(long, value_name = "PART")]
     only: Option<String>,
     /// Who takes part under load: reflector, growing-reflector,
-    /// writing-reflector, dns-glue, dns-glue+knot, pass+knot, knot-xdp, nsd, knot,
-    /// bind [default: all]
+    /// writing-reflector, dns-glue, reading-reflector-1, reading-reflector-2,
+    /// reading-reflector-3, dns-glue+knot, pass+knot, knot-xdp, nsd, knot, bind
+    /// [default: all]
     #[arg(long = "contender", value_name = "NAME", num_args = 1..)]
     contenders: Vec<String>,
     /// The zone beside the synthetic ones [default: the root zone if it is at

@@ -1,4 +1,4 @@
-//! The client of `cargo xtask bench load`: one program makes queries, another
+//! The client of `cargo xtask bench --only load`: one program makes queries, another
 //! counts replies.
 //!
 //! [`send_query`] is run by `BPF_PROG_TEST_RUN` on live frames, and what it
