@@ -139,10 +139,11 @@ impl<'s> Course<'s> {
         if !round.is_whole(self.rate) {
             // Told beside the numbers: to end here would take them all away.
             eprintln!(
-                "{}: {} of {} queries got no reply",
+                "{}: of {} queries {} got no reply, and {} a late one",
                 self.site.contender(),
+                round.queries,
                 round.lost(),
-                round.queries
+                round.late
             );
         }
         if let (Some(before), Some(after)) = (answered, self.answered()?) {

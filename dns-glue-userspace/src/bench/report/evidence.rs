@@ -67,8 +67,12 @@ pub fn served(work: &ZoneWork) -> Option<f64> {
     work.served_octets.map(|octets| octets as f64)
 }
 
-/// Octets of the maps of dns-glue, and of the memory of its daemon.
+/// Octets of the maps of dns-glue.
+pub fn maps(work: Option<&ZoneWork>) -> Option<f64> {
+    work?.map_octets.map(|octets| octets as f64)
+}
+
+/// The same with the memory of its daemon.
 pub fn maps_and_daemon(work: Option<&ZoneWork>) -> Option<f64> {
-    let work = work?;
-    Some(work.map_octets? as f64 + served(work)?)
+    Some(maps(work)? + served(work?)?)
 }

@@ -61,7 +61,8 @@ fn remarks(one: &Measurement) -> Vec<String> {
             slower => format!("; its rate was lowered by a tenth {slower} times"),
         };
         remarks.push(format!(
-            "{} rounds do not count, because up to {} % of the queries got lost{again}",
+            "{} rounds do not count, because up to {} % of the queries got lost, or too many \
+             waited{again}",
             one.repeated.rounds,
             percent(one.repeated.worst_loss)
         ));
@@ -100,8 +101,8 @@ mod tests {
         assert_eq!(
             of("nsd"),
             [
-                "1 rounds do not count, because up to 5.00 % of the queries got lost; its rate was \
-                 lowered by a tenth 2 times.",
+                "1 rounds do not count, because up to 5.00 % of the queries got lost, or too many \
+                 waited; its rate was lowered by a tenth 2 times.",
                 "the host took 2.00 % of the core's time."
             ]
         );
