@@ -2,11 +2,11 @@
 //! host, whose daemon must be heard of from time to time.
 //!
 //! All times are nanoseconds of one clock, `CLOCK_MONOTONIC`, at the resolution
-//! of the kernel's tick (1 to 10 ms); the program may be a tick late. From its deadline on, a zone's queries
-//! pass: the server behind knows what is right then. A zone that is withheld
-//! has a deadline that is always past, one that never expires has a deadline
-//! that never comes, so the way of a query that is answered is one comparison
-//! for the zone and one for the host.
+//! of the kernel's tick (1 to 10 ms); the program may be a tick late. From its
+//! deadline on, a zone's queries pass: the server behind knows what is right
+//! then. A zone that is withheld has a deadline that is always past, one that
+//! never expires has a deadline that never comes, so the way of a query that is
+//! answered is one comparison for the zone and one for the host.
 
 use crate::host::Host;
 use crate::reason::Reason;

@@ -6,8 +6,8 @@
 //! change, and [`KEPT`] holds what they were last put together to; [`DEADLINES`]
 //! belongs to the generation too, but the daemon changes it word by word.
 //! [`SCRATCH`] is of no meaning between packets, [`CLOCK`] between ticks. But for
-//! [`DEADLINES`] these are frozen: no process can write to them. The others belong to the host: its
-//! counters, and what [`host`](crate::host) says.
+//! [`DEADLINES`] these are frozen: no process can write to them. The others
+//! belong to the host: its counters, and what [`host`](crate::host) says.
 
 use crate::frame::checksum::Sum;
 use crate::frame::vlan::Vlans;

@@ -5,7 +5,7 @@ mod program_support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dns_glue::bench::contender::Contender;
@@ -26,6 +26,15 @@ const TURN: Duration = Duration::from_millis(100);
 
 /// Held by the test that has a contest: its client is called after the process.
 static CONTEST: Mutex<()> = Mutex::new(());
+
+/// Lets no other test have a contest meanwhile; `None` if there can be none.
+fn alone() -> Option<MutexGuard<'static, ()>> {
+    if !is_root() {
+        eprintln!("skipped: network namespaces and XDP need root");
+        return None;
+    }
+    Some(CONTEST.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -106,11 +115,9 @@ fn kill_process_of(folder: &Folder) {
 
 #[test]
 fn who_is_dead_is_a_failure_and_the_others_go_on() {
-    if !is_root() {
-        eprintln!("skipped: network namespaces and XDP need root");
+    let Some(_alone) = alone() else {
         return;
-    }
-    let _alone = CONTEST.lock().unwrap_or_else(PoisonError::into_inner);
+    };
     let (zone, queries) = zone_and_queries();
     let (zones, folder) = ([zone], folder("dead"));
     let contenders = [Contender::DnsGlue, Contender::Reflector(Reflector::Bare)];
@@ -139,11 +146,9 @@ fn who_is_dead_is_a_failure_and_the_others_go_on() {
 
 #[test]
 fn every_query_is_accounted_for() {
-    if !is_root() {
-        eprintln!("skipped: network namespaces and XDP need root");
+    let Some(_alone) = alone() else {
         return;
-    }
-    let _alone = CONTEST.lock().unwrap_or_else(PoisonError::into_inner);
+    };
     let (zone, queries) = zone_and_queries();
     let (zones, folder) = ([zone], folder("counts"));
     let contenders = [

@@ -33,8 +33,8 @@ pub struct Lossless {
 
 /// Finds the highest rate, queries a second, at which fewer than one query in a
 /// thousand is lost, on the wire or by the contender, and none is put off until
-/// nothing is sent any more. `start` is where the
-/// search begins, queries a second.
+/// nothing is sent any more. `start` is where the search begins, queries a
+/// second.
 ///
 /// # Errors
 ///

@@ -6,10 +6,6 @@ use anyhow::{Context as _, Result};
 
 use crate::testbed::server::RECEIVE_OCTETS;
 
-/// Octets of the receive buffer of a socket that asks for nothing else, as
-/// guides for name servers recommend: the kernel's own default of 208 KiB holds
-/// the queries of a few milliseconds. NSD is configured to ask for as much.
-const OCTETS: u64 = RECEIVE_OCTETS;
 /// Sizes of the whole machine: no network namespace has its own.
 const SETTINGS: [&str; 2] = [
     "/proc/sys/net/core/rmem_max",
@@ -41,8 +37,8 @@ impl ReceiveBuffers {
     fn raise_one(&mut self, path: &'static str) -> Result<()> {
         let text = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
         let octets: u64 = text.trim().parse().context(path)?;
-        if octets < OCTETS {
-            fs::write(path, OCTETS.to_string()).with_context(|| format!("write {path}"))?;
+        if octets < RECEIVE_OCTETS {
+            fs::write(path, RECEIVE_OCTETS.to_string()).with_context(|| format!("write {path}"))?;
             self.before.push((path, octets));
         }
         Ok(())

@@ -176,9 +176,7 @@ impl Asker<'_> {
                 .collect(),
         })
     }
-}
 
-impl Asker<'_> {
     /// Waits until no replies come back any more, which would be taken for those
     /// of who is asked next; what has come back until then.
     fn settle(&self) -> Result<Returned> {

@@ -243,9 +243,8 @@ impl Site {
     /// A process has ended.
     pub fn schedule(&self, load: Load) -> Result<()> {
         let (poller, processes) = match load {
-            Load::Bearable => (POLLER, PROCESSES),
-            Load::Flood if self.processes.is_empty() => (POLLER, PROCESSES),
-            Load::Flood => (Schedule::Fair, Schedule::Fair),
+            Load::Flood if !self.processes.is_empty() => (Schedule::Fair, Schedule::Fair),
+            Load::Flood | Load::Bearable => (POLLER, PROCESSES),
         };
         threads::set_schedule(self.pollers.server, poller).context("schedule a poller")?;
         for process in &self.processes {

@@ -202,17 +202,13 @@ fn of_zone_work(evidence: Evidence<'_>) -> Vec<Goal> {
         let zone = names::tld(delegations);
         let ours = evidence.work(contender::DNS_GLUE, &zone);
         let knot = evidence.work(&Server::Knot.to_string(), &zone);
-        let to_knot = |octets| ratio(octets, knot.and_then(served));
-        goals.push(goal(
-            format!("map memory, {zone}, to what Knot takes"),
-            Bound::AtMost(0.25),
-            to_knot(maps(ours)),
-        ));
-        goals.push(goal(
-            format!("map memory and that of the daemon, {zone}, to what Knot takes"),
-            Bound::AtMost(0.25),
-            to_knot(maps_and_daemon(ours)),
-        ));
+        goals.extend(memory(ours).map(|(what, octets)| {
+            goal(
+                format!("{what}, {zone}, to what Knot takes"),
+                Bound::AtMost(0.25),
+                ratio(octets, knot.and_then(served)),
+            )
+        }));
         let ready = |work: &ZoneWork| Some(work.ready_seconds.median);
         goals.push(goal(
             format!("time to compile and load, {zone}, to that of the fastest server"),
@@ -234,17 +230,22 @@ fn of_zone_work(evidence: Evidence<'_>) -> Vec<Goal> {
     }
     let zone = names::opt_out_tld(LARGE[0]);
     let ours = evidence.work(contender::DNS_GLUE, &zone);
-    for (what, octets) in [
-        ("map memory", maps(ours)),
-        ("map memory and that of the daemon", maps_and_daemon(ours)),
-    ] {
-        goals.push(goal(
+    goals.extend(memory(ours).map(|(what, octets)| {
+        goal(
             format!("{what}, {zone}, to the least that a server takes"),
             Bound::AtMost(0.5),
             ratio(octets, evidence.least(&zone, served)),
-        ));
-    }
+        )
+    }));
     goals
+}
+
+/// What dns-glue takes to serve, in words and octets.
+fn memory(ours: Option<&ZoneWork>) -> [(&'static str, Option<f64>); 2] {
+    [
+        ("map memory", maps(ours)),
+        ("map memory and that of the daemon", maps_and_daemon(ours)),
+    ]
 }
 
 #[cfg(test)]

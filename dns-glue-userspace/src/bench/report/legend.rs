@@ -9,9 +9,8 @@ const ALWAYS: [&str; 9] = [
     "All queries come from another core, so that they are in no contender's cache.",
     "asked: saturated: as fast as the client can, which leaves the core no time; 0.95 lossless: at \
      0.95 of lossless/s, as a server does best. NOT saturated: the client was too slow, or the core \
-     had other work: replies/s is \
-     its rate and not the contender's, and core ns has the waking of a thread in it that has no rest \
-     when it is saturated.",
+     had other work: replies/s is its rate and not the contender's, and core ns has the waking of a \
+     thread in it that has no rest when it is saturated.",
     "replies/s: observed, as long as queries were sent. The replies are counted on the contender's \
      core, which takes a part of it: ratios of these rates are nearer to 1 than those of core time.",
     "core %: the part of the time in which the core worked for the contender or counted replies. \
